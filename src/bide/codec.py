@@ -1,0 +1,446 @@
+"""JSON at the boundary: every payload is encoded here, once, and kept as text.
+
+Two layers. `encode` and `decode` deal in plain JSON values. A `Codec` puts an annotation on top, through Pydantic, so
+that a step's result comes back as the type its author wrote. What is refused is refused with the JSON path, before
+anything is stored, and in the same way for every store:
+
+- NaN and the infinities, which JSON does not have;
+- NUL and lone surrogates in strings and keys, which PostgreSQL's text or UTF-8 do not have;
+- integers outside -2⁶³ … 2⁶³-1. JSON has no bound, but decoders do: beyond it they raise, or return a float. (Beyond
+  2⁵³ a browser still rounds: send those as strings.)
+- nesting deeper than MAX_DEPTH, more than a limit of bytes, containers that contain themselves;
+- every other type, and subclasses of the JSON types: `encode` cannot give them back.
+
+What `Codec` does with the types that JSON lacks is Pydantic's JSON mode: datetime, date, time and timedelta as ISO 8601
+text, UUID and Decimal as text, Enum by value, bytes as UTF-8 text (refused when it is not; `ser_json_bytes` and
+`val_json_bytes` choose base64), sets, tuples and NamedTuple as arrays. Inside `dict` or `Any` nothing tells Pydantic
+what to rebuild, so there they come back as text, in the first run and in every replay alike.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import math
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import lru_cache
+from itertools import chain
+from types import AsyncGeneratorType, CoroutineType, GeneratorType, NoneType
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast
+
+import orjson
+from pydantic import Secret, SecretBytes, SecretStr, TypeAdapter, ValidationError
+
+from bide.errors import InvalidPayload, UnencodableType
+
+T = TypeVar("T")
+
+DEFAULT_LIMIT = 16 * 1024 * 1024
+"""Bytes of UTF-8 in one payload: an image in base64 fits. What is larger belongs in a file, and its path in the job."""
+
+MAX_DEPTH = 200
+"""Containers within each other. orjson writes 254 levels, Pydantic reads 200."""
+
+_INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
+_CONTAINERS = frozenset({dict, list, tuple})
+_SCALARS = frozenset({NoneType, bool, int, float, str})
+
+
+# ── Plain JSON values ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def encode(value: object, *, limit: int = DEFAULT_LIMIT) -> str:
+    """Return `value` as compact JSON text, its keys in the order they were inserted.
+
+    `value` is made of dict with str keys, list, tuple, str, int, float, bool and None. Raises InvalidPayload, naming
+    the JSON path, for anything else; see the module for what that is. `limit` counts bytes of UTF-8.
+    """
+    if value is None:  # what most jobs return
+        return "null"
+    raw = _encode_unsuspicious(value)
+    if raw is None:
+        _inspect(value)
+        raw = orjson.dumps(value)
+    if len(raw) > limit:
+        raise InvalidPayload("$", f"{len(raw):,} bytes of JSON, more than the limit of {limit:,}")
+    return raw.decode()
+
+
+def decode(text: str) -> Any:
+    """Return the JSON value in `text`, which `encode` wrote. Raises InvalidPayload if it is not JSON."""
+    try:
+        return orjson.loads(text)
+    except ValueError as error:
+        raise InvalidPayload("$", f"not JSON: {error}") from error
+
+
+def digest(text: str) -> str:
+    """Return the SHA-256, in hex, of the JSON value in `text`, whatever the order of its keys.
+
+    Equal values have equal digests: keys are sorted by code point and spacing is dropped. Numbers count as they were
+    written, 1 and 1.0 are two values, which is why this is not RFC 8785. Raises InvalidPayload if it is not JSON.
+    """
+    value = decode(text)
+    try:
+        canonical = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError as error:  # orjson reads deeper than it writes
+        raise InvalidPayload("$", f"not JSON that Bide wrote: {error}") from error
+    return hashlib.sha256(canonical).hexdigest()
+
+
+def _encode_unsuspicious(value: object) -> bytes | None:
+    """Return the JSON, or None where only a walk can tell whether it is sound: quick, and wrong on one side only."""
+    if type(value) not in _SCALARS and not _is_plain(value):
+        return None
+    try:
+        raw = orjson.dumps(value, option=orjson.OPT_STRICT_INTEGER)
+    except TypeError:  # a key, a surrogate, an integer beyond 53 bits: a suspect, as orjson has no test at 64
+        return None
+    if b"\\u0000" in raw:  # NUL, or a text that speaks of it
+        return None
+    if b"null" in raw and not _is_equal(orjson.loads(raw), value):  # orjson writes NaN and the infinities as null
+        return None
+    return raw
+
+
+def _is_plain(value: object) -> bool:
+    """Tell whether `value` is a container, of JSON types alone, of no more than MAX_DEPTH levels.
+
+    orjson must not see anything else. It follows tuples to any depth, until the process dies (seen with 3.13: 2,500
+    tuples corrupt the heap), and it writes UUID, Enum and Fragment whatever its options. Level by level this takes a
+    third of the time of the walk that knows the path.
+    """
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        items: list[object] = []
+        for container in level:
+            if type(container) is dict:
+                items.extend(cast("dict[str, object]", container).values())
+            elif type(container) is list or type(container) is tuple:
+                items.extend(cast("Iterable[object]", container))
+            else:
+                return False
+        inner = [item for item in items if type(item) not in _SCALARS]
+        if not inner:
+            return True
+        # Each container once: one that holds itself twice would double with every level.
+        level = list({id(item): item for item in inner}.values())
+    return False
+
+
+def _is_equal(left: object, right: object) -> bool:
+    try:
+        return left == right
+    except RecursionError:  # comparing recurses in C, on what the caller has left of the stack
+        return False
+
+
+# ── The walk that finds the path ─────────────────────────────────────────────────────────────────────────────────────
+
+_Key: TypeAlias = str | int
+
+
+def _inspect(root: object) -> None:
+    """Raise InvalidPayload for the first thing in `root`, in document order, that is not JSON as Bide keeps it.
+
+    The walk keeps its own stack: 10⁵ levels must end in a refusal, not in a RecursionError.
+    """
+    levels: list[Iterator[tuple[_Key, object]]] = [iter([("$", root)])]
+    trail: list[_Key] = ["$"]  # for each level the key it stands at
+    while levels:
+        for key, item in levels[-1]:
+            trail[-1] = key
+            if type(item) not in _CONTAINERS:
+                if flaw := _flaw(item):
+                    raise InvalidPayload(_path(trail[1:]), flaw)
+                continue
+            if len(levels) > MAX_DEPTH:
+                raise _too_deep(root, trail[1:])
+            levels.append(_entries(item, trail[1:]))
+            trail.append("")
+            break  # down into the item; its level is continued afterwards
+        else:
+            levels.pop()
+            trail.pop()
+
+
+def _entries(container: object, trail: list[_Key]) -> Iterator[tuple[_Key, object]]:
+    """Return what a container holds, by key. Raises InvalidPayload for a key that JSON cannot have."""
+    if type(container) is not dict:
+        return enumerate(cast("list[object]", container))
+    held = cast("dict[str, object]", container)
+    for key in held:
+        if type(key) is not str:
+            raise InvalidPayload(_path(trail), f"a key is {_name(key)}, and keys of JSON are strings")
+        if flaw := _text_flaw(key):
+            raise InvalidPayload(_path([*trail, key]), f"the key holds {flaw}")
+    return iter(held.items())
+
+
+def _flaw(item: object) -> str | None:
+    """Say what is wrong with a value that is no container, or None."""
+    if type(item) is str:
+        flaw = _text_flaw(item)
+        return f"the text holds {flaw}" if flaw else None
+    if type(item) is int:
+        return None if _INT_MIN <= item <= _INT_MAX else "the integer is outside 64 bits; send it as a string"
+    if type(item) is float:
+        return None if math.isfinite(item) else f"{item} is not JSON"
+    if type(item) in _SCALARS:
+        return None
+    return next(reason for kind, reason in _REASONS if isinstance(item, kind)).format(_name(item))
+
+
+_REASONS: tuple[tuple[type | tuple[type, ...], str], ...] = (
+    ((bytes, bytearray, memoryview), "{} is not JSON; encode it as base64, or keep a file and pass its path"),
+    ((GeneratorType, AsyncGeneratorType), "a {} can be read only once; return a list"),
+    (CoroutineType, "a {} was never awaited"),
+    (object, "{} is not a JSON type; convert it, or annotate it (a result: the return type) so that it can be rebuilt"),
+)
+
+
+def _text_flaw(text: str) -> str | None:
+    if "\0" in text:
+        return "NUL (\\u0000)"
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return f"a lone surrogate (\\u{ord(text[error.start]):04x})"
+    return None
+
+
+def _too_deep(root: Any, trail: list[_Key]) -> InvalidPayload:
+    """Tell a container that contains itself from one that is merely deep, by following the trail once more."""
+    item, above = root, {id(root)}
+    for depth, key in enumerate(trail, start=1):
+        item = item[key]
+        if id(item) in above:
+            return InvalidPayload(_path(trail[:depth]), "the container contains itself")
+        above.add(id(item))
+    return InvalidPayload(_path(trail), f"more than {MAX_DEPTH} levels deep")
+
+
+def _path(trail: Iterable[_Key]) -> str:
+    return "$" + "".join(map(_path_part, trail))
+
+
+def _path_part(key: _Key) -> str:
+    if isinstance(key, int):
+        return f"[{key}]"
+    if key.isascii() and key.isidentifier() and len(key) <= _SHOWN:
+        return f".{key}"
+    return f"[{json.dumps(key if len(key) <= _SHOWN else key[:_SHOWN] + '...')}]"
+
+
+_SHOWN = 60
+"""Characters of a key, and more than a path needs: 200 levels of them still make a message."""
+
+
+def _name(value: object) -> str:
+    kind = type(value)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+# ── Values of an annotated type ──────────────────────────────────────────────────────────────────────────────────────
+
+
+class Codec(Generic[T]):
+    """Writes and reads values of one annotation. Immutable; make it once, with `codec_for`.
+
+    What is written has been read back: a value that cannot be rebuilt is refused where it arises, not weeks later in a
+    replay. `round_trip` hands out what was read, and a step returns that on its first run too, so that first run and
+    replay cannot differ: an instance of a subclass comes back as the class annotated, a union as the member that fits
+    its JSON best, a float field's 1 as 1.0.
+
+    Without an annotation (`inspect.Signature.empty`), and for `Any` and `object`, values are plain JSON values, tuples
+    come back as lists, and everything else is refused.
+
+    Fields travel under their aliases, whatever the model's `serialize_by_alias` and `validate_by_alias` say; a field
+    whose serialization alias differs from its validation alias cannot be read back. Computed fields are left out, as
+    they are computed again; excluded fields and private attributes come back as their defaults.
+
+    Raises UnencodableType for an annotation that cannot be built or cannot be read back, such as Iterator.
+    """
+
+    __slots__ = ("_adapter", "_exact", "annotation")
+
+    def __init__(self, annotation: object) -> None:
+        self.annotation = annotation
+        # Exact instances of these are written without Pydantic, and equal what is read back: they need not be read.
+        self._exact: frozenset[type]
+        self._adapter: TypeAdapter[T] | None
+        if annotation is Any or annotation is object or annotation is inspect.Signature.empty:
+            self._exact, self._adapter = _SCALARS, None
+        else:
+            # typing.get_type_hints reads `-> None` as NoneType, inspect.signature as None.
+            kind = NoneType if annotation is None else annotation
+            self._exact = _SCALARS & {kind} if isinstance(kind, type) else frozenset()
+            self._adapter = _build(annotation)
+
+    @property
+    def takes_none(self) -> bool:
+        """Whether None is written as it is, without a look: the common result of a job that returns nothing."""
+        return NoneType in self._exact
+
+    def encode(self, value: T, *, limit: int = DEFAULT_LIMIT) -> str:
+        """Return `value` as JSON text. Raises InvalidPayload if it is not of the type, or cannot be read back."""
+        return self.round_trip(value, limit=limit)[0]
+
+    def decode(self, text: str) -> T:
+        """Return the value in `text`. Raises InvalidPayload, naming the JSON path, if it does not fit the type."""
+        if self._adapter is None:
+            return cast("T", decode(text))
+        try:
+            return self._adapter.validate_json(text, by_alias=True)
+        except ValidationError as error:
+            raise self._unfit(error) from error
+        except Exception as error:  # a validator of the user's may raise anything
+            raise InvalidPayload("$", f"cannot be read as {self._shown}: {_say(error)}") from error
+
+    def round_trip(self, value: T, *, limit: int = DEFAULT_LIMIT) -> tuple[str, T]:
+        """Return `value` as JSON text, and as it will be read from that text. Raises as `encode` does."""
+        if type(value) in self._exact:
+            return encode(value, limit=limit), value
+        text = encode(self._dump(value, "json"), limit=limit)
+        # A masked secret reads back without complaint, as asterisks: the loss would show weeks later.
+        if _MASK in text and _holds_secret(self._dump(value, "python")):
+            raise InvalidPayload("$", "a secret would be kept as asterisks; pass its name, and look it up in the job")
+        return text, self.decode(text)
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON schema of what `decode` takes. Raises UnencodableType where Pydantic has none."""
+        if self._adapter is None:
+            return {}
+        try:
+            return self._adapter.json_schema(by_alias=True, mode="validation")
+        except Exception as error:
+            raise UnencodableType(self.annotation, f"it has no JSON schema: {_say(error)}") from error
+
+    def _dump(self, value: T, mode: Literal["json", "python"]) -> object:
+        if self._adapter is None:
+            return value
+        try:
+            return self._adapter.dump_python(value, mode=mode, by_alias=True, round_trip=True, warnings="error")
+        except Exception as error:  # a serializer of the user's may raise anything
+            raise InvalidPayload("$", f"cannot be written as {self._shown}: {_say(error)}") from error
+
+    def _unfit(self, error: ValidationError) -> InvalidPayload:
+        # Without the input: a payload may hold what no log should.
+        flaws = error.errors(include_url=False, include_context=False, include_input=False)
+        more = f" (and {len(flaws) - 1} more)" if len(flaws) > 1 else ""
+        return InvalidPayload(_path(flaws[0]["loc"]), f"cannot be read as {self._shown}: {flaws[0]['msg']}{more}")
+
+    @property
+    def _shown(self) -> str:
+        return self.annotation.__qualname__ if isinstance(self.annotation, type) else str(self.annotation)
+
+
+def codec_for(annotation: object) -> Codec[Any]:
+    """Return the codec of an annotation, from a cache where it can be. Raises UnencodableType.
+
+    The annotation is resolved, as `typing.get_type_hints` returns it: a text is refused.
+    """
+    try:
+        hash(annotation)
+    except TypeError:  # Annotated, with a dict in it
+        return Codec(annotation)
+    # With its repr: `int | str` equals `str | int`, but which member is tried first is not the same.
+    return _cached_codec(annotation, repr(annotation))
+
+
+@lru_cache(maxsize=1024)
+def _cached_codec(annotation: object, _written: str) -> Codec[Any]:
+    return Codec(annotation)
+
+
+def _build(annotation: object) -> TypeAdapter[Any]:
+    if isinstance(annotation, str):
+        raise UnencodableType(annotation, "it is a text; resolve it first, with typing.get_type_hints")
+    try:
+        adapter: TypeAdapter[Any] = TypeAdapter(cast("Any", annotation))
+        if not adapter.pydantic_complete:  # deferred, or it names a class that does not exist yet: tell now
+            adapter.rebuild(force=True, raise_errors=True)
+    except Exception as error:  # a type's own hooks may raise anything
+        raise UnencodableType(annotation, _say(error)) from error
+    if reason := _one_way(adapter.core_schema):
+        raise UnencodableType(annotation, reason)
+    return adapter
+
+
+_ONE_WAY = {
+    "generator": "Iterable and Generator can be read only once; annotate a list, or another collection",
+    "callable": "a function cannot be read back",
+}
+
+
+def _one_way(schema: object) -> str | None:
+    """Say why values of a Pydantic core schema cannot be read back as they were, or None."""
+    pending = [schema]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, dict):
+            fields = cast("dict[str, object]", node)
+            # Where the node describes fields, "type" may be one of them, and its value is no text.
+            if isinstance(kind := fields.get("type"), str) and kind in _ONE_WAY:
+                return _ONE_WAY[kind]
+            pending.extend(part for name, part in fields.items() if name not in {"default", "metadata"})
+        elif isinstance(node, list | tuple):
+            pending.extend(cast("Iterable[object]", node))
+    return None
+
+
+_MASK = "*" * 10
+"""What SecretStr, SecretBytes and Secret are written as, unless empty or written by a serializer of the model's."""
+
+
+def _holds_secret(dumped: object) -> bool:
+    """Tell whether a dump in Python mode, which leaves secrets as they are, holds one that is not empty."""
+    pending = [dumped]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, SecretStr | SecretBytes | Secret) and cast("Secret[object]", item).get_secret_value():
+            return True
+        if isinstance(item, Mapping):
+            pending.extend(chain.from_iterable(cast("Mapping[object, object]", item).items()))
+        elif isinstance(item, Collection) and not isinstance(item, str | bytes):
+            pending.extend(cast("Collection[object]", item))
+    return False
+
+
+def _say(error: Exception) -> str:
+    """Return the class of a foreign error and the first paragraph of its message, without the values in it."""
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001 - a failing __str__ must not hide the error it belongs to
+        message = "(no message)"
+    paragraph = message.split("\n\n", maxsplit=1)[0]
+    return f"{type(error).__name__}: {_INPUT.sub('', paragraph)}"
+
+
+_INPUT = re.compile(r"input_value=.*, (?=input_type=)")
+
+
+# ── Text for people ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def escape(text: str, limit: int | None = None) -> str:
+    """Return `text` fit to be stored and shown: for tracebacks, progress, messages and log lines.
+
+    Control characters (C0, DEL and C1, except newline and tab) and lone surrogates become visible, as `\\x00` and
+    `\\ud800`: databases refuse some of them, and terminals obey others. The result has at most `limit` characters, the
+    last of which is an ellipsis if something was cut.
+    """
+    if limit is None:
+        return _UNPRINTABLE.sub(_visible, text)
+    # Cut before and after: 100 MB are not worth escaping whole, and an escape is longer than what it stands for.
+    escaped = _UNPRINTABLE.sub(_visible, text[: limit + 1])
+    return escaped if len(escaped) <= limit else escaped[: max(limit - 1, 0)] + "…"[:limit]
+
+
+def _visible(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}"
