@@ -1,0 +1,687 @@
+"""`Bide`: the composition root. It opens the store, accepts jobs, answers readers, and makes workers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import TracebackType
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar, cast, overload
+from uuid import UUID
+
+import orjson
+import uuid_utils
+from pydantic import BaseModel
+from typing_extensions import TypeVar as TypeVarWithDefault
+
+from bide.batch import Batcher
+from bide.cache import SnapshotCache
+from bide.clock import SystemClock, instant
+from bide.codec import digest
+from bide.context import JobContext, origin
+from bide.errors import (
+    Conflict,
+    IdempotencyConflict,
+    InvalidOption,
+    InvalidPayload,
+    JobFailed,
+    JobWasCancelled,
+    NotAssigned,
+    NotFound,
+    NotStarted,
+    PromptAmbiguous,
+    PromptNotServed,
+)
+from bide.events import Event
+from bide.hitl import PromptView, Receipt, Response
+from bide.job import Job, JobError, JobStatus, Progress
+from bide.job_type import Definition, JobCall, JobType, Registry, define
+from bide.portal import Portal, call_on
+from bide.respond import Forms, read_response
+from bide.retry import RetryPolicy
+from bide.schedule import Duration, seconds
+from bide.settings import Settings
+from bide.store.base import (
+    EventRow,
+    IdempotencyClash,
+    Inserted,
+    JobFilter,
+    JobRow,
+    NewJob,
+    PromptRow,
+    Prunable,
+    Stats,
+    Store,
+)
+from bide.store.sqlite import SQLiteStore
+from bide.worker import Worker
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+D = TypeVarWithDefault("D", default=object)
+D_co = TypeVarWithDefault("D_co", covariant=True, default=object)
+
+MAX_ATTEMPTS = 3
+"""Attempts of a job unless it says otherwise: a worker that dies spends one, so one alone would not survive it."""
+
+PAGE = 200
+
+
+class Bide(Generic[D]):
+    """Durable jobs with people in the loop, in one database.
+
+    `Bide("sqlite:///jobs.db")` names a file relative to the working directory, `sqlite:////var/lib/jobs.db` an absolute
+    one. Constructing opens nothing: `async with bide:` does, and `async with bide.worker():` executes jobs as well.
+
+    deps: an async context manager opened once in each executing process, seen in jobs as `ctx.deps`.
+    """
+
+    @overload
+    def __init__(self: Bide[None], url: str, /, *, settings: Settings | None = None) -> None: ...
+    @overload
+    def __init__(
+        self, url: str, /, *, deps: Callable[[], AbstractAsyncContextManager[D]], settings: Settings | None = None
+    ) -> None: ...
+    def __init__(
+        self,
+        url: str,
+        /,
+        *,
+        deps: Callable[[], AbstractAsyncContextManager[Any]] | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        self.url = url
+        self.settings = settings or Settings()
+        self.registry = Registry()
+        self.open_deps = deps
+        self._forms = Forms()
+        self._path = sqlite_path(url)
+        self._opened: _Opened | None = None
+        self._openers = 0
+        self._opening = asyncio.Lock()
+        self._portal: Portal | None = None
+
+    # ── Job types ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @overload
+    def job(self, fn: Callable[Concatenate[JobContext[D], P], Coroutine[Any, Any, R]], /) -> JobType[P, R]: ...
+    @overload
+    def job(self, fn: Callable[Concatenate[JobContext[D], P], R], /) -> JobType[P, R]: ...
+    @overload
+    def job(
+        self,
+        *,
+        name: str | None = None,
+        queue: str = "default",
+        timeout: Duration | None = None,
+        max_attempts: int = MAX_ATTEMPTS,
+        retry: RetryPolicy | None = None,
+        version: int = 1,
+        forms: Iterable[type[BaseModel]] = (),
+    ) -> _Decorator[D]: ...
+    def job(
+        self,
+        fn: Callable[..., Any] | None = None,
+        *,
+        name: str | None = None,
+        queue: str = "default",
+        timeout: Duration | None = None,
+        max_attempts: int = MAX_ATTEMPTS,
+        retry: RetryPolicy | None = None,
+        version: int = 1,
+        forms: Iterable[type[BaseModel]] = (),
+    ) -> Any:
+        """Make a function a job type: `@bide.job` or `@bide.job(timeout="10m", max_attempts=3)`.
+
+        The function takes a `JobContext` first. `async def` runs on the worker's event loop, `def` in a thread of its
+        own. timeout: of one attempt, without the time it waits for people; none unless given. max_attempts: in all; or
+        a whole `RetryPolicy` as `retry`. forms: models that `ctx.ask(…, Form(Model))` uses, so that their own
+        validators are run in every process that takes answers.
+
+        Raises InvalidOption, naming the remedy, for a function that cannot be a job.
+        """
+        if retry is not None and max_attempts != MAX_ATTEMPTS:
+            raise InvalidOption("Give max_attempts or retry, not both: a RetryPolicy has its own max_attempts.")
+        policy = retry or RetryPolicy(max_attempts=max_attempts)
+        self._forms.add(forms)
+
+        def decorate(function: Callable[..., Any]) -> JobType[..., Any]:
+            definition = define(function, name=name, queue=queue, version=version, retry=policy, timeout=timeout)
+            job_type: JobType[..., Any] = JobType(self, definition)
+            self.registry.add(job_type)
+            return job_type
+
+        return decorate if fn is None else decorate(fn)
+
+    # ── Life ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def __aenter__(self) -> Self:
+        """Open the store. May be entered more than once in one event loop; the last one to leave closes it."""
+        await self.open_on(self._make_store)
+        return self
+
+    async def open_on(self, make_store: Callable[[], Store]) -> None:
+        """Open as `async with` does, but on this store instead of the URL's: what `bide.testing` builds on."""
+        async with self._opening:
+            if self._opened is None:
+                self._opened = await _Opened.begin(make_store())
+            elif self._opened.loop is not asyncio.get_running_loop():
+                raise InvalidOption(
+                    "This Bide is open in another event loop.", hint="From another thread use bide.run(…)."
+                )
+            self._openers += 1
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        await self.shut()
+
+    async def shut(self) -> None:
+        """Leave what `open_on` entered."""
+        async with self._opening:
+            self._openers -= 1
+            if self._openers == 0 and self._opened is not None:
+                opened, self._opened = self._opened, None
+                await opened.end()
+
+    def _make_store(self) -> Store:
+        return SQLiteStore(
+            self._path,
+            clock=SystemClock(),
+            synchronous=self.settings.synchronous,
+            busy_timeout=self.settings.busy_timeout,
+        )
+
+    @asynccontextmanager
+    async def worker(self, *, queues: Iterable[str] = ("default",)) -> AsyncGenerator[Worker]:
+        """Open the store and execute jobs of these queues in this event loop, until left: then drain and stop."""
+        async with self:
+            worker = Worker(self.store, self.registry, self.settings.worker(tuple(queues)), self.open_deps)
+            running = asyncio.create_task(worker.run())
+            ready = asyncio.create_task(worker.ready())
+            try:
+                await asyncio.wait([running, ready], return_when=asyncio.FIRST_COMPLETED)
+                if ready.done():
+                    yield worker
+            finally:
+                # What has not begun yet may wait for a database for ever: it is cut off, there is nothing to drain.
+                if not ready.done():
+                    ready.cancel()
+                    running.cancel()
+                elif not running.done() and not worker.stopping:
+                    worker.stop()
+                await running
+
+    def run(self, op: Coroutine[Any, Any, T], /) -> T:
+        """Run a call of this app from synchronous code: an endpoint in a thread, or a script.
+
+        `job = bide.run(write_post.enqueue("tea"))`. It runs on the event loop in which the app is open; if there
+        is none, on one that is kept for this, in a thread. Raises InvalidOption on that event loop itself.
+        """
+        opened = self._opened
+        loop = opened.loop if opened is not None else None
+        try:
+            here = asyncio.get_running_loop()
+        except RuntimeError:
+            here = None
+        if here is not None and (loop is None or here is loop):
+            op.close()
+            raise InvalidOption("bide.run is for synchronous code.", hint="Here, await the call itself.")
+        if loop is None:
+            loop = self._open_apart()
+        return call_on(loop, op)
+
+    def _open_apart(self) -> asyncio.AbstractEventLoop:
+        portal = Portal()
+        try:
+            portal.call(self.__aenter__())
+        except BaseException:
+            portal.close()
+            raise
+        self._portal = portal
+        return portal.loop
+
+    def close(self) -> None:
+        """End what `run` began in a script. Without a call it ends with the process; nothing accepted is lost."""
+        portal, self._portal = self._portal, None
+        if portal is not None:
+            try:
+                portal.call(self.shut())
+            finally:
+                portal.close()
+
+    @property
+    def store(self) -> Store:
+        """The open store. Raises NotStarted."""
+        return self._open.store
+
+    @property
+    def _open(self) -> _Opened:
+        if self._opened is None:
+            raise NotStarted(
+                "This Bide is not open.",
+                hint="Enter it first: `async with bide:` to enqueue and read, `async with bide.worker():` to execute;"
+                " in synchronous code use bide.run(…).",
+            )
+        return self._opened
+
+    # ── Intake ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def enqueue(self, call: JobCall[R], /) -> Job[R]:
+        """Accept one call; see `JobType.enqueue`."""
+        new = self.accept(call)
+        return self._accepted(call.job_type.definition, await self._open.inserts.put(new, len(new.input)))
+
+    async def enqueue_many(self, calls: Iterable[JobCall[R]], /) -> Sequence[Job[R]]:
+        """Accept many calls, in order: `await bide.enqueue_many([send.call(to) for to in people])`.
+
+        They are written in as few transactions as their size allows; each is durable when this returns. A conflict
+        of idempotency keys raises after the others were accepted.
+        """
+        taken = [(call, self.accept(call)) for call in calls]
+        inserts = self._open.inserts
+        answers = await asyncio.gather(*(inserts.put(new, len(new.input)) for _, new in taken))
+        return [
+            self._accepted(call.job_type.definition, answer) for (call, _), answer in zip(taken, answers, strict=True)
+        ]
+
+    def accept(self, call: JobCall[Any]) -> NewJob:
+        """The row that a call would insert."""
+        definition, options = call.job_type.definition, call.options
+        key, owner, parent = options.idempotency_key, options.owner, None
+        source = origin()
+        if source is not None:
+            key = key or source.key
+            if key is None:
+                raise InvalidOption(
+                    f"{definition.name!r} is enqueued in a job, outside a step: every replay would enqueue it again.",
+                    hint="Enqueue it in a step, or give it .options(idempotency_key=…).",
+                )
+            owner = source.owner if owner is None else owner
+            parent = source.parent
+        return NewJob(
+            id=str(uuid_utils.uuid7()),
+            type=definition.name,
+            type_version=definition.version,
+            input=call.input,
+            queue=options.queue or definition.queue,
+            priority=options.priority,
+            owner=owner or "",
+            max_attempts=definition.retry.max_attempts,
+            timeout=None if definition.timeout is None else round(definition.timeout * 1_000_000),
+            delay=round(options.delay * 1_000_000),
+            idempotency_key=key,
+            digest=digest(f"[{orjson.dumps(definition.name).decode()},{call.input}]") if key is not None else "",
+            parent=parent,
+        )
+
+    def _accepted(self, definition: Definition, answer: Inserted | IdempotencyClash) -> Job[Any]:
+        if isinstance(answer, IdempotencyClash):
+            raise IdempotencyConflict(answer.key, UUID(answer.job))
+        return _job(answer.job, definition)
+
+    # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @overload
+    async def get(self, job: Job[R], /, *, owner: str | None = None) -> Job[R]: ...
+    @overload
+    async def get(self, job: UUID | str, /, *, owner: str | None = None) -> Job[Any]: ...
+    async def get(self, job: Job[Any] | UUID | str, /, *, owner: str | None = None) -> Job[Any]:
+        """The job as of now. Raises NotFound, also for a job of another owner; `owner=None` sees every job."""
+        return self._job(await self._row(_id(job), owner))
+
+    async def list(
+        self,
+        *,
+        statuses: Iterable[JobStatus] = (),
+        types: Iterable[str] = (),
+        queues: Iterable[str] = (),
+        before: UUID | None = None,
+        limit: int = 50,
+        owner: str | None = None,
+    ) -> Sequence[Job[Any]]:
+        """Jobs, newest first; `before` is the id of the last one of the page before."""
+        if not 1 <= limit <= PAGE:
+            raise InvalidOption(f"limit={limit}: expected 1 to {PAGE}.")
+        chosen = JobFilter(
+            statuses=tuple(statuses),
+            types=tuple(types),
+            queues=tuple(queues),
+            before=None if before is None else str(before),
+            limit=limit,
+        )
+        return [self._job(row) for row in await self.store.list(chosen, owner)]
+
+    async def history(
+        self, job: Job[Any] | UUID | str, /, *, after: int = 0, limit: int = 1_000, owner: str | None = None
+    ) -> Sequence[Event]:
+        """The job's events with numbers above `after`, in order. Raises NotFound."""
+        rows = await self.store.history(_id(job), owner, after, limit)
+        if not rows:
+            await self._row(_id(job), owner)
+        return [_event(row) for row in rows]
+
+    async def events(
+        self, job: Job[Any] | UUID | str, /, *, after: int = 0, owner: str | None = None
+    ) -> AsyncGenerator[Event]:
+        """The job's events above `after` as they happen, without gap or duplicate; ends after the terminal one."""
+        identity = _id(job)
+        with self._open.cache.watch(identity) as changed:
+            while True:
+                changed.clear()
+                for event in await self.history(identity, after=after, owner=owner):
+                    after = event.seq
+                    yield event
+                row = await self._row(identity, owner)
+                if row.seq > after:
+                    continue
+                if row.status.terminal:
+                    return
+                await changed.wait()
+
+    async def result(self, job: Job[R], /, *, timeout: Duration | None = None) -> R:
+        """Wait for the job's result. Raises JobFailed, JobWasCancelled, NotFound, and TimeoutError."""
+        async with asyncio.timeout(None if timeout is None else seconds(timeout)):
+            row = await self._finished(str(job.id))
+        match row.status:
+            case JobStatus.COMPLETED:
+                return cast("R", self._job(row, strict=True).result)
+            case JobStatus.CANCELLED:
+                raise JobWasCancelled(job.id)
+            case _:
+                error = self._job(row).error or JobError(type="Unknown", message="")
+                raise JobFailed(job.id, error.type, error.message)
+
+    async def _finished(self, job: str) -> JobRow:
+        with self._open.cache.watch(job) as changed:
+            while True:
+                changed.clear()
+                row = await self._row(job, None)
+                if row.status.terminal:
+                    return row
+                await changed.wait()
+
+    async def _row(self, job: str, owner: str | None) -> JobRow:
+        row = await self._open.cache.get(job)
+        if row is None or (owner is not None and row.owner != owner):
+            raise NotFound(f"Job {job} not found")
+        return row
+
+    def _job(self, row: JobRow, *, strict: bool = False) -> Job[Any]:
+        known = self.registry.find(row.type)
+        return _job(row, known.definition if known is not None else None, strict=strict)
+
+    # ── People ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def prompts(
+        self,
+        job: Job[Any] | UUID | str | None = None,
+        /,
+        *,
+        open_only: bool = True,
+        limit: int = PAGE,
+        owner: str | None = None,
+    ) -> Sequence[PromptView]:
+        """The questions of one job, or an inbox of all, oldest first. Reading them does not count as being shown."""
+        rows = await self.store.prompts(
+            owner, job=None if job is None else _id(job), open_only=open_only, limit=min(limit, PAGE)
+        )
+        return [_prompt(row) for row in rows]
+
+    async def show_prompts(self, job: Job[Any] | UUID | str, /, *, owner: str | None = None) -> Sequence[PromptView]:
+        """The open questions of one job, oldest first, noting that they were shown to somebody. Raises NotFound."""
+        return [_prompt(row) for row in await self.store.serve(_id(job), owner)]
+
+    async def respond(
+        self,
+        job: Job[Any] | UUID | str,
+        response: Mapping[str, Any] | BaseModel,
+        /,
+        *,
+        prompt: UUID | str | None = None,
+        by: str | None = None,
+        owner: str | None = None,
+        response_id: UUID | None = None,
+    ) -> Receipt:
+        """Answer a question of a job. The response is checked, recorded with who and when, and delivered exactly once.
+
+        prompt: its id; without one, the job must have a single open question that was shown since it opened.
+        `{"action": "cancel"}` cancels the job. response_id: repeat it to get the same receipt after a lost reply.
+
+        Raises NotFound, InvalidResponse (the question stays open), PromptClosed with what was recorded, NotAssigned,
+        PromptAmbiguous, PromptNotServed.
+        """
+        row = await self._chosen_prompt(_id(job), prompt, owner)
+        if row.assignee is not None and by != row.assignee:
+            raise NotAssigned(f"The question {row.key!r} is for {row.assignee!r} to answer.")
+        action, value = read_response(row, response, self._forms)
+        identity = str(response_id or uuid_utils.uuid7())
+        recorded = await self.store.respond(identity, row.id, owner, action, value, by)
+        return Receipt(
+            prompt_id=UUID(recorded.prompt),
+            job_id=UUID(recorded.job),
+            action=recorded.action,
+            value=None if recorded.value is None else orjson.loads(recorded.value),
+            by=recorded.by,
+            at=instant(recorded.at),
+        )
+
+    async def _chosen_prompt(self, job: str, prompt: UUID | str | None, owner: str | None) -> PromptRow:
+        if prompt is not None:
+            rows = await self.store.prompts(owner, job=job, prompt=str(prompt))
+            if not rows:
+                raise NotFound(f"Job {job} has no question {prompt}")
+            return rows[0]
+        rows = await self.store.prompts(owner, job=job, open_only=True)
+        match rows:
+            case []:
+                await self._row(job, owner)
+                raise Conflict(
+                    f"Job {job} asks nothing now.", hint="It may not have asked yet, or be answered already."
+                )
+            case [row]:
+                if row.served_at is None:
+                    raise PromptNotServed(
+                        f"The question {row.key!r} was not shown to anybody since it opened.",
+                        hint="Read it first, or name it by its id: this answer may be meant for an earlier one.",
+                    )
+                return row
+            case _:
+                raise PromptAmbiguous(
+                    f"{len(rows)} questions of job {job} are open.",
+                    hint=f"Name one by its id: {', '.join(f'{row.id} ({row.key})' for row in rows[:5])}.",
+                )
+
+    # ── Control ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @overload
+    async def cancel(
+        self, job: Job[R], /, *, by: str | None = None, reason: str | None = None, owner: str | None = None
+    ) -> Job[R]: ...
+    @overload
+    async def cancel(
+        self, job: UUID | str, /, *, by: str | None = None, reason: str | None = None, owner: str | None = None
+    ) -> Job[Any]: ...
+    async def cancel(
+        self,
+        job: Job[Any] | UUID | str,
+        /,
+        *,
+        by: str | None = None,
+        reason: str | None = None,
+        owner: str | None = None,
+    ) -> Job[Any]:
+        """Cancel a job: at once where nothing runs, else its code is told. Raises NotFound, AlreadyFinished."""
+        return self._job(await self.store.cancel(_id(job), owner, by, reason))
+
+    async def delete(self, job: Job[Any] | UUID | str, /, *, owner: str | None = None) -> None:
+        """Delete a finished job with all that belongs to it. Raises NotFound, NotFinished."""
+        await self.store.delete(_id(job), owner)
+        self._open.cache.drop(_id(job))
+
+    async def cleanup(
+        self,
+        *,
+        older_than: Duration,
+        statuses: Iterable[JobStatus] = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED),
+    ) -> int:
+        """Delete jobs that finished longer ago than this, in small batches; returns how many. Unfinished ones stay."""
+        prunable = self._prunable(older_than, statuses)
+        total = deleted = await self.store.prune(prunable)
+        while deleted:
+            deleted = await self.store.prune(prunable)
+            total += deleted
+        self._open.cache.clear()
+        return total
+
+    async def cleanable(
+        self,
+        *,
+        older_than: Duration,
+        statuses: Iterable[JobStatus] = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED),
+        owner: str | None = None,
+    ) -> int:
+        """How many jobs `cleanup` would delete: by the same predicate."""
+        return await self.store.count_prunable(self._prunable(older_than, statuses), owner)
+
+    def _prunable(self, older_than: Duration, statuses: Iterable[JobStatus]) -> Prunable:
+        chosen = tuple(statuses)
+        unfinished = [status.value for status in chosen if not status.terminal]
+        if unfinished:
+            raise InvalidOption(f"Unfinished jobs are never deleted: {', '.join(unfinished)}.")
+        return Prunable(before=self.store.now() - round(seconds(older_than) * 1_000_000), statuses=chosen)
+
+    async def stats(self, *, owner: str | None = None) -> Stats:
+        """Counts per status, of what is ready, and of open questions."""
+        return await self.store.stats(owner)
+
+
+class _Decorator(Protocol[D_co]):
+    """What `bide.job(…)` returns: a function of the job's function."""
+
+    @overload
+    def __call__(self, fn: Callable[Concatenate[JobContext[D_co], P], Coroutine[Any, Any, R]], /) -> JobType[P, R]: ...
+    @overload
+    def __call__(self, fn: Callable[Concatenate[JobContext[D_co], P], R], /) -> JobType[P, R]: ...
+
+
+class _Opened:
+    """What exists while an app is open."""
+
+    def __init__(self, store: Store) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.store = store
+        self.inserts: Batcher[NewJob, Inserted | IdempotencyClash] = Batcher(store.insert)
+        self.cache = SnapshotCache(store)
+        self._unsubscribe = store.subscribe(self.cache.hint)
+        self._sweeping = asyncio.create_task(self.cache.sweep_forever())
+
+    @classmethod
+    async def begin(cls, store: Store) -> Self:
+        await store.open()
+        return cls(store)
+
+    async def end(self) -> None:
+        await self.inserts.drain()
+        self._sweeping.cancel()
+        self._unsubscribe()
+        await self.store.close()
+
+
+# ── From rows to nouns ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _job(row: JobRow, definition: Definition | None, *, strict: bool = False) -> Job[Any]:
+    return Job[Any].model_construct(
+        id=UUID(row.id),
+        type=row.type,
+        status=row.status,
+        reason=row.reason,
+        queue=row.queue,
+        priority=row.priority,
+        owner=row.owner,
+        attempt=row.attempt,
+        max_attempts=row.max_attempts,
+        progress=_NO_PROGRESS if row.progress is None else Progress.model_validate_json(row.progress),
+        result=None if row.result is None else _result(row.result, definition, strict=strict),
+        error=None if row.error is None else JobError.model_validate_json(row.error),
+        created_at=instant(row.created_at),
+        due_at=_maybe(row.due_at),
+        started_at=_maybe(row.started_at),
+        finished_at=_maybe(row.finished_at),
+        cancel_requested_at=_maybe(row.cancel_requested_at),
+        parent=None if row.parent is None else UUID(row.parent),
+        forked_from=None if row.forked_from is None else UUID(row.forked_from),
+        seq=row.seq,
+    )
+
+
+_NO_PROGRESS = Progress()
+
+
+def _result(text: str, definition: Definition | None, *, strict: bool) -> Any:
+    if definition is None:
+        return orjson.loads(text)
+    try:
+        return definition.result.decode(text)
+    except InvalidPayload:
+        # Written by other code. A list must not break over it; who asks for this very result is told.
+        if strict:
+            raise
+        return orjson.loads(text)
+
+
+def _event(row: EventRow) -> Event:
+    return Event(
+        job_id=UUID(row.job),
+        seq=row.seq,
+        at=instant(row.at),
+        kind=row.kind,
+        attempt=row.attempt,
+        data={} if row.data is None else orjson.loads(row.data),
+    )
+
+
+def _prompt(row: PromptRow) -> PromptView:
+    answer = row.response
+    return PromptView(
+        id=UUID(row.id),
+        job_id=UUID(row.job),
+        key=row.key,
+        kind=row.kind,
+        data=orjson.loads(row.data),
+        schema_=orjson.loads(row.schema),
+        status=row.status,
+        assignee=row.assignee,
+        deadline_at=_maybe(row.deadline_at),
+        opened_at=instant(row.opened_at),
+        response=None if answer is None or answer.value is None else orjson.loads(answer.value),
+        answer=None if answer is None else Response(by=answer.by, at=instant(answer.at), defaulted=answer.defaulted),
+    )
+
+
+def _maybe(at: int | None) -> Any:
+    return None if at is None else instant(at)
+
+
+def _id(job: Job[Any] | UUID | str) -> str:
+    if isinstance(job, Job):
+        return str(job.id)
+    try:
+        return str(UUID(str(job)))
+    except ValueError:
+        raise NotFound(f"Job {job} not found") from None
+
+
+def sqlite_path(url: str) -> str:
+    """The file that a URL names. Raises InvalidOption."""
+    scheme, separator, rest = url.partition("://")
+    if scheme != "sqlite" or not separator or not rest.startswith("/") or rest == "/" or "?" in rest:
+        raise InvalidOption(
+            f"{url!r} is not a database that Bide can use.",
+            hint="Write sqlite:///jobs.db for a file here, sqlite:////var/lib/jobs.db for one anywhere.",
+        )
+    if rest == "/:memory:":
+        raise InvalidOption("A database in memory keeps nothing.", hint="Name a file: sqlite:///jobs.db.")
+    return rest[1:]

@@ -1,0 +1,154 @@
+"""The snapshot cache: jobs as last read, never stale, and the place where readers wait for a change.
+
+A finished job never changes and needs no query. For the others one cheap number of the store says whether anything was
+committed since; only then the events since the last look tell which snapshots to drop. The database is the truth: a
+miss loads, and what is in here was read from it at most an hour ago.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from bide.errors import StoreError
+from bide.store.base import Hint, JobRow, Store
+
+log = logging.getLogger("bide.cache")
+
+TTL = 3_600.0
+"""Seconds a snapshot is kept at most."""
+
+SWEEP_EVERY = 300.0
+"""Seconds between two sweeps."""
+
+AGAIN = 0.2
+"""Seconds before the store is asked again after it failed."""
+
+SIZE = 10_000
+"""Snapshots kept at most; the longest unused goes first."""
+
+
+class _Entry(NamedTuple):
+    row: JobRow
+    loaded: float
+
+
+class SnapshotCache:
+    """Reads jobs for many readers of one process. Belongs to one event loop."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._mark = -1
+        self._position = -1
+        self._generation = 0
+        self._looking: asyncio.Task[None] | None = None
+        self._watchers: dict[str, set[asyncio.Event]] = {}
+        self._announcing: asyncio.Task[None] | None = None
+        self.loads = 0
+        """Rows read from the store: what the cache did not save."""
+
+    async def get(self, job: str) -> JobRow | None:
+        """The job as of now, or None."""
+        entry = self._entries.get(job)
+        if entry is None or not entry.row.status.terminal:
+            await self._catch_up()
+            entry = self._entries.get(job)
+        if entry is not None:
+            self._entries.move_to_end(job)
+            return entry.row
+        generation = self._generation
+        self.loads += 1
+        rows = await self._store.get([job], None)
+        if not rows:
+            return None
+        # A change that was announced while this was being read may be missing in it.
+        if generation == self._generation:
+            self._entries[job] = _Entry(rows[0], time.monotonic())
+            while len(self._entries) > SIZE:
+                self._entries.popitem(last=False)
+        return rows[0]
+
+    def drop(self, job: str) -> None:
+        """Forget a job that was deleted here."""
+        self._entries.pop(job, None)
+
+    def clear(self) -> None:
+        self._entries.clear()
+        self._generation += 1
+
+    @contextmanager
+    def watch(self, job: str) -> Generator[asyncio.Event]:
+        """An event set at each change of the job. Clear it, then read, then wait for it: so no change is missed."""
+        changed = asyncio.Event()
+        self._watchers.setdefault(job, set()).add(changed)
+        try:
+            yield changed
+        finally:
+            watchers = self._watchers[job]
+            watchers.discard(changed)
+            if not watchers:
+                del self._watchers[job]
+
+    def hint(self, hint: Hint) -> None:
+        """What the store tells its subscribers."""
+        if hint is Hint.CHANGED and self._watchers and (self._announcing is None or self._announcing.done()):
+            self._announcing = asyncio.get_running_loop().create_task(self._announce())
+
+    async def sweep_forever(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_EVERY)
+            self.sweep()
+
+    def sweep(self) -> int:
+        """Drop snapshots older than the TTL; returns how many."""
+        oldest = time.monotonic() - TTL
+        stale = [job for job, entry in self._entries.items() if entry.loaded < oldest]
+        for job in stale:
+            del self._entries[job]
+        log.info("snapshot cache: dropped %d, kept %d", len(stale), len(self._entries))
+        return len(stale)
+
+    async def _announce(self) -> None:
+        # Hints that come while a look is in flight start no second one: look again until the store stands still.
+        while self._watchers and self._store.mark() != self._mark:
+            try:
+                await self._catch_up()
+            except StoreError as error:
+                log.warning("could not look for changes, trying again: %s", error)
+                await asyncio.sleep(AGAIN)
+
+    async def _catch_up(self) -> None:
+        """Drop what changed before this call; concurrent readers share one look."""
+        if self._looking is not None:
+            # It may have begun before the change that this reader knows of, so it alone is not enough.
+            await asyncio.wait([self._looking])
+        if self._store.mark() != self._mark:
+            if self._looking is None:
+                self._looking = asyncio.get_running_loop().create_task(self._look())
+            await asyncio.shield(self._looking)
+
+    async def _look(self) -> None:
+        try:
+            mark = self._store.mark()
+            changes = await self._store.changes(self._position)
+        finally:
+            self._looking = None
+        self._position, self._mark = changes.mark, mark
+        self._generation += 1
+        if changes.jobs is None:
+            stale = [job for job, entry in self._entries.items() if not entry.row.status.terminal]
+            told = list(self._watchers)
+        else:
+            stale = list(changes.jobs & self._entries.keys())
+            told = list(changes.jobs & self._watchers.keys())
+        for job in stale:
+            del self._entries[job]
+        for job in told:
+            for changed in self._watchers[job]:
+                changed.set()

@@ -1,0 +1,42 @@
+"""The command line, `bide`.
+
+`bide.cli.ask.ask_in_terminal` is public: it asks a job's question in any terminal.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from bide.errors import BideError
+
+EXTRA = frozenset({"rich", "typer"})
+
+
+def main() -> None:
+    """Run the command of this process's arguments, and exit: 0 done, 1 an error from Bide, 2 wrong usage."""
+    try:
+        from bide.cli.commands import cli
+    except ModuleNotFoundError as missing:
+        if missing.name not in EXTRA:
+            raise
+        sys.exit('The command line needs an extra that is not installed: pip install "bide[cli]"')
+    _tolerate_every_text()
+    try:
+        cli(prog_name="bide")
+    except BideError as error:
+        from bide.cli.text import printable
+
+        sys.stderr.write(f"Error: {printable(error.message)}\n")
+        if error.hint:
+            sys.stderr.write(f"{printable(error.hint)}\n")
+        sys.exit(1)
+
+
+def _tolerate_every_text() -> None:
+    """Neither what is shown nor what is typed may break a command over its encoding."""
+    # What is typed is kept as it came: the boundary of a response then refuses it, instead of storing something else.
+    for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, "replace"), (sys.stderr, "replace")):
+        # What stands in for a stream, in a test say, need not have an encoding at all.
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors=errors)

@@ -1,0 +1,345 @@
+"""The commands of `bide`."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from collections.abc import Mapping
+from typing import Annotated, Any, cast
+from uuid import UUID
+
+import orjson
+import typer
+from rich.console import Console
+
+from bide.app import PAGE, Bide, sqlite_path
+from bide.cli.ask import ask_in_terminal
+from bide.cli.session import find_job, make_console, opened, short, write
+from bide.cli.show import job_table, show_job, stats_data, stats_table, word
+from bide.cli.text import as_json, one_line, styled
+from bide.cli.watch import watch
+from bide.cli.work import load_app, run_worker, set_up_logging
+from bide.errors import Conflict, InvalidOption, InvalidPayload, InvalidResponse, NotAssigned, NotFound
+from bide.events import Event
+from bide.hitl import PromptView, Receipt
+from bide.job import TERMINAL, Job, JobStatus
+from bide.store.sqlite.migrations import run as schema
+
+cli = typer.Typer(
+    help="Durable jobs with people in the loop.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    # A defect is reported with Python's own traceback, without the values of variables.
+    pretty_exceptions_enable=False,
+)
+migrate = typer.Typer(help="Bring the schema of a database up, or back down.", no_args_is_help=True)
+jobs = typer.Typer(
+    help="Look at jobs, answer them, cancel them. A job is named by its id, or its end.", no_args_is_help=True
+)
+cli.add_typer(migrate, name="migrate")
+cli.add_typer(jobs, name="jobs")
+
+STATUS_HELP = f"One of {', '.join(JobStatus)}; may be repeated."
+
+Url = Annotated[
+    str, typer.Option("--url", metavar="URL", envvar="BIDE_URL", help="The database, as sqlite:///jobs.db.")
+]
+UrlArgument = Annotated[
+    str, typer.Argument(metavar="URL", envvar="BIDE_URL", help="The database, as sqlite:///jobs.db.")
+]
+JobName = Annotated[str, typer.Argument(metavar="ID", help="The job's id, or the last 6 characters of it or more.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Write JSON, for machines.")]
+By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who does it; by default this machine's user.")]
+Statuses = Annotated[list[JobStatus] | None, typer.Option("--status", metavar="STATUS", help=STATUS_HELP)]
+Types = Annotated[list[str] | None, typer.Option("--type", metavar="TYPE", help="A job type; may be repeated.")]
+Queues = Annotated[list[str] | None, typer.Option("--queue", metavar="QUEUE", help="A queue; may be repeated.")]
+Which = Annotated[str | None, typer.Option("--prompt", help="Which question: its id, the end of it, or its key.")]
+Revision = Annotated[str, typer.Option("--to", metavar="REVISION", help="Where to; `base` leaves no table.")]
+
+
+# ── Executing ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@cli.command()
+def worker(
+    app: Annotated[str, typer.Argument(metavar="MODULE:APP", help="Where the app is, as shop.jobs:bide.")],
+    queue: Queues = None,
+) -> None:
+    """Execute the jobs of an app until SIGTERM or SIGINT.
+
+    The first signal drains: nothing new is begun, what runs may go on for BIDE_DRAIN seconds. A second stops at once.
+    """
+    loaded = load_app(app)
+    set_up_logging()
+    run_worker(loaded, queue or ["default"])
+
+
+# ── The schema ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@migrate.command("up")
+def migrate_up(url: UrlArgument) -> None:
+    """Create the tables, or bring them up to what this version works with."""
+    path = sqlite_path(url)
+    before = schema.status(path)
+    after = schema.up(path)
+    changed = before.current != after.current
+    write(f"{path} is at schema {after.current}" + (f", before {before.current or 'empty'}" if changed else " already"))
+
+
+@migrate.command("status")
+def migrate_status(url: UrlArgument) -> None:
+    """Say at which schema a database is. Changes nothing."""
+    path = sqlite_path(url)
+    status = schema.status(path)
+    if status.current is None:
+        write(f"{path} holds no tables of Bide; this version works with schema {status.head}: bide migrate up")
+    elif status.current < status.head:
+        write(f"{path} is at schema {status.current}; this version works with {status.head}: bide migrate up")
+    elif status.current > status.head:
+        write(f"{path} is at schema {status.current}, newer than {status.head}: this version cannot use it")
+    else:
+        write(f"{path} is at schema {status.current}, as this version expects")
+
+
+@migrate.command("down")
+def migrate_down(
+    url: UrlArgument,
+    to: Revision = "-1",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Bring the tables back to an older schema. Stop everything that uses the database first. Data is lost."""
+    path = sqlite_path(url)
+    before = schema.status(path)
+    if before.current is None:
+        raise NotFound(f"{path} holds no tables of Bide.", hint="There is nothing to take back.")
+    write(f"{path} is at schema {before.current}. {_what_is_lost(url, before)}")
+    if not yes:
+        typer.confirm("Go on?", abort=True)
+    after = schema.down(path, to)
+    write(f"{path} is at schema {after.current or 'none: no table is left'}")
+
+
+def _what_is_lost(url: str, before: schema.SchemaStatus) -> str:
+    lost = "What newer tables and columns hold will be lost"
+    if before.current != before.head:
+        # To count the jobs it would have to be opened, and opening it would bring it up.
+        return f"{lost}."
+    with opened(url) as app:
+        by_status = app.run(app.stats()).by_status
+    unfinished = sum(n for status, n in by_status.items() if not status.terminal)
+    total = sum(by_status.values())
+    return f"{lost}; going back to `base` deletes all {total:,} job(s), {unfinished:,} of them unfinished."
+
+
+# ── Jobs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@jobs.command("list")
+def list_jobs(
+    url: Url,
+    status: Statuses = None,
+    types: Types = None,
+    queue: Queues = None,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=PAGE, help="How many at most.")] = 20,
+    json: AsJson = False,
+) -> None:
+    """List jobs, newest first."""
+    with opened(url) as app:
+        found = app.run(app.list(statuses=status or (), types=types or (), queues=queue or (), limit=limit))
+    if json:
+        write(as_json([job.model_dump(mode="json") for job in found]))
+    else:
+        console = make_console()
+        console.print(job_table(found, console.width))
+
+
+@jobs.command()
+def show(job: JobName, url: Url, json: AsJson = False) -> None:
+    """Show one job, with its questions and its history."""
+    with opened(url) as app:
+        found = app.run(find_job(app, job))
+        prompts = app.run(app.prompts(found, open_only=False))
+        history = app.run(_whole_history(app, found))
+    if json:
+        write(
+            as_json(
+                {
+                    "job": found.model_dump(mode="json"),
+                    "prompts": [prompt.model_dump(mode="json", by_alias=True) for prompt in prompts],
+                    "history": [event.model_dump(mode="json") for event in history],
+                }
+            )
+        )
+    else:
+        show_job(make_console(), found, prompts, history)
+
+
+async def _whole_history(app: Bide[Any], job: Job[Any]) -> list[Event]:
+    history: list[Event] = []
+    while page := await app.history(job, after=history[-1].seq if history else 0):
+        history += page
+    return history
+
+
+@jobs.command("watch")
+def watch_jobs(
+    url: Url,
+    job: Annotated[list[str] | None, typer.Argument(metavar="ID", help="By default all unfinished jobs.")] = None,
+) -> None:
+    """Show the progress of jobs until they have finished."""
+    asyncio.run(watch(url, job or [], make_console()))
+
+
+@jobs.command()
+def cancel(
+    job: JobName,
+    url: Url,
+    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why; it is written into the history.")] = None,
+    by: By = None,
+) -> None:
+    """Cancel a job: at once where nothing runs, else its code is told."""
+    with opened(url) as app:
+        found = app.run(find_job(app, job))
+        after = app.run(app.cancel(found, by=by or _user(), reason=reason))
+    if after.status is JobStatus.CANCELLED:
+        write(f"{after.id} is cancelled")
+    else:
+        write(f"{after.id} is {word(after.status)}; its code is told to stop: bide jobs watch {short(after.id)}")
+
+
+def _user() -> str | None:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return None
+
+
+# ── Answering ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@jobs.command()
+def answer(
+    job: JobName,
+    url: Url,
+    prompt: Which = None,
+    by: By = None,
+    json: Annotated[str | None, typer.Option("--json", metavar="VALUE", help="The answer, instead of asking.")] = None,
+) -> None:
+    """Answer the open questions of a job, here in the terminal.
+
+    With --json the answer is given at once, such as '{"action": "proceed"}', '{"answers": {"q0": "…"}}',
+    the fields of a form, or '{"action": "cancel"}'.
+    """
+    console = make_console()
+    who = by or _user()
+    with opened(url) as app:
+        found = app.run(find_job(app, job))
+        asked = _open_prompts(app, found, prompt)
+        if json is not None:
+            only = asked[0].id if len(asked) == 1 else None
+            _report(console, _respond_once(app, found, only, _read_value(json), who))
+            return
+        for view in asked:
+            receipt = _converse(app, console, view, who)
+            _report(console, receipt)
+            if receipt.action == "cancel":
+                return
+
+
+def _open_prompts(app: Bide[None], job: Job[Any], name: str | None) -> list[PromptView]:
+    asked = [view for view in app.run(app.show_prompts(job)) if name is None or _is_named(view, name)]
+    if not asked:
+        what = f"has no open question {name!r}" if name is not None else "asks nothing now"
+        raise Conflict(f"Job {job.id} {what}; it is {word(job.status)}.", hint=f"See: bide jobs show {short(job.id)}")
+    return asked
+
+
+def _is_named(view: PromptView, name: str) -> bool:
+    return name == view.key or (len(name) >= 6 and str(view.id).endswith(name.lower()))
+
+
+def _read_value(text: str) -> dict[str, Any]:
+    try:
+        value: object = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise typer.BadParameter(f"This is not JSON: {error}", param_hint="--json") from None
+    if not isinstance(value, dict):
+        raise typer.BadParameter("An answer is a JSON object.", param_hint="--json")
+    return cast("dict[str, Any]", value)
+
+
+def _respond_once(
+    app: Bide[None], job: Job[Any], prompt: UUID | None, value: Mapping[str, Any], by: str | None
+) -> Receipt:
+    try:
+        return app.run(app.respond(job, value, prompt=prompt, by=by))
+    except InvalidResponse as invalid:
+        flaws = "; ".join(f"{error['path'] or '/'}: {error['message']}" for error in invalid.errors)
+        raise InvalidOption(f"{invalid.message} {flaws}", hint="The question stays open.") from None
+
+
+def _converse(app: Bide[None], console: Console, view: PromptView, by: str | None) -> Receipt:
+    """Ask until the answer is accepted."""
+    if view.assignee is not None and view.assignee != by:
+        raise NotAssigned(
+            f"The question {view.key!r} is for {view.assignee!r} to answer.", hint="Say who you are with --by."
+        )
+    before: Mapping[str, Any] | None = None
+    errors: list[dict[str, str]] = []
+    while True:
+        try:
+            value = ask_in_terminal(view, console, before=before, errors=errors)
+        except EOFError:
+            raise InvalidOption(
+                f"The input ended before the question {view.key!r} was answered.", hint="It stays open."
+            ) from None
+        try:
+            return app.run(app.respond(view.job_id, value, prompt=view.id, by=by))
+        except InvalidResponse as invalid:
+            errors = invalid.errors
+        except InvalidPayload as invalid:
+            errors = [{"path": "", "message": invalid.message}]
+        console.print(styled("This was not accepted. Once more:", "red"))
+        before = value
+
+
+def _report(console: Console, receipt: Receipt) -> None:
+    if receipt.action == "cancel":
+        console.print(styled(f"The job {receipt.job_id} is cancelled", "yellow"))
+    else:
+        name = f" by {one_line(receipt.by)}" if receipt.by else ""
+        console.print(styled(f"✓ recorded{name}; the job goes on", "green"))
+
+
+# ── Keeping house ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@cli.command()
+def cleanup(
+    url: Url,
+    older_than: Annotated[str, typer.Option("--older-than", metavar="AGE", help="How long ago they finished, as 7d.")],
+    status: Statuses = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
+) -> None:
+    """Delete jobs that finished long ago. Never an unfinished one."""
+    chosen = tuple(status or sorted(TERMINAL))
+    with opened(url) as app:
+        if dry_run:
+            count = app.run(app.cleanable(older_than=older_than, statuses=chosen))
+        else:
+            count = app.run(app.cleanup(older_than=older_than, statuses=chosen))
+    done = "would be deleted" if dry_run else "deleted"
+    write(f"{count:,} job(s) {done}: {', '.join(chosen)}, finished more than {older_than} ago")
+
+
+@cli.command()
+def stats(url: Url, json: AsJson = False) -> None:
+    """Count jobs by status, and what waits."""
+    with opened(url) as app:
+        counted = app.run(app.stats())
+    if json:
+        write(as_json(stats_data(counted)))
+    else:
+        make_console().print(stats_table(counted))

@@ -1,0 +1,114 @@
+"""`bide worker`: executes the jobs of a user's app until a signal ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+
+from bide.app import Bide
+from bide.cli.text import PrintableFormatter
+from bide.worker import Worker
+
+log = logging.getLogger("bide.cli")
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def load_app(target: str) -> Bide[Any]:
+    """The app named by `module:attribute`, with the working directory importable. What the module raises is raised."""
+    module_name, _, attribute = target.partition(":")
+    if not module_name or not attribute:
+        raise typer.BadParameter(f"{target!r} is not MODULE:ATTRIBUTE, as in shop.jobs:bide.")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as missing:
+        # Only the named module itself is a mistyped argument; another one is missing from the user's code.
+        if missing.name is None or not f"{module_name}.".startswith(f"{missing.name}."):
+            raise
+        raise typer.BadParameter(f"There is no module {missing.name!r} in {Path.cwd()} or installed.") from None
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            raise typer.BadParameter(f"{module_name!r} has no {attribute!r}.")
+        found = getattr(found, part)
+    if not isinstance(cast("object", found), Bide):
+        raise typer.BadParameter(f"{target!r} is no Bide app, but of the type {type(found).__name__}.")
+    app: Bide[Any] = found
+    return app
+
+
+def set_up_logging() -> None:
+    """Log to stderr, unless the user's module has set up logging itself."""
+    handler: logging.Handler
+    if sys.stderr.isatty():
+        handler = RichHandler(console=Console(stderr=True), show_path=False, highlighter=None, markup=False)
+        handler.setFormatter(PrintableFormatter("%(message)s", datefmt="[%X]"))
+    else:
+        handler = logging.StreamHandler()
+        handler.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+
+
+def run_worker(app: Bide[Any], queues: Sequence[str]) -> None:
+    """Execute jobs until SIGTERM or SIGINT. Ends the process with 128 + signal where a second one cut the drain off."""
+    forced = asyncio.run(_Service(app, queues).run())
+    if forced is None:
+        log.info("stopped")
+        return
+    log.warning("stopped at once")
+    logging.shutdown()
+    # A `def` step that runs on cannot be ended from here, and Python would wait for its thread: leave without it.
+    os._exit(128 + forced)
+
+
+class _Service:
+    """A worker and the signals that end it."""
+
+    def __init__(self, app: Bide[Any], queues: Sequence[str]) -> None:
+        self._app = app
+        self._queues = tuple(queues)
+        self._worker: Worker | None = None
+        self._told = asyncio.Event()
+        self._forced: int | None = None
+
+    async def run(self) -> int | None:
+        """Work until told to stop; returns the signal that cut the drain off, if one did."""
+        loop = asyncio.get_running_loop()
+        for number in SIGNALS:
+            loop.add_signal_handler(number, self._signalled, number)
+        async with self._app.worker(queues=self._queues) as worker:
+            self._worker = worker
+            types = [name for is_async in (True, False) for name in self._app.registry.names(is_async=is_async)]
+            log.info("worker %s is ready: queues %s, %d job type(s)", worker.id, ", ".join(self._queues), len(types))
+            if not types:
+                log.warning("no job types: import the modules that hold them in the module that is named here")
+            await self._until_told_or_ended(worker)
+        return self._forced
+
+    async def _until_told_or_ended(self, worker: Worker) -> None:
+        waits = [asyncio.create_task(self._told.wait()), asyncio.create_task(worker.ended())]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+
+    def _signalled(self, number: int) -> None:
+        name = signal.Signals(number).name
+        if not self._told.is_set():
+            log.info("%s: finishing what runs; a second signal stops at once", name)
+            self._told.set()
+            return
+        log.warning("%s again: stopping at once; what runs is given back, no attempt is spent", name)
+        self._forced = number
+        if self._worker is not None:
+            self._worker.stop()

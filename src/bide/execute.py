@@ -1,0 +1,191 @@
+"""From a claim to an outcome: decode the input, call the function, encode the result, judge the error."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import random
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from bide.codec import encode, escape
+from bide.context import JobContext, enter_run
+from bide.errors import BideError, InvalidPayload, JobTimedOut, StepFailed
+from bide.job_type import Definition
+from bide.retry import GiveUp, RetryAfter, decide
+from bide.run import Ending, Host, Run
+from bide.store.base import Cancelled, Claim, Completed, Failed, Outcome, Released, Retrying, Settle, Suspended
+
+log = logging.getLogger("bide.execute")
+
+TRACEBACK_LIMIT = 8_000
+MESSAGE_LIMIT = 2_000
+
+Ended = Callable[[Run, Settle | None], None]
+"""Called once when a run is over; without a settle where the lease is lost, so nothing may be written."""
+
+
+def execute(claim: Claim, definition: Definition, host: Host, loop: asyncio.AbstractEventLoop, ended: Ended) -> Run:
+    """Start a run of `claim` as one task of `loop`."""
+    run = Run(claim, host, definition, loop, lambda run: _abandoned(run, ended))
+    run.root = loop.create_task(_main(run, ended))
+    return run
+
+
+async def _main(run: Run, ended: Ended) -> None:
+    enter_run(run)
+    try:
+        value = await _call(run)
+    except asyncio.CancelledError as error:
+        outcome = _ended_from_outside(run) if run.ending else _interrupted(run, error)
+    except BaseException as error:  # noqa: BLE001 - KeyboardInterrupt and SystemExit too: the job fails, the worker lives
+        outcome = _ended_from_outside(run, error) if run.ending else _failed(run, error)
+    else:
+        outcome = _ended_from_outside(run, returned=True) if run.ending else _returned(run, value)
+    if run.noting:
+        await run.noted()
+    _end(run, outcome, ended)
+
+
+def _abandoned(run: Run, ended: Ended) -> None:
+    log.warning("job %s (%s) swallows every cancellation and was abandoned", run.claim.id, run.claim.type)
+    _end(run, _ended_from_outside(run, abandoned=True), ended)
+
+
+def _end(run: Run, outcome: Outcome | None, ended: Ended) -> None:
+    if run.closed:
+        return
+    progress = run.meter.unwritten() if run.meter is not None else None
+    run.close()
+    claim = run.claim
+    elapsed = round((time.monotonic() - run.began) * 1_000_000)
+    ended(run, None if outcome is None else Settle(claim.id, claim.lease, elapsed, outcome, progress))
+
+
+async def _call(run: Run) -> Any:
+    definition = run.definition
+    try:
+        args, kwargs = definition.input.decode(run.claim.input)
+    except InvalidPayload as error:
+        await run.defer(f"the job's input no longer fits its signature: {error}")
+        raise
+    ctx: JobContext[Any] = JobContext(run)
+    if definition.is_async:
+        return await definition.fn(ctx, *args, **kwargs)
+    return await _in_thread(run, lambda: definition.fn(ctx, *args, **kwargs))
+
+
+async def _in_thread(run: Run, call: Callable[[], Any]) -> Any:
+    """Run a `def` job in a thread of its own: one that never returns must not use up a pool."""
+    done: asyncio.Future[tuple[Any, BaseException | None]] = run.loop.create_future()
+    context = contextvars.copy_context()
+
+    def hand_over(value: Any, error: BaseException | None) -> None:
+        if not done.done():
+            done.set_result((value, error))
+
+    def body() -> None:
+        try:
+            value, error = context.run(call), None
+        except BaseException as raised:  # noqa: BLE001 - carried to the run
+            value, error = None, raised
+        try:
+            run.loop.call_soon_threadsafe(hand_over, value, error)
+        except RuntimeError:
+            log.warning("job %s ended after its worker's event loop was closed", run.claim.id)
+
+    threading.Thread(target=body, name=f"bide-{run.claim.type}", daemon=True).start()
+    value, error = await done
+    if error is not None:
+        raise error
+    return value
+
+
+# ── Outcomes ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _returned(run: Run, value: Any) -> Outcome:
+    codec = run.definition.result
+    try:
+        text = "null" if value is None and codec.takes_none else codec.encode(value)
+    except InvalidPayload as error:
+        # Not retried: the same code would return the same value, after the same costs.
+        return Failed(_error(error), "invalid_result")
+    if not run.steps:
+        return Completed(text)
+    unvisited = sorted({name for name, _ in run.steps.keys() - run.visited})
+    return Completed(text, encode({"unvisited": unvisited[:50]}) if unvisited else None)
+
+
+def _ended_from_outside(
+    run: Run,
+    error: BaseException | None = None,
+    *,
+    returned: bool = False,
+    abandoned: bool = False,
+) -> Outcome | None:
+    """The outcome of a run that was told to end, whatever its code made of it; that is noted for the audit."""
+    audit: dict[str, Any] = {}
+    # Of all the times it was told, only the last may have been heard; and not even that, where it returned.
+    swallowed = run.deliveries if returned or abandoned else run.deliveries - 1
+    if swallowed > 0:
+        audit["swallowed"] = swallowed
+    if abandoned:
+        audit["abandoned"] = True
+    elif error is not None and not run.threaded:
+        audit["raised"] = type(error).__name__
+    match run.ending:
+        case Ending.SUSPEND:
+            suspension = run.suspension
+            assert suspension is not None, "a run is only suspended with what it waits for"
+            return Suspended(suspension.awaiting, suspension.wake_at, _data(audit) or suspension.data)
+        case Ending.CANCEL:
+            return Cancelled(_data(audit))
+        case Ending.TIMEOUT:
+            return _failed(run, JobTimedOut("The attempt ran past the job's timeout."), "timeout")
+        case Ending.RELEASE:
+            return Released(_data(audit))
+        case _:
+            return None
+
+
+def _interrupted(run: Run, error: asyncio.CancelledError) -> Outcome:
+    if run.host.stopping:
+        return Released()
+    return _failed(run, error)
+
+
+def _failed(run: Run, error: BaseException, reason: str = "error") -> Outcome:
+    claim = run.claim
+    judged = error
+    if isinstance(error, StepFailed):
+        if error.final:
+            return Failed(_error(error), reason)
+        judged = error.__cause__ or error
+    verdict = decide(run.definition.retry, judged, claim.attempt, random=random.random)
+    match verdict:
+        case RetryAfter(delay):
+            return Retrying(_error(error), round(delay * 1_000_000))
+        case GiveUp():
+            return Failed(_error(error), reason)
+
+
+def _error(error: BaseException) -> str:
+    """The JSON text of a `JobError`. What an exception's own code breaks does not break this."""
+    try:
+        message = str(error)
+    except Exception as failing:  # noqa: BLE001 - the first error is the one to tell of
+        message = f"<its __str__ raised {type(failing).__name__}>"
+    told = {"type": type(error).__name__, "message": escape(message, MESSAGE_LIMIT)}
+    if not isinstance(error, BideError) or error.__cause__ is not None:
+        trace = "".join(traceback.format_exception(error))
+        told["traceback"] = escape(trace[-TRACEBACK_LIMIT:])
+    return encode(told)
+
+
+def _data(audit: dict[str, Any]) -> str | None:
+    return encode(audit) if audit else None

@@ -1,0 +1,279 @@
+"""`@bide.job`: a function becomes a job type, by which jobs of it are enqueued. The registry holds them by name."""
+
+from __future__ import annotations
+
+import inspect
+import operator
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, ParamSpec, Protocol, cast
+
+from typing_extensions import TypedDict, TypeVar
+
+from bide.codec import Codec, codec_for
+from bide.errors import InvalidArguments, InvalidOption, InvalidPayload, UnencodableType, UnknownJobType
+from bide.job import Job
+from bide.retry import RetryPolicy
+from bide.schedule import Duration, seconds
+
+P = ParamSpec("P")
+R_co = TypeVar("R_co", covariant=True, default=object)
+
+QUEUE_LIMIT = 100
+NAME_LIMIT = 200
+PRIORITIES = range(-100, 101)
+
+
+@dataclass(frozen=True, slots=True)
+class EnqueueOptions:
+    """How one job is enqueued. `delay` in seconds; `owner` None: a job that enqueues another hands on its own."""
+
+    queue: str | None = None
+    priority: int = 0
+    delay: float = 0.0
+    owner: str | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobCall(Generic[R_co]):
+    """A job type with arguments, not yet enqueued: for `enqueue_many` and tests. Made by `JobType.call`."""
+
+    job_type: JobType[..., R_co]
+    input: str
+    options: EnqueueOptions
+
+
+class Enqueuer(Protocol):
+    """Who accepts calls: the app."""
+
+    async def enqueue(self, call: JobCall[R_co], /) -> Job[R_co]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What a job type is, apart from how one job of it is enqueued."""
+
+    name: str
+    fn: Callable[..., Any]
+    queue: str
+    version: int
+    retry: RetryPolicy
+    timeout: float | None
+    is_async: bool
+    input: Input
+    result: Codec[Any]
+
+
+class JobType(Generic[P, R_co]):
+    """A kind of job. Called through `enqueue`, which takes the function's arguments without the context."""
+
+    __slots__ = ("_app", "_options", "definition")
+
+    def __init__(self, app: Enqueuer, definition: Definition, options: EnqueueOptions | None = None) -> None:
+        self._app = app
+        self._options = options or EnqueueOptions()
+        self.definition = definition
+
+    def __repr__(self) -> str:
+        return f"<JobType {self.name!r}>"
+
+    @property
+    def name(self) -> str:
+        return self.definition.name
+
+    def options(
+        self,
+        *,
+        queue: str | None = None,
+        priority: int | None = None,
+        delay: Duration | None = None,
+        owner: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> JobType[P, R_co]:
+        """The same type, enqueued so: `await send.options(priority=5, delay="10m").enqueue(…)`.
+
+        priority: -100…100, higher first; what has been ready for long passes every priority (see `Settings.age_limit`).
+        delay: not before then. idempotency_key: one job per (owner, key); the same call again returns it, another
+        call with that key raises IdempotencyConflict. What is not given stays as it was: options add up.
+        """
+        if priority is not None and priority not in PRIORITIES:
+            raise InvalidOption(f"priority={priority!r}: expected a whole number from -100 to 100.")
+        if idempotency_key is not None and not 1 <= len(idempotency_key) <= 255:
+            raise InvalidOption("idempotency_key: expected 1 to 255 characters.")
+        if queue is not None:
+            check_name("queue", queue, QUEUE_LIMIT)
+        before = self._options
+        options = EnqueueOptions(
+            queue=before.queue if queue is None else queue,
+            priority=before.priority if priority is None else priority,
+            delay=before.delay if delay is None else seconds(delay),
+            owner=before.owner if owner is None else owner,
+            idempotency_key=before.idempotency_key if idempotency_key is None else idempotency_key,
+        )
+        return JobType(self._app, self.definition, options)
+
+    def call(self, *args: P.args, **kwargs: P.kwargs) -> JobCall[R_co]:
+        """Bind and encode the arguments. Raises InvalidArguments and InvalidPayload."""
+        return JobCall(self, self.definition.input.encode(args, kwargs), self._options)
+
+    async def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Job[R_co]:
+        """Accept a job; it is durable when this returns. The arguments are the function's, without the context.
+
+        Raises InvalidArguments, InvalidPayload, IdempotencyConflict, NotStarted, and StoreBusy, StoreFull or
+        StoreUnavailable where nothing was accepted.
+        """
+        return await self._app.enqueue(self.call(*args, **kwargs))
+
+
+class Input:
+    """The arguments of a function, as one JSON object by parameter name, so that a default can be added later."""
+
+    __slots__ = ("_codec", "_empty", "_keywords", "_positional", "_rest", "_signature")
+
+    def __init__(self, signature: inspect.Signature, hints: Mapping[str, Any]) -> None:
+        self._signature = signature
+        fields: dict[str, Any] = {}
+        self._positional: list[str] = []
+        self._keywords: list[str] = []
+        self._rest: str | None = None
+        for name, parameter in signature.parameters.items():
+            hint = hints.get(name, Any)
+            match parameter.kind:
+                case parameter.VAR_POSITIONAL:
+                    fields[name], self._rest = operator.getitem(cast("Any", tuple), (hint, ...)), name
+                    continue
+                case parameter.VAR_KEYWORD:
+                    raise InvalidOption("A job takes named parameters only: **kwargs cannot be checked when enqueued.")
+                case parameter.KEYWORD_ONLY:
+                    self._keywords.append(name)
+                case _:
+                    self._positional.append(name)
+            required = parameter.default is parameter.empty
+            fields[name] = hint if required else operator.getitem(cast("Any", typing.NotRequired), hint)
+        self._codec: Codec[Any] = codec_for(TypedDict("Input", fields))  # type: ignore[operator]  # pyright: ignore[reportArgumentType]
+        self._empty = not fields
+
+    def encode(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+        if self._empty and not args and not kwargs:
+            return "{}"
+        try:
+            bound = self._signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise InvalidArguments(f"{error}.") from None
+        return self._codec.encode(bound.arguments)
+
+    def decode(self, text: str) -> tuple[list[Any], dict[str, Any]]:
+        """Positional and keyword arguments. Raises InvalidPayload where the signature has changed too much."""
+        if text == "{}" and self._empty:
+            return [], {}
+        given = self._codec.decode(text)
+        args: list[Any] = []
+        kwargs = {name: given[name] for name in self._keywords if name in given}
+        rest = given.get(self._rest, ()) if self._rest else ()
+        for name in self._positional:
+            if name in given:
+                args.append(given[name])
+            elif rest:
+                raise InvalidPayload(f"$.{name}", "is missing before positional arguments that follow it")
+            else:
+                break
+        for name in self._positional[len(args) :]:
+            if name in given:
+                kwargs[name] = given[name]
+        return [*args, *rest], kwargs
+
+
+def define(
+    fn: Callable[..., Any],
+    *,
+    name: str | None,
+    queue: str,
+    version: int,
+    retry: RetryPolicy,
+    timeout: Duration | None,
+) -> Definition:
+    """Read a job's function. Raises InvalidOption, naming the remedy, for what cannot be a job."""
+    called = name or str(getattr(fn, "__name__", ""))
+    check_name("job type", called, NAME_LIMIT)
+    check_name("queue", queue, QUEUE_LIMIT)
+    if inspect.isasyncgenfunction(fn) or inspect.isgeneratorfunction(fn):
+        raise InvalidOption(f"The job {called!r} is a generator.", hint="Emit partial output with ctx.emit in a step.")
+    signature = inspect.signature(fn)
+    parameters = list(signature.parameters.values())
+    if not parameters or parameters[0].kind not in (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    ):
+        raise InvalidOption(f"The job {called!r} takes no context.", hint="Make `ctx: JobContext` its first parameter.")
+    for parameter in parameters[1:]:
+        if type(parameter.default).__module__.startswith("fastapi."):
+            raise InvalidOption(
+                f"The parameter {parameter.name!r} of the job {called!r} uses FastAPI's {parameter.default!r}, which"
+                " lives only as long as a request.",
+                hint="Use Bide(url, deps=…) and ctx.deps: it is opened in the process that executes the job.",
+            )
+    try:
+        hints = typing.get_type_hints(fn, include_extras=True)
+    except Exception as error:
+        raise InvalidOption(
+            f"The annotations of the job {called!r} cannot be read: {error}.",
+            hint="Define the types where the module sees them, not under TYPE_CHECKING or in a function.",
+        ) from error
+    inputs = signature.replace(parameters=parameters[1:])
+    for hint in (hints.get(parameter.name) for parameter in parameters[1:]):
+        if any("fastapi.params" in type(extra).__module__ for extra in getattr(hint, "__metadata__", ())):
+            raise InvalidOption(
+                f"The job {called!r} uses FastAPI's Depends, which lives only as long as a request.",
+                hint="Use Bide(url, deps=…) and ctx.deps: it is opened in the process that executes the job.",
+            )
+    try:
+        return Definition(
+            name=called,
+            fn=fn,
+            queue=queue,
+            version=version,
+            retry=retry,
+            timeout=None if timeout is None else seconds(timeout),
+            is_async=inspect.iscoroutinefunction(fn),
+            input=Input(inputs, hints),
+            result=codec_for(hints.get("return", inspect.Signature.empty)),
+        )
+    except UnencodableType as error:
+        raise InvalidOption(f"The signature of the job {called!r} cannot be kept as JSON: {error}") from error
+
+
+class Registry:
+    """The job types of one app, by name."""
+
+    def __init__(self) -> None:
+        self._types: dict[str, JobType[..., Any]] = {}
+
+    def add(self, job_type: JobType[..., Any]) -> None:
+        if job_type.name in self._types:
+            raise InvalidOption(
+                f"There is a job type named {job_type.name!r} already.",
+                hint="Give one of them name=…: @bide.job(name=…).",
+            )
+        self._types[job_type.name] = job_type
+
+    def get(self, name: str) -> JobType[..., Any]:
+        try:
+            return self._types[name]
+        except KeyError:
+            raise UnknownJobType(
+                f"No job type is named {name!r}.", hint="Import its module before the worker starts."
+            ) from None
+
+    def find(self, name: str) -> JobType[..., Any] | None:
+        return self._types.get(name)
+
+    def names(self, *, is_async: bool) -> tuple[str, ...]:
+        """The types whose functions are `async def`, or those that are `def`."""
+        return tuple(name for name, known in self._types.items() if known.definition.is_async is is_async)
+
+
+def check_name(what: str, name: str, limit: int) -> None:
+    if not 1 <= len(name) <= limit or not name.isprintable():
+        raise InvalidOption(f"{what}={name!r}: expected 1 to {limit} printable characters.")

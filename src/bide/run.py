@@ -1,0 +1,395 @@
+"""One execution of one claimed job: what it remembers, what it waits for, and how it is ended.
+
+A run ends by returning, by raising, or because the outside ends it: it suspends, is cancelled, runs out of time, lost
+its lease, or its worker drains. For the last five there is one signal: the root `asyncio.Task` is cancelled, which
+gather, TaskGroup, timeouts and anyio all honour; an exception raised through user code is handed out by `gather` as a
+value and eaten by `suppress`. Code that swallows the signal gets it again, five times, and is then abandoned.
+
+Everything here happens on the worker's event loop; `bridge` is the door for threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextvars
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+
+from bide.clock import alive_for
+from bide.codec import encode, escape
+from bide.errors import DuplicateStep, JobCancelled, JobEnded, JobTimedOut, LeaseLost
+from bide.errors import Suspended as JobSuspended
+from bide.progress import Meter
+from bide.store.base import Fact, Suspended
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from bide.batch import Batcher
+    from bide.job_type import Definition
+    from bide.store.base import Claim, PromptRow, StepRow, Store
+
+T = TypeVar("T")
+
+DELIVERIES = 5
+"""How often a run is told to end before it is abandoned."""
+
+QUIET_TURNS = 5
+"""Turns of the event loop without a verb in flight before a run with a parked call counts as waiting.
+
+A branch that has just been started, or that yields once or twice between two verbs, is so let come to its next verb.
+"""
+
+
+DEFERRED = 300 * 1_000_000
+"""Microseconds until a job whose stored values this code cannot read is tried again, perhaps by a newer worker."""
+
+
+class Ending(Enum):
+    """Why a run is being ended from outside."""
+
+    SUSPEND = auto()
+    CANCEL = auto()
+    TIMEOUT = auto()
+    LEASE_LOST = auto()
+    RELEASE = auto()
+
+
+class Parked(NamedTuple):
+    """A verb that waits: for the answer of this prompt, or for this time."""
+
+    prompt: str | None
+    wake_at: int | None
+
+
+class Host(Protocol):
+    """What a run needs from the worker that executes it."""
+
+    store: Store
+    facts: Batcher[Fact, bool]
+    threads: ThreadPoolExecutor
+    deps: Any
+    cancel_grace: float
+    """Seconds between two deliveries of an ending."""
+
+    async def patiently(self, verb: Callable[[], Awaitable[T]]) -> T:
+        """Call a verb of the store until the database does it."""
+        ...
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the worker is shutting down."""
+        ...
+
+    @property
+    def lease_valid_until(self) -> float:
+        """When, by `alive_for`, other workers may begin to take this worker for dead."""
+        ...
+
+
+class Run:
+    """The state of one execution. `JobContext` holds the verbs, `execute` drives it."""
+
+    __slots__ = (
+        "_abandon",
+        "_bridges",
+        "_quiet",
+        "_redelivery",
+        "_timer",
+        "began",
+        "busy",
+        "claim",
+        "closed",
+        "definition",
+        "deliveries",
+        "ending",
+        "host",
+        "loop",
+        "meter",
+        "noting",
+        "parked",
+        "prompts",
+        "replaying",
+        "root",
+        "steps",
+        "suspension",
+        "tasks",
+        "visited",
+    )
+
+    def __init__(
+        self,
+        claim: Claim,
+        host: Host,
+        definition: Definition,
+        loop: asyncio.AbstractEventLoop,
+        abandon: Callable[[Run], None],
+    ) -> None:
+        self.claim = claim
+        self.host = host
+        self.definition = definition
+        self.loop = loop
+        self.root: asyncio.Task[None] | None = None
+        self.began = time.monotonic()
+        self.closed = False
+        self.ending: Ending | None = None
+        self.busy = 0
+        self.deliveries = 0
+        self.suspension: Suspended | None = None
+        self.meter: Meter | None = None
+        self.noting: set[asyncio.Future[bool]] = set()
+        self.parked: set[Parked] = set()
+        self.visited: set[tuple[str, str]] = set()
+        self.tasks: set[asyncio.Task[Any]] = set()
+        self._bridges: set[asyncio.Task[Any]] = set()
+        self._quiet: asyncio.Handle | None = None
+        self._redelivery: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._abandon = abandon
+        self.steps: dict[tuple[str, str], StepRow] = {}
+        self.prompts: dict[str, PromptRow] = {}
+        recall = claim.recall
+        self.replaying = recall is not None and bool(recall.steps or recall.prompts)
+        if recall is not None:
+            self.steps.update(((step.name, step.key), step) for step in recall.steps)
+            self.prompts.update((prompt.key, prompt) for prompt in recall.prompts)
+        if claim.timeout is not None:
+            left = (claim.timeout - claim.elapsed) / 1_000_000
+            self._timer = loop.call_later(max(0.0, left), self.finish, Ending.TIMEOUT)
+
+    @property
+    def threaded(self) -> bool:
+        """Whether the function is `def`, and so runs in a thread of its own."""
+        return not self.definition.is_async
+
+    # ── Verbs in flight ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def enter(self) -> None:
+        """Every verb begins here: the run must still be going on. In a run that is ending it parks, or raises."""
+        if self.closed:
+            raise JobEnded("This job's run has ended: its context takes no more calls.")
+        match self.ending:
+            case None:
+                return
+            case Ending.LEASE_LOST:
+                raise self.lost()
+            case _:
+                # Code that swallowed the signal came here: it waits until it is told again.
+                self._deliver_soon()
+                await self.loop.create_future()
+
+    def visit(self, name: str, key: str) -> None:
+        if (name, key) in self.visited:
+            raise DuplicateStep(
+                f"{name!r} with key {key!r} was used before in this run.",
+                hint="A repeat needs a key of its own: ctx.options(key=…), or another key for a question.",
+            )
+        self.visited.add((name, key))
+        if self.replaying and len(self.visited) == len(self.steps) + len(self.prompts):
+            # All that was recorded has been seen again: a long tail without another verb is new work, and shown.
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        self.replaying = False
+        if self.meter is not None:
+            self.meter.catch_up()
+
+    def begin(self) -> None:
+        """An unrecorded verb starts: the replay is over, and the run is busy until `end`."""
+        if self.replaying:
+            self._catch_up()
+        self.busy += 1
+        self._adopt_task()
+
+    def end(self) -> None:
+        self.busy -= 1
+        self._look()
+
+    async def park(self, *, prompt: str | None = None, wake_at: int | None = None) -> None:
+        """Wait for what only a later run will see: an answer, or a time. Never returns: the run ends as suspended."""
+        self._adopt_task()
+        parked = Parked(prompt, wake_at)
+        self.parked.add(parked)
+        self._look()
+        try:
+            await self.loop.create_future()
+        finally:
+            self.parked.discard(parked)
+
+    def _adopt_task(self) -> None:
+        task = asyncio.current_task()
+        if task is not None and task is not self.root:
+            self.tasks.add(task)
+
+    def _look(self) -> None:
+        if self.parked and not self.busy and self.ending is None and self._quiet is None:
+            self._quiet = self.loop.call_soon(self._listen, QUIET_TURNS)
+
+    def _listen(self, turns: int) -> None:
+        self._quiet = None
+        if self.busy or not self.parked or self.ending is not None or self.closed:
+            return
+        if turns:
+            self._quiet = self.loop.call_soon(self._listen, turns - 1)
+        else:
+            times = [parked.wake_at for parked in self.parked if parked.wake_at is not None]
+            prompts = tuple(sorted(parked.prompt for parked in self.parked if parked.prompt is not None))
+            self.suspension = Suspended(prompts, min(times, default=None))
+            self.finish(Ending.SUSPEND)
+
+    async def defer(self, why: str) -> None:
+        """Let the job wait for other code: it comes back in a while, with no attempt spent. Never returns."""
+        at = self.host.store.now() + DEFERRED
+        self.suspension = Suspended((), at, encode({"deferred": escape(why, 500)}))
+        self.finish(Ending.SUSPEND)
+        await self.loop.create_future()
+
+    # ── Endings ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def finish(self, ending: Ending) -> None:
+        """End the run from outside. The first reason holds, but a lost lease overrides every other."""
+        if self.closed or (self.ending is not None and ending is not Ending.LEASE_LOST):
+            return
+        self.ending = ending
+        self.deliveries = 0
+        self._deliver()
+
+    def abandon(self) -> None:
+        """Wait no longer for it to end: its outcome is written as if it had, and its context closed."""
+        self._abandon(self)
+
+    def _deliver_soon(self) -> None:
+        if self._redelivery is not None:
+            self._redelivery.cancel()
+        self._redelivery = self.loop.call_later(0, self._deliver)
+
+    def _deliver(self) -> None:
+        if self._redelivery is not None:
+            self._redelivery.cancel()
+            self._redelivery = None
+        if self.closed or self.root is None:
+            return
+        if self.deliveries >= DELIVERIES:
+            self.abandon()
+            return
+        self.deliveries += 1
+        if self.threaded:
+            for bridge in tuple(self._bridges):
+                bridge.cancel()
+        else:
+            self.root.cancel()
+        self._redelivery = self.loop.call_later(self.host.cancel_grace, self._deliver)
+
+    def close(self) -> None:
+        """The run is over: whatever still holds its context is refused, and what still waits is let go."""
+        self.closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._redelivery is not None:
+            self._redelivery.cancel()
+        if self._quiet is not None:
+            self._quiet.cancel()
+        if self.meter is not None:
+            self.meter.stop()
+        if self.tasks or self._bridges:
+            for task in (*self.tasks, *self._bridges):
+                task.cancel()
+
+    # ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def note(self, fact: Fact) -> asyncio.Future[bool]:
+        """Write a fact soon. A fact that was refused ends the run: the lease is gone."""
+        written = self.host.facts.put(fact, len(fact.data))
+        self.noting.add(written)
+        written.add_done_callback(self._noted)
+        return written
+
+    def _noted(self, written: asyncio.Future[bool]) -> None:
+        self.noting.discard(written)
+        if not written.cancelled() and (written.exception() is not None or not written.result()):
+            self.finish(Ending.LEASE_LOST)
+
+    async def noted(self) -> None:
+        """Wait for the facts handed in so far: the outcome must not overtake them, or they would be refused."""
+        while self.noting and not self.closed:
+            try:
+                await asyncio.wait(self.noting)
+            except asyncio.CancelledError:
+                # The run is over already; only its last facts are on their way.
+                continue
+
+    async def write(self, verb: Callable[[], Awaitable[T]]) -> T:
+        """A write of this run, tried until the database takes it. Raises LeaseLost, and ends the run."""
+        self.begin()
+        try:
+            return await self.host.patiently(verb)
+        except LeaseLost:
+            raise self.lost() from None
+        finally:
+            self.end()
+
+    def lost(self) -> LeaseLost:
+        """End the run, and the error to raise in it."""
+        self.finish(Ending.LEASE_LOST)
+        return self._lease_lost()
+
+    def _lease_lost(self) -> LeaseLost:
+        return LeaseLost(f"Job {self.claim.id} is not this worker's any more; nothing of this run is written.")
+
+    def check_lease(self) -> None:
+        """Before an effect: a worker that stood still for a lease may have been taken for dead. No query needed."""
+        if alive_for() >= self.host.lease_valid_until:
+            raise self.lost()
+
+    # ── Threads ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def bridge(self, op: Coroutine[Any, Any, T]) -> T:
+        """Run `op` on the worker's loop, from a thread of this job, and wait for it.
+
+        Raises Suspended, JobCancelled, JobTimedOut or LeaseLost where the run is ended meanwhile.
+        """
+        if self.closed:
+            op.close()
+            raise JobEnded("This job's run has ended: its context takes no more calls.")
+        done: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+        def start() -> None:
+            task = self.loop.create_task(op)
+            self._bridges.add(task)
+            task.add_done_callback(self._bridges.discard)
+            task.add_done_callback(lambda ended: _hand_over(ended, done))
+            if self.ending is not None:
+                self._deliver_soon()
+
+        # In the thread's own context, so that the verb knows its stage and its job.
+        self.loop.call_soon_threadsafe(start, context=contextvars.copy_context())
+        try:
+            return done.result()
+        except concurrent.futures.CancelledError:
+            raise self.exit_of_thread() from None
+
+    def exit_of_thread(self) -> BaseException:
+        """What is raised in a thread of a run that is being ended."""
+        match self.ending:
+            case Ending.CANCEL:
+                return JobCancelled()
+            case Ending.TIMEOUT:
+                return JobTimedOut("The attempt ran past the job's timeout.")
+            case Ending.LEASE_LOST:
+                return self._lease_lost()
+            case None:
+                return concurrent.futures.CancelledError()
+            case Ending.SUSPEND | Ending.RELEASE:
+                return JobSuspended()
+
+
+def _hand_over(task: asyncio.Task[T], done: concurrent.futures.Future[T]) -> None:
+    if task.cancelled():
+        done.cancel()
+    elif (error := task.exception()) is not None:
+        done.set_exception(error)
+    else:
+        done.set_result(task.result())

@@ -1,0 +1,62 @@
+"""Settings: argument > environment (`BIDE_*`) > default."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bide.schedule import seconds
+from bide.worker import WorkerOptions
+
+
+def _read_duration(value: Any) -> Any:
+    return None if value is None or value in {"", "never"} else seconds(value)
+
+
+Seconds = Annotated[float, BeforeValidator(_read_duration), Field(gt=0)]
+"""Seconds, written as a number or a duration such as `30s` or `7d`."""
+
+
+class Settings(BaseSettings):
+    """How an app runs. Each field is read from the environment as `BIDE_<FIELD>`, unless given as an argument.
+
+    `Bide("sqlite:///jobs.db", settings=Settings(slots=50))`. Durations are seconds or texts like `90s`, `10m`, `7d`.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="BIDE_", extra="forbid", frozen=True)
+
+    slots: Annotated[int, Field(ge=1, le=10_000)] = 200
+    """`async` jobs that one worker executes at once."""
+    threads: Annotated[int, Field(ge=1, le=1_000)] = 32
+    """`def` jobs that one worker executes at once."""
+    lease: Seconds = 30.0
+    """A worker that stood still for so long is taken for dead, and its jobs are taken back."""
+    poll: Seconds = 1.0
+    """The longest a due job waits where no wake-up came."""
+    drain: Seconds = 30.0
+    """How long running jobs may go on after SIGTERM, before they are given back unspent."""
+    cancel_grace: Seconds = 5.0
+    """Between two deliveries of a cancel to code that swallows it; after five the job is forced."""
+    age_limit: Seconds = 600.0
+    """A job that has been ready for so long goes before every priority, so that none starves."""
+    retention: Annotated[float | None, BeforeValidator(_read_duration)] = 30 * 86_400.0
+    """Finished jobs are deleted after it; `never` keeps them."""
+    synchronous: Literal["FULL", "NORMAL"] = "FULL"
+    """SQLite's durability. NORMAL is faster; a power failure may then lose the last commits, never consistency."""
+    busy_timeout: Seconds = 10.0
+    """How long a write waits for the database before it is refused as busy."""
+
+    def worker(self, queues: tuple[str, ...]) -> WorkerOptions:
+        return WorkerOptions(
+            queues=queues,
+            slots=self.slots,
+            threads=self.threads,
+            lease=self.lease,
+            poll=self.poll,
+            drain=self.drain,
+            cancel_grace=self.cancel_grace,
+            age_limit=self.age_limit,
+            retention=self.retention,
+        )

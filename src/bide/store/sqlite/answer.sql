@@ -1,0 +1,6 @@
+-- The one place where an answer is accepted: before the deadline, and before a cancel.
+update bide_prompt set status = 'answered', closed_at = :now
+where id = :prompt
+    and status = 'open'
+    and (deadline_at is null or deadline_at > :now)
+    and (select cancel_requested_at from bide_job where id = bide_prompt.job) is null

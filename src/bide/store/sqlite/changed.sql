@@ -1,0 +1,1 @@
+select job from bide_event where pos > :since order by pos limit :limit

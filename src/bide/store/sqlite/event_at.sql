@@ -1,0 +1,1 @@
+select kind, lease, data from bide_event where job = :job and seq = :seq

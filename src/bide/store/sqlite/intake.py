@@ -1,0 +1,123 @@
+"""Accepting jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from bide.job import JobStatus
+from bide.store.base import IdempotencyClash, Inserted, JobRow, NewJob
+from bide.store.sqlite.rows import data, inline, job_rows, json
+from bide.store.sqlite.sql import statement
+from bide.store.sqlite.writer import Tx
+
+_INSERT = statement("insert_jobs")
+_ENQUEUED = statement("enqueued")
+_LARGE = statement("large_input")
+_KEY_OF = statement("key_of")
+
+
+def insert(jobs: Sequence[NewJob]) -> Callable[[Tx], Sequence[Inserted | IdempotencyClash]]:
+    def verb(tx: Tx) -> Sequence[Inserted | IdempotencyClash]:
+        if not jobs:
+            return []
+        # All at once: as a rule none of them exists. Else one by one, to see which.
+        tx.db.execute("savepoint jobs")
+        accepted = _insert(tx, jobs)
+        if not accepted:
+            tx.db.execute("rollback to jobs")
+        tx.db.execute("release jobs")
+        if accepted:
+            return [Inserted(_row(job, tx.now), created=True) for job in jobs]
+        return [_insert_one(tx, job) for job in jobs]
+
+    return verb
+
+
+def _insert(tx: Tx, jobs: Sequence[NewJob]) -> bool:
+    rows = [
+        (
+            job.id,
+            job.type,
+            job.type_version,
+            job.queue,
+            job.priority,
+            job.owner,
+            job.max_attempts,
+            job.timeout,
+            max(job.delay, 0),
+            job.idempotency_key,
+            job.digest,
+            job.parent,
+            job.input if inline(job.input) else None,
+        )
+        for job in jobs
+    ]
+    if tx.db.execute(_INSERT, {"rows": json(rows), "now": tx.now}).rowcount != len(jobs):
+        return False
+    tx.db.executemany(_LARGE, [{"job": job.id, "body": job.input} for job in jobs if not inline(job.input)])
+    told = [(job.id, _about(job, tx.now)) for job in jobs]
+    tx.db.execute(_ENQUEUED, {"rows": json(told), "now": tx.now})
+    tx.changed = True
+    tx.ready = tx.ready or any(job.delay <= 0 for job in jobs)
+    return True
+
+
+def _insert_one(tx: Tx, job: NewJob) -> Inserted | IdempotencyClash:
+    if existing := job_rows(tx.db, [job.id]):
+        return Inserted(existing[0], created=False)
+    if job.idempotency_key is not None:
+        holder = tx.db.execute(_KEY_OF, {"owner": job.owner, "key": job.idempotency_key}).fetchone()
+        if holder is not None:
+            if holder[1] != job.digest:
+                return IdempotencyClash(job.idempotency_key, holder[0])
+            return Inserted(job_rows(tx.db, [holder[0]])[0], created=False)
+    inserted = _insert(tx, [job])
+    assert inserted, "neither its id nor its key is there"
+    return Inserted(_row(job, tx.now), created=True)
+
+
+def _about(job: NewJob, now: int) -> str:
+    delayed = job.delay > 0
+    return data(
+        type=job.type,
+        queue=job.queue,
+        priority=job.priority,
+        owner=job.owner,
+        max_attempts=job.max_attempts,
+        reason="delayed" if delayed else None,
+        due_at=now + job.delay if delayed else None,
+    )
+
+
+def _row(job: NewJob, now: int) -> JobRow:
+    """What the database now holds."""
+    delayed = job.delay > 0
+    return JobRow(
+        id=job.id,
+        type=job.type,
+        type_version=job.type_version,
+        queue=job.queue,
+        priority=job.priority,
+        owner=job.owner,
+        status=JobStatus.PENDING,
+        reason="delayed" if delayed else None,
+        attempt=0,
+        max_attempts=job.max_attempts,
+        lease=0,
+        seq=1,
+        input=job.input,
+        result=None,
+        error=None,
+        progress=None,
+        timeout=job.timeout,
+        elapsed=0,
+        created_at=now,
+        due_at=now + job.delay if delayed else None,
+        started_at=None,
+        finished_at=None,
+        cancel_requested_at=None,
+        worker=None,
+        idempotency_key=job.idempotency_key,
+        parent=job.parent,
+        forked_from=None,
+    )

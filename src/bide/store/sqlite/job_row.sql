@@ -1,0 +1,12 @@
+-- The columns of a JobRow, in its order. Large payloads live apart; a result is looked for only where there is one.
+select
+    job.id, job.type, job.type_version, job.queue, job.priority, job.owner, job.status, job.reason, job.attempt,
+    job.max_attempts, job.lease, job.seq,
+    coalesce(job.input, (select body from bide_payload where job = job.id and slot = 'input')),
+    case
+        when job.status = 'completed'
+        then coalesce(job.result, (select body from bide_payload where job = job.id and slot = 'result'))
+    end,
+    job.error, job.progress, job.timeout, job.elapsed, job.created_at, job.due_at, job.started_at, job.finished_at,
+    job.cancel_requested_at, job.worker, job.idempotency_key, job.parent, job.forked_from
+from bide_job as job

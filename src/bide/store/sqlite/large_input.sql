@@ -1,0 +1,1 @@
+insert into bide_payload (job, slot, body) values (:job, 'input', :body)

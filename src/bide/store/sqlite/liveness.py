@@ -1,0 +1,119 @@
+"""Workers that live, end, and die; and the jobs that are taken back from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+from bide.events import EventKind as E
+from bide.store.base import Beat, WorkerRow
+from bide.store.sqlite.moves import Leaving, leave, leaving, withdraw
+from bide.store.sqlite.rows import data, json
+from bide.store.sqlite.settling import Held, cancelled, failed, held
+from bide.store.sqlite.sql import statement
+from bide.store.sqlite.writer import Tx
+
+_REGISTER = statement("register")
+_BEAT = statement("beat")
+_HELD = statement("held")
+_RETIRE = statement("retire")
+_BURY = statement("bury")
+_ABANDONED = statement("abandoned")
+_OVERDUE = statement("overdue")
+_FORGET = statement("forget_workers")
+
+BOUND = 1_000
+"""How many jobs one call takes back."""
+
+TOMBSTONE = 24 * 3600 * 1_000_000
+"""Microseconds for which a buried worker is kept from coming back under its old id."""
+
+
+def register(worker: WorkerRow) -> Callable[[Tx], None]:
+    def verb(tx: Tx) -> None:
+        row = {
+            "id": worker.id,
+            "host": worker.host,
+            "pid": worker.pid,
+            "queues": json(worker.queues),
+            "slots": worker.slots,
+            "lease": worker.lease,
+            "now": tx.now,
+        }
+        tx.db.execute(_REGISTER, row)
+
+    return verb
+
+
+def beat(worker: str) -> Callable[[Tx], Beat]:
+    def verb(tx: Tx) -> Beat:
+        alive = tx.db.execute(_BEAT, {"worker": worker, "now": tx.now}).rowcount == 1
+        rows = tx.db.execute(_HELD, {"worker": worker}).fetchall()
+        return Beat(alive, {row[0]: row[1] for row in rows}, frozenset(row[0] for row in rows if row[2]))
+
+    return verb
+
+
+def retire(worker: str) -> Callable[[Tx], None]:
+    def verb(tx: Tx) -> None:
+        tx.db.execute(_RETIRE, {"worker": worker})
+        rows = tx.db.execute(_HELD, {"worker": worker}).fetchall()
+        _take_back(tx, {row[0]: row[1] for row in rows}, lambda job: _given_back(job, "retired"))
+
+    return verb
+
+
+def release(jobs: Mapping[str, int]) -> Callable[[Tx], None]:
+    def verb(tx: Tx) -> None:
+        _take_back(tx, jobs, lambda job: _given_back(job, "unanswered"))
+
+    return verb
+
+
+def rescue(dead: Collection[str]) -> Callable[[Tx], int]:
+    def verb(tx: Tx) -> int:
+        tx.db.execute(_BURY, {"dead": json(list(dead)), "now": tx.now})
+        rows = tx.db.execute(_ABANDONED, {"limit": BOUND}).fetchall()
+        taken = _take_back(tx, dict(rows), lambda job: _rescued(job, "The worker that ran this job was lost."))
+        tx.db.execute(_FORGET, {"before": tx.now - TOMBSTONE})
+        return taken
+
+    return verb
+
+
+def overdue(grace: int) -> Callable[[Tx], int]:
+    def verb(tx: Tx) -> int:
+        rows = tx.db.execute(_OVERDUE, {"now": tx.now, "grace": grace, "limit": BOUND}).fetchall()
+        message = "The worker that ran this job did not end it within its timeout."
+        return _take_back(tx, dict(rows), lambda job: _rescued(job, message))
+
+    return verb
+
+
+def _take_back(tx: Tx, jobs: Mapping[str, int], how: Callable[[Held], Leaving]) -> int:
+    """End the runs of these jobs, as far as they still have these leases."""
+    if not jobs:
+        return 0
+    ends: list[Leaving] = []
+    for job in held(tx, list(jobs)).values():
+        if job.status != "running" or job.lease != jobs[job.id]:
+            continue
+        end = how(job) if job.cancel_requested_at is None else cancelled(job)
+        if end[2] != "pending":
+            withdraw(tx, job.id)
+        ends.append(end)
+    if ends:
+        left = leave(tx, ends)
+        assert left, "each of them was seen to be able to, in this transaction"
+    return len(ends)
+
+
+def _given_back(job: Held, why: str) -> Leaving:
+    # Told apart from a run that released itself: its settle must not be taken for this.
+    about = data(reason="released", why=why)
+    return leaving(job.id, job.lease, "pending", E.RELEASED, about, reason="released", ready=True, continues=True)
+
+
+def _rescued(job: Held, message: str) -> Leaving:
+    if job.attempt >= job.max_attempts:
+        return failed(job.id, job.lease, json({"type": "WorkerLost", "message": message}), "worker_lost")
+    return leaving(job.id, job.lease, "pending", E.RESCUED, data(reason="rescued"), reason="rescued", ready=True)

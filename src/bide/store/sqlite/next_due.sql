@@ -1,0 +1,6 @@
+select min(at) from (
+    select min(due_at) as at from bide_job
+    where due_at is not null and ready = 0 and status in ('pending', 'pending_hitl')
+    union all
+    select min(deadline_at) from bide_prompt where status = 'open' and deadline_at is not null
+)

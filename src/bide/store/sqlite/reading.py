@@ -1,0 +1,144 @@
+"""Queries: each runs on a reading connection, and fetches all it returns."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+
+from bide.errors import NotFound
+from bide.job import JobStatus
+from bide.store.base import Changes, EventRow, JobFilter, JobRow, PromptRow, Prunable, Stats, StepRow, WorkerRow
+from bide.store.sqlite.reader import snapshot
+from bide.store.sqlite.rows import LAZY, event_row, job_row, json, prompt_row, step_row, worker_row
+from bide.store.sqlite.sql import statement
+from bide.store.sqlite.upkeep import prunable_by
+
+_LIST = statement("list_jobs")
+_LIST_OWNED = statement("list_owned")
+_HISTORY = statement("history")
+_PROMPTS = statement("prompts")
+_PROMPTS_OF_JOB = statement("prompts_of_job")
+_STEPS = statement("steps")
+_STEP_RESULT = statement("step_result")
+_ORPHANS = statement("orphans")
+_STATS = statement("stats")
+_COUNT_OPEN = statement("count_open")
+_COUNT_PRUNABLE = statement("count_prunable")
+_WORKERS = statement("workers")
+_NEXT_DUE = statement("next_due")
+_CANCELS = statement("cancels")
+_POSITION = statement("position")
+_CHANGED = statement("changed")
+_JOB_STATE = statement("job_state")
+_SHOWN = statement("shown")
+
+TOLD = 10_000
+"""Events since a mark above which everything counts as changed."""
+
+
+def cancels(worker: str) -> Callable[[sqlite3.Connection], frozenset[str]]:
+    return lambda db: frozenset(row[0] for row in db.execute(_CANCELS, {"worker": worker}).fetchall())
+
+
+def list_jobs(filter: JobFilter, owner: str | None) -> Callable[[sqlite3.Connection], list[JobRow]]:
+    parameters = {
+        "owner": owner,
+        "before": filter.before,
+        "statuses": _set(filter.statuses),
+        "types": _set(filter.types),
+        "queues": _set(filter.queues),
+        "limit": filter.limit,
+    }
+    query = _LIST if owner is None else _LIST_OWNED
+    return lambda db: [job_row(row) for row in db.execute(query, parameters).fetchall()]
+
+
+def history(job: str, owner: str | None, after: int, limit: int) -> Callable[[sqlite3.Connection], list[EventRow]]:
+    parameters = {"job": job, "owner": owner, "after": after, "limit": limit}
+    return lambda db: [event_row(row) for row in db.execute(_HISTORY, parameters).fetchall()]
+
+
+def prompts(
+    owner: str | None, job: str | None, prompt: str | None, open_only: bool, limit: int
+) -> Callable[[sqlite3.Connection], list[PromptRow]]:
+    parameters = {"owner": owner, "job": job, "prompt": prompt, "open_only": int(open_only), "limit": limit}
+    query = _PROMPTS if job is None else _PROMPTS_OF_JOB
+    return lambda db: [prompt_row(row) for row in db.execute(query, parameters).fetchall()]
+
+
+def served(job: str, owner: str | None) -> Callable[[sqlite3.Connection], list[PromptRow] | None]:
+    """The open prompts of a job, if there is none that nobody was shown yet."""
+
+    def query(db: sqlite3.Connection) -> list[PromptRow] | None:
+        with snapshot(db):
+            if db.execute(_JOB_STATE, {"job": job, "owner": owner}).fetchone() is None:
+                raise NotFound(f"Job {job} not found")
+            shown = [prompt_row(row) for row in db.execute(_SHOWN, {"job": job}).fetchall()]
+        return None if any(prompt.served_at is None for prompt in shown) else shown
+
+    return query
+
+
+def steps(job: str, owner: str | None) -> Callable[[sqlite3.Connection], list[StepRow]]:
+    parameters = {"job": job, "owner": owner, **LAZY}
+    return lambda db: [step_row(row) for row in db.execute(_STEPS, parameters).fetchall()]
+
+
+def step_result(job: str, name: str, key: str) -> Callable[[sqlite3.Connection], str]:
+    def query(db: sqlite3.Connection) -> str:
+        row = db.execute(_STEP_RESULT, {"job": job, "name": name, "key": key}).fetchone()
+        if row is None or row[0] is None:
+            raise NotFound(f"Step {name!r} of job {job} has no result.")
+        return str(row[0])
+
+    return query
+
+
+def orphans(db: sqlite3.Connection) -> Sequence[str]:
+    return [row[0] for row in db.execute(_ORPHANS).fetchall()]
+
+
+def workers(db: sqlite3.Connection) -> list[WorkerRow]:
+    return [worker_row(row) for row in db.execute(_WORKERS).fetchall()]
+
+
+def next_due(db: sqlite3.Connection) -> int | None:
+    (at,) = db.execute(_NEXT_DUE).fetchone()
+    return None if at is None else int(at)
+
+
+def stats(owner: str | None) -> Callable[[sqlite3.Connection], Stats]:
+    def query(db: sqlite3.Connection) -> Stats:
+        with snapshot(db):
+            rows = db.execute(_STATS, {"owner": owner}).fetchall()
+            (open_prompts,) = db.execute(_COUNT_OPEN, {"owner": owner}).fetchone()
+        counts = {JobStatus(status): count for status, count, _, _ in rows}
+        return Stats(
+            by_status={status: counts.get(status, 0) for status in JobStatus},
+            ready=sum(ready for _, _, ready, _ in rows),
+            open_prompts=open_prompts,
+            oldest={JobStatus(status): oldest for status, _, _, oldest in rows if oldest is not None},
+        )
+
+    return query
+
+
+def count_prunable(prunable: Prunable, owner: str | None) -> Callable[[sqlite3.Connection], int]:
+    parameters = prunable_by(prunable, owner)
+    return lambda db: int(db.execute(_COUNT_PRUNABLE, parameters).fetchone()[0])
+
+
+def changes(since: int) -> Callable[[sqlite3.Connection], Changes]:
+    def query(db: sqlite3.Connection) -> Changes:
+        with snapshot(db):
+            (mark,) = db.execute(_POSITION).fetchone()
+            if since < 0 or since > mark or mark - since > TOLD:
+                return Changes(mark, None)
+            rows = db.execute(_CHANGED, {"since": since, "limit": TOLD}).fetchall()
+        return Changes(mark, frozenset(row[0] for row in rows))
+
+    return query
+
+
+def _set(values: Sequence[str]) -> str | None:
+    return json([str(value) for value in values]) if values else None

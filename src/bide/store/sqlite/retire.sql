@@ -1,0 +1,1 @@
+delete from bide_worker where id = :worker

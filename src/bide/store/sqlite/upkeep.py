@@ -1,0 +1,119 @@
+"""What time brings: wake-ups, deadlines, fairness, and the end of retention."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+
+from bide.errors import NotFinished, NotFound
+from bide.events import EventKind as E
+from bide.store.base import Prunable
+from bide.store.sqlite.moves import append, resume
+from bide.store.sqlite.rows import data, json
+from bide.store.sqlite.sql import statement
+from bide.store.sqlite.writer import Tx
+
+_DUE = statement("due")
+_WAKE = statement("wake")
+_PAST_DEADLINE = statement("past_deadline")
+_EXPIRE = statement("expire")
+_RESPOND = statement("respond")
+_PROMOTE = statement("promote")
+_PRUNE = statement("prune")
+_JOB_STATE = statement("job_state")
+_DELETE_JOB = statement("delete_job")
+# Responses are found through their prompts: before them.
+_DELETE_ALL = [statement(f"delete_{what}") for what in ("responses", "prompts", "steps", "payloads", "events")]
+
+BOUND = 1_000
+"""How many rows one call changes."""
+
+HIGHEST = 32_767
+"""The urgency above every priority."""
+
+
+def wake_due(tx: Tx) -> int:
+    rows = tx.db.execute(_DUE, {"now": tx.now, "limit": BOUND}).fetchall()
+    if not rows:
+        return 0
+    tx.db.execute(_WAKE, {"ids": json([row[0] for row in rows])})
+    for job, status in rows:
+        if status == "pending_hitl":
+            resume(tx, job, "woken")
+    tx.ready = True
+    return len(rows)
+
+
+def expire(tx: Tx) -> int:
+    rows = tx.db.execute(_PAST_DEADLINE, {"now": tx.now, "limit": BOUND}).fetchall()
+    for prompt, job, key, default in rows:
+        tx.db.execute(_EXPIRE, {"prompt": prompt, "now": tx.now})
+        if default is not None:
+            response = {
+                "prompt": prompt,
+                "id": str(uuid.uuid5(_DEFAULTS, prompt)),
+                "job": job,
+                "action": "answer",
+                "value": default,
+                "by": None,
+                "now": tx.now,
+                "defaulted": 1,
+            }
+            tx.db.execute(_RESPOND, response)
+        about = data(prompt=prompt, key=key, defaulted=True if default is not None else None)
+        append(tx, job, E.PROMPT_EXPIRED, about)
+        resume(tx, job, "expired")
+    return len(rows)
+
+
+_DEFAULTS = uuid.UUID("0d6f2b0e-6f0c-5b0a-9f53-6f6b0f4bb4a1")
+"""Namespace of the ids of responses that nobody gave."""
+
+
+def promote(waited: int) -> Callable[[Tx], int]:
+    def verb(tx: Tx) -> int:
+        lifted = {"highest": HIGHEST, "before": tx.now - waited, "limit": BOUND}
+        return tx.db.execute(_PROMOTE, lifted).rowcount
+
+    return verb
+
+
+def prune(prunable: Prunable, limit: int) -> Callable[[Tx], int]:
+    def verb(tx: Tx) -> int:
+        rows = tx.db.execute(_PRUNE, {**prunable_by(prunable, None), "limit": limit}).fetchall()
+        _delete_all(tx, [row[0] for row in rows])
+        return len(rows)
+
+    return verb
+
+
+def delete(job: str, owner: str | None) -> Callable[[Tx], None]:
+    deleted = False
+
+    def verb(tx: Tx) -> None:
+        nonlocal deleted
+        found = tx.db.execute(_JOB_STATE, {"job": job, "owner": owner}).fetchone()
+        if found is None:
+            if deleted:  # by a run of this verb whose outcome was unknown
+                return
+            raise NotFound(f"Job {job} not found")
+        if not tx.db.execute(_DELETE_JOB, {"job": job}).rowcount:
+            raise NotFinished(f"Job {job} is {found[0]}.", hint="Cancel it first, or wait for its end.")
+        _delete_all(tx, [job])
+        deleted = True
+
+    return verb
+
+
+def prunable_by(prunable: Prunable, owner: str | None) -> dict[str, object]:
+    """The parameters of `prunable.sql`."""
+    return {"before": prunable.before, "statuses": json([str(s) for s in prunable.statuses]), "owner": owner}
+
+
+def _delete_all(tx: Tx, jobs: Sequence[str]) -> None:
+    if not jobs:
+        return
+    ids = {"ids": json(jobs)}
+    for statement_ in _DELETE_ALL:
+        tx.db.execute(statement_, ids)
+    tx.changed = True

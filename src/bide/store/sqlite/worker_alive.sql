@@ -1,0 +1,1 @@
+select 1 from bide_worker where id = :worker and dead_at is null

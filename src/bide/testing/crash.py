@@ -1,0 +1,65 @@
+"""A store whose worker dies at a chosen write: the process lives, but to this worker nothing answers any more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from bide.store.base import Store
+
+WRITES = frozenset({"settle_and_claim", "record", "ask", "note"})
+"""The verbs of a worker that change what a job will replay."""
+
+PLAIN = frozenset({"now", "subscribe", "gone", "mark"})
+"""The verbs that are no coroutines: they cannot be left without an answer."""
+
+
+class CrashPoint(NamedTuple):
+    """The `n`th write (1-based): before it happens, or after its commit but before its reply."""
+
+    n: int
+    after: bool
+
+
+class CrashingStore:
+    """Stands between one worker and a store. Without a crash point it only counts the worker's writes."""
+
+    def __init__(self, store: Store, point: CrashPoint | None = None) -> None:
+        self._store = store
+        self._point = point
+        self.writes = 0
+        self.crashed = asyncio.Event()
+        self.crashed_in = ""
+
+    def __getattr__(self, verb: str) -> Any:
+        found = getattr(self._store, verb)
+        if self.crashed.is_set() and verb not in PLAIN:
+            return _signed_off if verb == "retire" else _no_answer
+        return self._counted(verb, found) if verb in WRITES else found
+
+    def _counted(self, verb: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        async def write(*args: Any) -> Any:
+            if verb == "settle_and_claim" and not args[1] and not await self._anything_ready():
+                return await call(*args)
+            self.writes += 1
+            if self._point is None or self.writes != self._point.n:
+                return await call(*args)
+            if self._point.after:
+                await call(*args)
+            self.crashed_in = verb
+            self.crashed.set()
+            return await _no_answer()
+
+        return write
+
+    async def _anything_ready(self) -> bool:
+        return (await self._store.stats(None)).ready > 0
+
+
+async def _no_answer(*_: Any) -> Any:
+    await asyncio.get_running_loop().create_future()
+
+
+async def _signed_off(*_: Any) -> None:
+    """A dead worker does not sign off, but its task must be able to end."""

@@ -1,0 +1,287 @@
+"""`Harness`: run an app's own jobs in a test, answer their questions, move their time, and crash them everywhere.
+
+    async with Harness(bide, deps=Deps("fake")) as jobs:
+        job = await article.enqueue("tea")
+        await jobs.run_until_idle()
+        await jobs.answer(job, "publish", Proceed())
+        await jobs.run_until_idle()
+        assert (await jobs.result(job)).text == "tea"
+
+The engine is the real one, on a SQLite file of its own that is removed in the end; only the clock is the test's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Generic, Self, cast
+
+from pydantic import BaseModel
+from typing_extensions import TypeVar
+
+from bide.app import Bide
+from bide.errors import BideError
+from bide.hitl import PromptView
+from bide.job import Job, JobStatus
+from bide.job_type import JobCall
+from bide.portal import Portal
+from bide.schedule import Duration
+from bide.store.base import Store
+from bide.store.sqlite import SQLiteStore
+from bide.testing.checker import assert_sound
+from bide.testing.clock import ManualClock
+from bide.testing.crash import CrashingStore, CrashPoint
+from bide.upkeep import Upkeep
+from bide.worker import Worker, WorkerOptions
+
+R = TypeVar("R")
+D = TypeVar("D", default=object)
+
+PATIENCE = 60.0
+"""Seconds of real time that a job may run without coming to rest."""
+
+_OPTIONS = WorkerOptions(lease=3_600.0, poll=3_600.0, drain=0.1, cancel_grace=1.0)
+"""The harness sweeps by hand, so nothing here happens by the passing of real time."""
+
+
+class Unsettled(BideError, AssertionError):
+    """A test asked for what its job has not come to: says where the job stands instead."""
+
+    code = "unsettled"
+
+
+class Harness(Generic[D]):
+    """Runs the jobs of `bide` in this process. `deps` replaces what `Bide(deps=…)` would open.
+
+    now: where the clock begins, a datetime or ISO text; by default the current time. It only moves by `advance`.
+
+    In synchronous tests `with Harness(bide) as jobs:` and `bide.run(jobs.run_until_idle())`.
+    """
+
+    def __init__(self, bide: Bide[D], /, *, deps: D | None = None, now: datetime | str | None = None) -> None:
+        self._bide = bide
+        self._deps = deps
+        self._clock = ManualClock(datetime.fromisoformat(now) if isinstance(now, str) else now)
+        self._stack = AsyncExitStack()
+        self._work = AsyncExitStack()
+        self._pauses = 1
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            folder = await asyncio.to_thread(tempfile.mkdtemp, prefix="bide-test-")
+            stack.push_async_callback(asyncio.to_thread, shutil.rmtree, folder, ignore_errors=True)
+            store = SQLiteStore(str(Path(folder, "jobs.db")), clock=self._clock, synchronous="NORMAL")
+            await self._bide.open_on(lambda: store)
+            stack.push_async_callback(self._bide.shut)
+            await self._resume()
+            stack.push_async_callback(self._pause)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        await self._stack.aclose()
+
+    def __enter__(self) -> Self:
+        self._portal = Portal()
+        return self._portal.call(self.__aenter__())
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        self._portal.call(self.__aexit__(kind, error, trace))
+        self._portal.close()
+
+    # ── Running ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def run_until_idle(self) -> None:
+        """Run until nothing can go on: every job is finished, or waits for an answer or for a later time."""
+        await self._settle(asyncio.Event())
+
+    @asynccontextmanager
+    async def paused(self) -> AsyncGenerator[None]:
+        """Execute nothing within this block, so that a test can see jobs, and change them, before they begin.
+
+        Otherwise a job that is ready begins as soon as the test awaits anything.
+        """
+        await self._pause()
+        try:
+            yield
+        finally:
+            await self._resume()
+
+    async def advance(self, by: Duration, /) -> None:
+        """Move the clock, and do what has come due: questions expire, delayed and sleeping jobs wake."""
+        self._clock.advance(by)
+        await self._upkeep.sweep(thorough=False)
+
+    async def result(self, job: Job[R], /) -> R:
+        """The job's result. Raises JobFailed, JobWasCancelled, and Unsettled if it has not finished."""
+        now = await self._bide.get(job)
+        if not now.status.terminal:
+            keys = ", ".join(repr(prompt.key) for prompt in await self._bide.prompts(job)) or "nothing"
+            raise Unsettled(
+                f"Job {job.id} ({now.type}) is {now.status.value}; open questions: {keys}.",
+                hint="Call run_until_idle(), answer() or advance() first.",
+            )
+        return await self._bide.result(job)
+
+    async def prompt(self, job: Job[Any], key: str, /) -> PromptView:
+        """The open question with this key. Raises Unsettled where there is none."""
+        prompts = await self._bide.prompts(job)
+        for prompt in prompts:
+            if prompt.key == key:
+                return prompt
+        keys = ", ".join(repr(prompt.key) for prompt in prompts) or "none"
+        raise Unsettled(f"Job {job.id} does not ask {key!r} now; open questions: {keys}.")
+
+    async def answer(self, job: Job[Any], key: str, value: BaseModel, /, *, by: str = "tester") -> None:
+        """Answer the open question with this key, as `by` or its assignee. Raises InvalidResponse, Unsettled."""
+        prompt = await self.prompt(job, key)
+        await self._bide.respond(job, value, prompt=prompt.id, by=prompt.assignee or by)
+
+    # ── Crashing ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def crash(self, write: int, /, *, after: bool = False) -> bool:
+        """Run until idle, but lose the worker at its `write`th write (1-based): before it, or `after` its commit.
+
+        Its jobs are taken back, as those of a worker that was killed; `run_until_idle` lets another go on. Returns
+        whether it came to that: False where there was less to write.
+        """
+        crashing = CrashingStore(self._store, CrashPoint(write, after))
+        async with self.paused():
+            async with self._working(cast("Store", crashing)) as worker:
+                await self._settle(crashing.crashed)
+            if crashing.crashed.is_set():
+                await self._store.rescue([worker.id])
+        return crashing.crashed.is_set()
+
+    async def crash_everywhere(self, call: JobCall[R], /, *, answers: Mapping[str, BaseModel] | None = None) -> R:
+        """Run the call once undisturbed, then once for every write its worker does, crashing before and after it.
+
+        Each time the worker is gone in that instant and another takes the job over; `answers` answer its questions by
+        key. Every run must end with the same result, and leave a sound database. Returns that result.
+        """
+        given = answers or {}
+        counting = CrashingStore(self._store)
+        expected = await self._crash_once(call, given, counting)
+        for n in range(1, counting.writes + 1):
+            for after in (False, True):
+                crashing = CrashingStore(self._store, CrashPoint(n, after))
+                result = await self._crash_once(call, given, crashing)
+                if result != expected:
+                    raise Unsettled(
+                        f"A crash {'after' if after else 'before'} write {n}, {crashing.crashed_in}, changed the result"
+                        f": {result!r} instead of {expected!r}.",
+                        hint="Something that differs between two runs happens outside a step.",
+                    )
+        await assert_sound(self._store)
+        return expected
+
+    async def _crash_once(self, call: JobCall[R], answers: Mapping[str, BaseModel], store: CrashingStore) -> R:
+        # One attempt more than the job has: the crash spends one that the job's own failures may need.
+        new = self._bide.accept(call)
+        await self._pause()
+        try:
+            await self._store.insert([new._replace(max_attempts=new.max_attempts + 1)])
+            job: Job[Any] = await self._bide.get(new.id)
+            async with self._working(cast("Store", store)) as worker:
+                finished = await self._to_the_end(job, answers, store.crashed)
+            if not finished:
+                await self._store.rescue([worker.id])
+                async with self._working(self._store):
+                    await self._to_the_end(job, answers, asyncio.Event())
+        finally:
+            await self._resume()
+        return cast("R", await self.result(job))
+
+    async def _to_the_end(self, job: Job[Any], answers: Mapping[str, BaseModel], crashed: asyncio.Event) -> bool:
+        """Answer what the job asks, and let its sleeps pass, until it has finished; False once its worker crashed."""
+        while True:
+            await self._settle(crashed)
+            if crashed.is_set():
+                return False
+            if (await self._bide.get(job)).status.terminal:
+                return True
+            prompts = await self._bide.prompts(job)
+            for prompt in prompts:
+                if prompt.key not in answers:
+                    raise Unsettled(f"The job asks {prompt.key!r}, and answers= has none for it.")
+                await self._bide.respond(job, answers[prompt.key], prompt=prompt.id, by=prompt.assignee or "tester")
+            if not prompts:
+                due = await self._upkeep.next_due()
+                if due is None:
+                    await self.result(job)
+                else:
+                    await self.advance(due)
+
+    # ── Inside ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def _store(self) -> Store:
+        return self._bide.store
+
+    @property
+    def _upkeep(self) -> Upkeep:
+        return Upkeep(self._store, grace=3_600.0, age_limit=_OPTIONS.age_limit, retention=None)
+
+    async def _resume(self) -> None:
+        self._pauses -= 1
+        if not self._pauses:
+            await self._work.enter_async_context(self._working(self._store))
+
+    async def _pause(self) -> None:
+        self._pauses += 1
+        await self._work.aclose()
+
+    @asynccontextmanager
+    async def _working(self, store: Store) -> AsyncGenerator[Worker]:
+        worker = Worker(store, self._bide.registry, _OPTIONS, self._open_deps)
+        running = asyncio.create_task(worker.run())
+        ready = asyncio.create_task(worker.ready())
+        await asyncio.wait([running, ready], return_when=asyncio.FIRST_COMPLETED)
+        ready.cancel()
+        try:
+            if running.done():
+                running.result()
+            yield worker
+        finally:
+            running.cancel()
+            await asyncio.wait([running])
+
+    @property
+    def _open_deps(self) -> Callable[[], AbstractAsyncContextManager[Any]] | None:
+        if self._deps is None:
+            return self._bide.open_deps
+        return lambda: nullcontext(self._deps)
+
+    async def _settle(self, crashed: asyncio.Event) -> None:
+        """Return once nothing runs and nothing is ready, or the worker crashed."""
+        changed = asyncio.Event()
+        unsubscribe = self._store.subscribe(lambda _: changed.set())
+        fall = asyncio.create_task(crashed.wait())
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while not crashed.is_set():
+                    changed.clear()
+                    await self._upkeep.sweep(thorough=False)
+                    stats = await self._store.stats(None)
+                    if not stats.ready and not stats.by_status.get(JobStatus.RUNNING):
+                        return
+                    change = asyncio.create_task(changed.wait())
+                    await asyncio.wait([change, fall], return_when=asyncio.FIRST_COMPLETED)
+                    change.cancel()
+        except TimeoutError:
+            raise Unsettled(
+                f"Jobs were still running after {PATIENCE:.0f} s.", hint="Does one of them wait for something outside?"
+            ) from None
+        finally:
+            fall.cancel()
+            unsubscribe()

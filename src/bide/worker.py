@@ -1,0 +1,402 @@
+"""The worker: claims what is due, executes it, settles how it ended, all in one pump.
+
+The pump is the natural batching of the hot path: while one transaction is in flight, runs end and gather; the next
+transaction settles all of them and claims as many new jobs as there are free slots.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import socket
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+import uuid_utils.compat
+
+from bide.batch import MAX_BYTES, MAX_ITEMS, Batcher
+from bide.context import void
+from bide.errors import BideError
+from bide.events import EventKind
+from bide.execute import execute
+from bide.job_type import Registry
+from bide.lease import Heartbeat
+from bide.run import DELIVERIES, Ending, Run
+from bide.store.base import (
+    Beat,
+    Claim,
+    Completed,
+    Demand,
+    Fact,
+    Hint,
+    Settle,
+    Settled,
+    Store,
+    WorkerRow,
+)
+from bide.upkeep import Upkeep
+
+T = TypeVar("T")
+
+log = logging.getLogger("bide.worker")
+
+BACKOFF = (0.05, 5.0)
+"""Seconds before the store is tried again after it failed: the first wait, doubled up to the second."""
+
+AT_ONCE = 0.2
+"""Seconds that what runs has to end, once the worker was told a second time to stop."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerOptions:
+    """How a worker works. Times are seconds.
+
+    slots: `async` jobs at once. threads: `def` jobs at once, and apart from them `def` steps. lease: a worker that
+    stood still for so long is taken for dead. poll: the longest a due job waits where no wake-up came. drain: how long
+    running jobs may go on once the worker is told to stop. cancel_grace: between two deliveries of a cancel. age_limit:
+    a job ready for so long goes before every priority. retention: finished jobs are deleted after it; None keeps them.
+    """
+
+    queues: tuple[str, ...] = ("default",)
+    slots: int = 200
+    threads: int = 32
+    lease: float = 30.0
+    poll: float = 1.0
+    drain: float = 30.0
+    cancel_grace: float = 5.0
+    age_limit: float = 600.0
+    retention: float | None = None
+
+
+class Worker:
+    """Executes the jobs of one registry from one store. `run` until `stop`."""
+
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry,
+        options: WorkerOptions,
+        open_deps: Callable[[], AbstractAsyncContextManager[Any]] | None,
+    ) -> None:
+        self.store = store
+        self.deps: Any = None
+        self.cancel_grace = options.cancel_grace
+        self.threads = ThreadPoolExecutor(options.threads, thread_name_prefix="bide-step")
+        self.facts: Batcher[Fact, bool] = Batcher(lambda facts: self.patiently(lambda: store.note(facts)))
+        self.upkeep = Upkeep(
+            store,
+            grace=options.cancel_grace * (DELIVERIES + 1),
+            age_limit=options.age_limit,
+            retention=options.retention,
+        )
+        self._registry = registry
+        self._options = options
+        self._open_deps = open_deps
+        self._id = ""
+        self._runs: dict[str, Run] = {}
+        self._in_threads = 0
+        self._settles: deque[Settle] = deque()
+        self._awake = asyncio.Event()
+        self._more = True
+        self._draining = False
+        self._flushes = 0
+        self._born: dict[str, int] = {}
+        self._strangers: dict[str, int] = {}
+        self._heartbeat: Heartbeat | None = None
+        self._cancel_look: asyncio.Task[None] | None = None
+        self._reborn: asyncio.Task[None] | None = None
+        self._forced: asyncio.TimerHandle | None = None
+        self._ready = asyncio.Event()
+        self._over = asyncio.Event()
+
+    # ── What a run asks of its host ──────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def lease_valid_until(self) -> float:
+        return self._heartbeat.valid_until if self._heartbeat is not None else float("inf")
+
+    @property
+    def stopping(self) -> bool:
+        return self._draining
+
+    async def patiently(self, verb: Callable[[], Awaitable[T]]) -> T:
+        """Call a store's verb until the database does it, waiting a little longer each time."""
+        wait, longest = BACKOFF
+        while True:
+            try:
+                return await verb()
+            except BideError as error:
+                if not error.retryable:
+                    raise
+                log.warning("the database does not answer, trying again: %s", error)
+            await asyncio.sleep(wait * random.uniform(0.5, 1.0))
+            wait = min(longest, wait * 2)
+
+    # ── Life ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def id(self) -> str:
+        """The id under which the store knows this worker now; a worker taken for dead begins anew under another."""
+        return self._id
+
+    @property
+    def running(self) -> int:
+        """How many jobs it executes."""
+        return len(self._runs)
+
+    async def ready(self) -> None:
+        """Wait until it is registered and claims."""
+        await self._ready.wait()
+
+    async def ended(self) -> None:
+        """Wait until it works no more: it was stopped, or has failed."""
+        await self._over.wait()
+
+    def stop(self) -> None:
+        """Drain: no new claims, running jobs go on until the drain's end and are then released unspent. Again: now."""
+        loop = asyncio.get_running_loop()
+        if self._draining:
+            self._release_all(grace=AT_ONCE)
+        else:
+            self._draining = True
+            log.info("draining: %d job(s) running", len(self._runs))
+            if self._forced is None:
+                self._forced = loop.call_later(self._options.drain, self._release_all)
+        self._awake.set()
+
+    async def run(self) -> None:
+        """Work until `stop`. Raises what opening the dependencies raises; a failing database is waited for."""
+        try:
+            async with self._open_deps() if self._open_deps else _nothing() as deps:
+                self.deps = deps
+                await self.patiently(self._begin)
+                unsubscribe = self.store.subscribe(self._hint)
+                upkeep = asyncio.create_task(self._keep_up())
+                try:
+                    self._ready.set()
+                    await self._pump()
+                finally:
+                    unsubscribe()
+                    upkeep.cancel()
+                    await self._end(upkeep)
+        finally:
+            self.threads.shutdown(wait=False, cancel_futures=True)
+            self._over.set()
+
+    async def _begin(self) -> None:
+        self._id = str(uuid_utils.compat.uuid7())
+        options = self._options
+        await self.store.register(
+            WorkerRow(
+                id=self._id,
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                queues=options.queues,
+                slots=options.slots + options.threads,
+                lease=round(options.lease * 1_000_000),
+            )
+        )
+        self._heartbeat = Heartbeat(self.store, self._id, options.lease, flushes=lambda: self._flushes, told=self._told)
+
+    async def _end(self, upkeep: asyncio.Task[None]) -> None:
+        """Leave in order. Where the pump was cut off, what still runs is given back by `retire`."""
+        if self._forced is not None:
+            self._forced.cancel()
+        for run in tuple(self._runs.values()):
+            run.close()
+            if run.root is not None:
+                run.root.cancel()
+        tasks = [task for task in (upkeep, self._cancel_look, self._reborn) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._heartbeat is not None:
+            await asyncio.get_running_loop().run_in_executor(None, self._heartbeat.stop)
+        try:
+            await self.store.retire(self._id)
+        except BideError as error:
+            log.warning("could not sign off; the jobs still running here are rescued after the lease: %s", error)
+
+    # ── The pump ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _pump(self) -> None:
+        while True:
+            settles = self._take_settles()
+            demands = self._demands() if settles or self._more else ()
+            if not settles and not demands:
+                if self._draining and not self._runs:
+                    await self.facts.drain()
+                    if not self._settles:
+                        return
+                self._awake.clear()
+                if not self._settles and not (self._more and self._demands()):
+                    await self._awake.wait()
+                continue
+            self._flushes += 1
+            asked = sum(demand.limit for demand in demands)
+            self._more = False
+            settled, claims = await self.patiently(partial(self.store.settle_and_claim, self._id, settles, demands))
+            self._more = self._more or (asked > 0 and len(claims) == asked) or not demands
+            for settle, result in zip(settles, settled, strict=True):
+                if result is not Settled.APPLIED:
+                    log.info("job %s: its outcome was not written: %s", settle.job, result.name.lower())
+            for claim in claims:
+                self._start(claim)
+            # A full worker flushes no more: a beat asked for from here on must know these claims all the same.
+            self._flushes += 1
+
+    def _take_settles(self) -> list[Settle]:
+        taken: list[Settle] = []
+        size = 0
+        while self._settles and len(taken) < MAX_ITEMS and size < MAX_BYTES:
+            settle = self._settles.popleft()
+            if isinstance(settle.outcome, Completed):
+                size += len(settle.outcome.result)
+            taken.append(settle)
+        return taken
+
+    def _demands(self) -> tuple[Demand, ...]:
+        if self._draining:
+            return ()
+        demands: list[Demand] = []
+        free = self._options.slots - (len(self._runs) - self._in_threads)
+        threads = self._options.threads - self._in_threads
+        if free > 0 and (types := self._registry.names(is_async=True)):
+            demands.append(Demand(self._options.queues, types, min(free, self._options.slots // 2 or 1, MAX_ITEMS)))
+        if threads > 0 and (types := self._registry.names(is_async=False)):
+            demands.append(Demand(self._options.queues, types, threads))
+        return tuple(demands)
+
+    def _start(self, claim: Claim) -> None:
+        definition = self._registry.get(claim.type).definition
+        run = execute(claim, definition, self, asyncio.get_running_loop(), self._ended)
+        # An earlier run of the job that lost its lease here and hears nothing: its thread counts no more.
+        if before := self._runs.get(claim.id):
+            self._in_threads -= before.threaded
+        self._runs[claim.id] = run
+        self._born[claim.id] = self._flushes
+        self._in_threads += run.threaded
+
+    def _ended(self, run: Run, settle: Settle | None) -> None:
+        job = run.claim.id
+        if self._runs.get(job) is run:
+            del self._runs[job]
+            del self._born[job]
+            self._in_threads -= run.threaded
+        if settle is not None:
+            self._settles.append(settle)
+        self._awake.set()
+
+    # ── What it is told ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _hint(self, hint: Hint) -> None:
+        match hint:
+            case Hint.READY:
+                self._more = True
+                self._awake.set()
+            case Hint.CANCEL if self._runs and (self._cancel_look is None or self._cancel_look.done()):
+                self._cancel_look = asyncio.create_task(self._look_for_cancels())
+            case _:
+                pass
+
+    async def _look_for_cancels(self) -> None:
+        try:
+            self._cancel(await self.store.cancels(self._id))
+        except BideError as error:
+            log.warning("could not look for cancels; the next heartbeat tells: %s", error)
+
+    def _cancel(self, jobs: Collection[str]) -> None:
+        for job in jobs:
+            run = self._runs.get(job)
+            if run is not None and run.ending is None:
+                void(run.note(Fact(job, run.claim.lease, EventKind.CANCEL_DELIVERED, "{}")))
+                run.finish(Ending.CANCEL)
+
+    def _told(self, beat: Beat, flushes: int) -> None:
+        """Compare what the database holds for this worker with what it executes."""
+        if not beat.alive:
+            self._fall()
+            return
+        self._cancel(beat.cancels)
+        for job, run in tuple(self._runs.items()):
+            if self._born[job] < flushes and beat.running.get(job) != run.claim.lease:
+                log.warning("job %s was taken from this worker", job)
+                run.finish(Ending.LEASE_LOST)
+        settling = {settle.job for settle in self._settles}
+        unknown = {job: lease for job, lease in beat.running.items() if job not in self._runs and job not in settling}
+        # A claim whose reply was lost. Two beats in a row, since one may just miss a flush in flight.
+        orphans = {job: lease for job, lease in unknown.items() if self._strangers.get(job) == lease}
+        self._strangers = unknown
+        if orphans:
+            log.warning("giving back %d job(s) whose claim was never answered", len(orphans))
+            self._release(orphans)
+
+    def _release(self, orphans: dict[str, int]) -> None:
+        task = asyncio.create_task(self.patiently(lambda: self.store.release(orphans)))
+        task.add_done_callback(_log_failure)
+
+    def _fall(self) -> None:
+        """Others took this worker for dead: nothing it runs counts any more. It begins anew under another name."""
+        if self._reborn is None or self._reborn.done():
+            log.error("this worker was taken for dead; its %d job(s) run elsewhere. Beginning anew.", len(self._runs))
+            for run in tuple(self._runs.values()):
+                run.finish(Ending.LEASE_LOST)
+            self._reborn = asyncio.create_task(self._begin_anew())
+
+    async def _begin_anew(self) -> None:
+        old = self._heartbeat
+        if old is not None:
+            await asyncio.get_running_loop().run_in_executor(None, old.stop)
+        await self.patiently(self._begin)
+        self._more = True
+        self._awake.set()
+
+    def _release_all(self, *, grace: float | None = None) -> None:
+        """The drain is over, or a second signal came: give back what runs. A third time, wait for none of it."""
+        if self._forced is not None:
+            self._forced.cancel()
+        for run in tuple(self._runs.values()):
+            if run.ending is Ending.RELEASE:
+                run.abandon()
+            else:
+                run.finish(Ending.RELEASE)
+        if self._runs:
+            wait = self._options.cancel_grace if grace is None else grace
+            self._forced = asyncio.get_running_loop().call_later(wait, self._release_all)
+
+    # ── Upkeep ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _keep_up(self) -> None:
+        thorough_every = max(1, round(self._options.lease / 3 / self._options.poll))
+        sweeps = 0
+        while True:
+            wait = self._options.poll
+            try:
+                await self.upkeep.sweep(thorough=sweeps % thorough_every == 0)
+                due = await self.upkeep.next_due()
+                if due is not None:
+                    wait = min(wait, due)
+            except BideError as error:
+                log.warning("upkeep failed, trying again: %s", error)
+            sweeps += 1
+            # The floor under every wake-up: what no hint told of is found here.
+            self._more = True
+            self._awake.set()
+            await asyncio.sleep(max(wait, 0.001))
+
+
+@asynccontextmanager
+async def _nothing() -> AsyncGenerator[None]:
+    yield None
+
+
+def _log_failure(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("%s: %s", type(error).__name__, error)
