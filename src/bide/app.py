@@ -17,7 +17,7 @@ from typing_extensions import TypeVar as TypeVarWithDefault
 from bide.batch import Batcher
 from bide.cache import SnapshotCache
 from bide.clock import SystemClock, instant
-from bide.codec import digest
+from bide.codec import digest, escape
 from bide.context import JobContext, origin
 from bide.errors import (
     Conflict,
@@ -66,6 +66,9 @@ MAX_ATTEMPTS = 3
 """Attempts of a job unless it says otherwise: a worker that dies spends one, so one alone would not survive it."""
 
 PAGE = 200
+
+TEXT_LIMIT = 1_000
+"""Characters kept of who did something, and why."""
 
 
 class Bide(Generic[D]):
@@ -452,12 +455,14 @@ class Bide(Generic[D]):
         Raises NotFound, InvalidResponse (the question stays open), PromptClosed with what was recorded, NotAssigned,
         PromptAmbiguous, PromptNotServed.
         """
+        if prompt is None and response_id is not None:
+            prompt = await self._prompt_answered_by(_id(job), owner, str(response_id))
         row = await self._chosen_prompt(_id(job), prompt, owner)
         if row.assignee is not None and by != row.assignee:
             raise NotAssigned(f"The question {row.key!r} is for {row.assignee!r} to answer.")
         action, value = read_response(row, response, self._forms)
         identity = str(response_id or uuid_utils.uuid7())
-        recorded = await self.store.respond(identity, row.id, owner, action, value, by)
+        recorded = await self.store.respond(identity, row.id, owner, action, value, _shown(by))
         return Receipt(
             prompt_id=UUID(recorded.prompt),
             job_id=UUID(recorded.job),
@@ -466,6 +471,13 @@ class Bide(Generic[D]):
             by=recorded.by,
             at=instant(recorded.at),
         )
+
+    async def _prompt_answered_by(self, job: str, owner: str | None, response: str) -> str | None:
+        """The question of a response that was recorded before: sent again, it must not answer the next one."""
+        for row in await self.store.prompts(owner, job=job, limit=PAGE):
+            if row.response is not None and row.response.id == response:
+                return row.id
+        return None
 
     async def _chosen_prompt(self, job: str, prompt: UUID | str | None, owner: str | None) -> PromptRow:
         if prompt is not None:
@@ -513,7 +525,7 @@ class Bide(Generic[D]):
         owner: str | None = None,
     ) -> Job[Any]:
         """Cancel a job: at once where nothing runs, else its code is told. Raises NotFound, AlreadyFinished."""
-        return self._job(await self.store.cancel(_id(job), owner, by, reason))
+        return self._job(await self.store.cancel(_id(job), owner, _shown(by), _shown(reason)))
 
     async def delete(self, job: Job[Any] | UUID | str, /, *, owner: str | None = None) -> None:
         """Delete a finished job with all that belongs to it. Raises NotFound, NotFinished."""
@@ -593,7 +605,7 @@ class _Opened:
 
 
 def _job(row: JobRow, definition: Definition | None, *, strict: bool = False) -> Job[Any]:
-    return Job[Any].model_construct(
+    return _SNAPSHOT(
         id=UUID(row.id),
         type=row.type,
         status=row.status,
@@ -618,6 +630,8 @@ def _job(row: JobRow, definition: Definition | None, *, strict: bool = False) ->
 
 
 _NO_PROGRESS = Progress()
+# Made once: each `Job[Any]` looks the class up again. It validates faster than `model_construct` leaves it out.
+_SNAPSHOT = Job[Any]
 
 
 def _result(text: str, definition: Definition | None, *, strict: bool) -> Any:
@@ -659,6 +673,10 @@ def _prompt(row: PromptRow) -> PromptView:
         response=None if answer is None or answer.value is None else orjson.loads(answer.value),
         answer=None if answer is None else Response(by=answer.by, at=instant(answer.at), defaulted=answer.defaulted),
     )
+
+
+def _shown(text: str | None) -> str | None:
+    return None if text is None else escape(text, TEXT_LIMIT)
 
 
 def _maybe(at: int | None) -> Any:

@@ -264,10 +264,11 @@ class Codec(Generic[T]):
     Raises UnencodableType for an annotation that cannot be built or cannot be read back, such as Iterator.
     """
 
-    __slots__ = ("_adapter", "_exact", "annotation")
+    __slots__ = ("_adapter", "_exact", "_schema", "annotation")
 
     def __init__(self, annotation: object) -> None:
         self.annotation = annotation
+        self._schema: dict[str, Any] | None = None
         # Exact instances of these are written without Pydantic, and equal what is read back: they need not be read.
         self._exact: frozenset[type]
         self._adapter: TypeAdapter[T] | None
@@ -310,11 +311,17 @@ class Codec(Generic[T]):
         return text, self.decode(text)
 
     def schema(self) -> dict[str, Any]:
-        """Return the JSON schema of what `decode` takes. Raises UnencodableType where Pydantic has none."""
+        """Return the JSON schema of what `decode` takes; made once, so not to be changed.
+
+        Raises UnencodableType where Pydantic has none.
+        """
         if self._adapter is None:
             return {}
+        if self._schema is not None:
+            return self._schema
         try:
-            return self._adapter.json_schema(by_alias=True, mode="validation")
+            self._schema = self._adapter.json_schema(by_alias=True, mode="validation")
+            return self._schema
         except Exception as error:
             raise UnencodableType(self.annotation, f"it has no JSON schema: {_say(error)}") from error
 

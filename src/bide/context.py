@@ -487,12 +487,24 @@ async def _call(
                 return await fn(*args, **kwargs)
             context = contextvars.copy_context()
             call = step.run.loop.run_in_executor(
-                step.run.host.threads, lambda: context.run(lambda: fn(*args, **kwargs))
+                step.run.host.threads, lambda: context.run(_outcome, fn, args, kwargs)
             )
-            value = await call
+            value, error = await call
+            if error is not None:
+                raise error
             return await value if inspect.isawaitable(value) else value
     finally:
         _current.reset(token)
+
+
+def _outcome(
+    fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Any, BaseException | None]:
+    """What a `def` step comes to: a StopIteration that it raised could not be handed out of a thread as one."""
+    try:
+        return fn(*args, **kwargs), None
+    except BaseException as error:  # noqa: BLE001 - carried to the run
+        return None, error
 
 
 def _tell_retry(step: Step, error: Exception, verdict: RetryAfter) -> None:
@@ -611,7 +623,7 @@ def _text(error: BaseException) -> str:
     """str(error), also of an error whose __str__ fails."""
     try:
         return str(error)
-    except Exception as failing:  # noqa: BLE001 - the first error is the one to tell of
+    except BaseException as failing:  # noqa: BLE001 - the first error is the one to tell of
         return f"<its __str__ raised {type(failing).__name__}>"
 
 

@@ -115,9 +115,9 @@ def _returned(run: Run, value: Any) -> Outcome:
     except InvalidPayload as error:
         # Not retried: the same code would return the same value, after the same costs.
         return Failed(_error(error), "invalid_result")
-    if not run.steps:
+    if run.claim.recall is None:
         return Completed(text)
-    unvisited = sorted({name for name, _ in run.steps.keys() - run.visited})
+    unvisited = sorted({name for name, _ in run.steps.keys() - run.doings.visited})
     return Completed(text, encode({"unvisited": unvisited[:50]}) if unvisited else None)
 
 
@@ -178,7 +178,7 @@ def _error(error: BaseException) -> str:
     """The JSON text of a `JobError`. What an exception's own code breaks does not break this."""
     try:
         message = str(error)
-    except Exception as failing:  # noqa: BLE001 - the first error is the one to tell of
+    except BaseException as failing:  # noqa: BLE001 - the first error is the one to tell of
         message = f"<its __str__ raised {type(failing).__name__}>"
     told = {"type": type(error).__name__, "message": escape(message, MESSAGE_LIMIT)}
     if not isinstance(error, BideError) or error.__cause__ is not None:

@@ -11,7 +11,7 @@ from typing import Any, Generic, ParamSpec, Protocol, cast
 
 from typing_extensions import TypedDict, TypeVar
 
-from bide.codec import Codec, codec_for
+from bide.codec import Codec, codec_for, encode
 from bide.errors import InvalidArguments, InvalidOption, InvalidPayload, UnencodableType, UnknownJobType
 from bide.job import Job
 from bide.retry import RetryPolicy
@@ -102,6 +102,9 @@ class JobType(Generic[P, R_co]):
             raise InvalidOption(f"priority={priority!r}: expected a whole number from -100 to 100.")
         if idempotency_key is not None and not 1 <= len(idempotency_key) <= 255:
             raise InvalidOption("idempotency_key: expected 1 to 255 characters.")
+        for what, text in (("owner", owner), ("idempotency_key", idempotency_key)):
+            if text is not None:
+                check_text(what, text)
         if queue is not None:
             check_name("queue", queue, QUEUE_LIMIT)
         before = self._options
@@ -272,6 +275,14 @@ class Registry:
     def names(self, *, is_async: bool) -> tuple[str, ...]:
         """The types whose functions are `async def`, or those that are `def`."""
         return tuple(name for name, known in self._types.items() if known.definition.is_async is is_async)
+
+
+def check_text(what: str, text: str) -> None:
+    """Refuse here what a database would: there it would fail the jobs that others enqueue at the same moment."""
+    try:
+        encode(text)
+    except InvalidPayload as odd:
+        raise InvalidOption(f"{what}={text!r}: {odd.reason}.") from None
 
 
 def check_name(what: str, name: str, limit: int) -> None:

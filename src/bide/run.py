@@ -16,7 +16,7 @@ import contextvars
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast
 
 from bide.clock import alive_for
 from bide.codec import encode, escape
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from bide.batch import Batcher
     from bide.job_type import Definition
-    from bide.store.base import Claim, PromptRow, StepRow, Store
+    from bide.store.base import Claim, PromptRow, Recall, StepRow, Store
 
 T = TypeVar("T")
 
@@ -65,6 +65,25 @@ class Parked(NamedTuple):
     wake_at: int | None
 
 
+class Doings:
+    """What a run has to do with its context. Most jobs of a drain never touch theirs, so it is made on first use:
+    every container is one more for the garbage collector, which took half the time of a no-op job."""
+
+    __slots__ = ("bridges", "notes", "parked", "prompts", "steps", "tasks", "visited")
+
+    def __init__(self, recall: Recall | None) -> None:
+        self.visited: set[tuple[str, str]] = set()
+        self.parked: set[Parked] = set()
+        self.notes: set[asyncio.Future[bool]] = set()
+        self.tasks: set[asyncio.Task[Any]] = set()
+        self.bridges: set[asyncio.Task[Any]] = set()
+        self.steps: dict[tuple[str, str], StepRow] = {}
+        self.prompts: dict[str, PromptRow] = {}
+        if recall is not None:
+            self.steps.update(((step.name, step.key), step) for step in recall.steps)
+            self.prompts.update((prompt.key, prompt) for prompt in recall.prompts)
+
+
 class Host(Protocol):
     """What a run needs from the worker that executes it."""
 
@@ -95,7 +114,7 @@ class Run:
 
     __slots__ = (
         "_abandon",
-        "_bridges",
+        "_doings",
         "_quiet",
         "_redelivery",
         "_timer",
@@ -109,15 +128,9 @@ class Run:
         "host",
         "loop",
         "meter",
-        "noting",
-        "parked",
-        "prompts",
         "replaying",
         "root",
-        "steps",
         "suspension",
-        "tasks",
-        "visited",
     )
 
     def __init__(
@@ -140,25 +153,31 @@ class Run:
         self.deliveries = 0
         self.suspension: Suspended | None = None
         self.meter: Meter | None = None
-        self.noting: set[asyncio.Future[bool]] = set()
-        self.parked: set[Parked] = set()
-        self.visited: set[tuple[str, str]] = set()
-        self.tasks: set[asyncio.Task[Any]] = set()
-        self._bridges: set[asyncio.Task[Any]] = set()
+        self._doings: Doings | None = None
         self._quiet: asyncio.Handle | None = None
         self._redelivery: asyncio.TimerHandle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._abandon = abandon
-        self.steps: dict[tuple[str, str], StepRow] = {}
-        self.prompts: dict[str, PromptRow] = {}
-        recall = claim.recall
-        self.replaying = recall is not None and bool(recall.steps or recall.prompts)
-        if recall is not None:
-            self.steps.update(((step.name, step.key), step) for step in recall.steps)
-            self.prompts.update((prompt.key, prompt) for prompt in recall.prompts)
+        self.replaying = claim.recall is not None and bool(claim.recall.steps or claim.recall.prompts)
         if claim.timeout is not None:
             left = (claim.timeout - claim.elapsed) / 1_000_000
             self._timer = loop.call_later(max(0.0, left), self.finish, Ending.TIMEOUT)
+
+    @property
+    def doings(self) -> Doings:
+        if self._doings is None:
+            self._doings = Doings(self.claim.recall)
+        return self._doings
+
+    @property
+    def steps(self) -> dict[tuple[str, str], StepRow]:
+        """What earlier runs recorded, by (name, key)."""
+        return self.doings.steps
+
+    @property
+    def prompts(self) -> dict[str, PromptRow]:
+        """The questions of this job that are not withdrawn, by key."""
+        return self.doings.prompts
 
     @property
     def threaded(self) -> bool:
@@ -182,13 +201,14 @@ class Run:
                 await self.loop.create_future()
 
     def visit(self, name: str, key: str) -> None:
-        if (name, key) in self.visited:
+        doings = self.doings
+        if (name, key) in doings.visited:
             raise DuplicateStep(
                 f"{name!r} with key {key!r} was used before in this run.",
                 hint="A repeat needs a key of its own: ctx.options(key=…), or another key for a question.",
             )
-        self.visited.add((name, key))
-        if self.replaying and len(self.visited) == len(self.steps) + len(self.prompts):
+        doings.visited.add((name, key))
+        if self.replaying and len(doings.visited) == len(doings.steps) + len(doings.prompts):
             # All that was recorded has been seen again: a long tail without another verb is new work, and shown.
             self._catch_up()
 
@@ -212,31 +232,32 @@ class Run:
         """Wait for what only a later run will see: an answer, or a time. Never returns: the run ends as suspended."""
         self._adopt_task()
         parked = Parked(prompt, wake_at)
-        self.parked.add(parked)
+        self.doings.parked.add(parked)
         self._look()
         try:
             await self.loop.create_future()
         finally:
-            self.parked.discard(parked)
+            self.doings.parked.discard(parked)
 
     def _adopt_task(self) -> None:
         task = asyncio.current_task()
         if task is not None and task is not self.root:
-            self.tasks.add(task)
+            self.doings.tasks.add(task)
 
     def _look(self) -> None:
-        if self.parked and not self.busy and self.ending is None and self._quiet is None:
+        if self.doings.parked and not self.busy and self.ending is None and self._quiet is None:
             self._quiet = self.loop.call_soon(self._listen, QUIET_TURNS)
 
     def _listen(self, turns: int) -> None:
         self._quiet = None
-        if self.busy or not self.parked or self.ending is not None or self.closed:
+        parked = self.doings.parked
+        if self.busy or not parked or self.ending is not None or self.closed:
             return
         if turns:
             self._quiet = self.loop.call_soon(self._listen, turns - 1)
         else:
-            times = [parked.wake_at for parked in self.parked if parked.wake_at is not None]
-            prompts = tuple(sorted(parked.prompt for parked in self.parked if parked.prompt is not None))
+            times = [one.wake_at for one in parked if one.wake_at is not None]
+            prompts = tuple(sorted(one.prompt for one in parked if one.prompt is not None))
             self.suspension = Suspended(prompts, min(times, default=None))
             self.finish(Ending.SUSPEND)
 
@@ -277,7 +298,7 @@ class Run:
             return
         self.deliveries += 1
         if self.threaded:
-            for bridge in tuple(self._bridges):
+            for bridge in tuple(self.doings.bridges):
                 bridge.cancel()
         else:
             self.root.cancel()
@@ -286,6 +307,8 @@ class Run:
     def close(self) -> None:
         """The run is over: whatever still holds its context is refused, and what still waits is let go."""
         self.closed = True
+        # The task holds its context, and that this run: a circle would leave every job to the garbage collector.
+        self.root = None
         if self._timer is not None:
             self._timer.cancel()
         if self._redelivery is not None:
@@ -294,8 +317,8 @@ class Run:
             self._quiet.cancel()
         if self.meter is not None:
             self.meter.stop()
-        if self.tasks or self._bridges:
-            for task in (*self.tasks, *self._bridges):
+        if self._doings is not None:
+            for task in (*self._doings.tasks, *self._doings.bridges):
                 task.cancel()
 
     # ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -303,20 +326,25 @@ class Run:
     def note(self, fact: Fact) -> asyncio.Future[bool]:
         """Write a fact soon. A fact that was refused ends the run: the lease is gone."""
         written = self.host.facts.put(fact, len(fact.data))
-        self.noting.add(written)
+        self.doings.notes.add(written)
         written.add_done_callback(self._noted)
         return written
 
     def _noted(self, written: asyncio.Future[bool]) -> None:
-        self.noting.discard(written)
+        self.doings.notes.discard(written)
         if not written.cancelled() and (written.exception() is not None or not written.result()):
             self.finish(Ending.LEASE_LOST)
+
+    @property
+    def noting(self) -> bool:
+        """Whether facts are on their way."""
+        return self._doings is not None and bool(self._doings.notes)
 
     async def noted(self) -> None:
         """Wait for the facts handed in so far: the outcome must not overtake them, or they would be refused."""
         while self.noting and not self.closed:
             try:
-                await asyncio.wait(self.noting)
+                await asyncio.wait(self.doings.notes)
             except asyncio.CancelledError:
                 # The run is over already; only its last facts are on their way.
                 continue
@@ -357,9 +385,9 @@ class Run:
         done: concurrent.futures.Future[T] = concurrent.futures.Future()
 
         def start() -> None:
-            task = self.loop.create_task(op)
-            self._bridges.add(task)
-            task.add_done_callback(self._bridges.discard)
+            task = self.loop.create_task(_outcome(op))
+            self.doings.bridges.add(task)
+            task.add_done_callback(self.doings.bridges.discard)
             task.add_done_callback(lambda ended: _hand_over(ended, done))
             if self.ending is not None:
                 self._deliver_soon()
@@ -386,10 +414,24 @@ class Run:
                 return JobSuspended()
 
 
-def _hand_over(task: asyncio.Task[T], done: concurrent.futures.Future[T]) -> None:
+async def _outcome(op: Coroutine[Any, Any, T]) -> tuple[T, None] | tuple[None, BaseException]:
+    """What `op` comes to. A task that raises SystemExit or KeyboardInterrupt would end the worker's event loop."""
+    try:
+        return await op, None
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:  # noqa: BLE001 - carried to the thread
+        return None, error
+
+
+def _hand_over(
+    task: asyncio.Task[tuple[T, None] | tuple[None, BaseException]], done: concurrent.futures.Future[T]
+) -> None:
     if task.cancelled():
         done.cancel()
-    elif (error := task.exception()) is not None:
+        return
+    value, error = task.result()
+    if error is not None:
         done.set_exception(error)
     else:
-        done.set_result(task.result())
+        done.set_result(cast("T", value))

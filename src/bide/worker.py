@@ -110,6 +110,7 @@ class Worker:
         self._born: dict[str, int] = {}
         self._strangers: dict[str, int] = {}
         self._heartbeat: Heartbeat | None = None
+        self._cancel_asked = False
         self._cancel_look: asyncio.Task[None] | None = None
         self._reborn: asyncio.Task[None] | None = None
         self._forced: asyncio.TimerHandle | None = None
@@ -186,6 +187,10 @@ class Worker:
                     unsubscribe()
                     upkeep.cancel()
                     await self._end(upkeep)
+        except Exception:
+            # Whoever awaits `run` may do so only at the end of the program: it must not fail in silence until then.
+            log.exception("the worker has stopped; its jobs are taken over by others")
+            raise
         finally:
             self.threads.shutdown(wait=False, cancel_futures=True)
             self._over.set()
@@ -210,9 +215,10 @@ class Worker:
         if self._forced is not None:
             self._forced.cancel()
         for run in tuple(self._runs.values()):
+            root = run.root
             run.close()
-            if run.root is not None:
-                run.root.cancel()
+            if root is not None:
+                root.cancel()
         tasks = [task for task in (upkeep, self._cancel_look, self._reborn) if task is not None]
         for task in tasks:
             task.cancel()
@@ -301,16 +307,21 @@ class Worker:
             case Hint.READY:
                 self._more = True
                 self._awake.set()
-            case Hint.CANCEL if self._runs and (self._cancel_look is None or self._cancel_look.done()):
-                self._cancel_look = asyncio.create_task(self._look_for_cancels())
+            case Hint.CANCEL if self._runs:
+                self._cancel_asked = True
+                if self._cancel_look is None or self._cancel_look.done():
+                    self._cancel_look = asyncio.create_task(self._look_for_cancels())
             case _:
                 pass
 
     async def _look_for_cancels(self) -> None:
-        try:
-            self._cancel(await self.store.cancels(self._id))
-        except BideError as error:
-            log.warning("could not look for cancels; the next heartbeat tells: %s", error)
+        # Asked again meanwhile: the look in flight may have come too early to see that one.
+        while self._cancel_asked:
+            self._cancel_asked = False
+            try:
+                self._cancel(await self.store.cancels(self._id))
+            except BideError as error:
+                log.warning("could not look for cancels; the next heartbeat tells: %s", error)
 
     def _cancel(self, jobs: Collection[str]) -> None:
         for job in jobs:

@@ -61,8 +61,7 @@ class NewJob(NamedTuple):
     parent: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobRow:
+class JobRow(NamedTuple):
     """A job as stored. `progress` and `error` are JSON text of `job.Progress` and `job.JobError`, or None."""
 
     id: str
@@ -127,6 +126,7 @@ LAZY_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseRow:
+    id: str
     prompt: str
     job: str
     action: Action

@@ -1,3 +1,3 @@
--- `rows` are arrays: [job, data].
+-- The first events of accepted jobs. `inputs` as in `insert_jobs`.
 insert into bide_event (job, seq, at, kind, attempt, lease, data)
-select value ->> 0, 1, :now, 'job.enqueued', 0, 0, value ->> 1 from json_each(:rows)
+select key, 1, :now, 'job.enqueued', 0, 0, :data from json_each(:inputs)

@@ -58,3 +58,8 @@ class FileLock:
 def lock_path(database: str) -> str:
     """The file whose lock orders the writers of a database."""
     return f"{database}.lock"
+
+
+def turn_path(database: str) -> str:
+    """The file whose lock orders the long transactions among themselves, so that a short one waits for one of them."""
+    return f"{database}.turn"

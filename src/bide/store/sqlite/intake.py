@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from bide.job import JobStatus
 from bide.store.base import IdempotencyClash, Inserted, JobRow, NewJob
@@ -34,32 +35,44 @@ def insert(jobs: Sequence[NewJob]) -> Callable[[Tx], Sequence[Inserted | Idempot
 
 
 def _insert(tx: Tx, jobs: Sequence[NewJob]) -> bool:
-    rows = [
-        (
-            job.id,
-            job.type,
-            job.type_version,
-            job.queue,
-            job.priority,
-            job.owner,
-            job.max_attempts,
-            job.timeout,
-            max(job.delay, 0),
-            job.idempotency_key,
-            job.digest,
-            job.parent,
-            job.input if inline(job.input) else None,
-        )
-        for job in jobs
-    ]
-    if tx.db.execute(_INSERT, {"rows": json(rows), "now": tx.now}).rowcount != len(jobs):
-        return False
+    """Write these jobs if none of them is there; else False, and what was written is to be undone."""
+    for shared, inputs in _alike(jobs):
+        kind, type_version, queue, priority, owner, max_attempts, timeout, delay, key, digest, parent = shared
+        parameters = {
+            "inputs": json(inputs),
+            "now": tx.now,
+            "type": kind,
+            "type_version": type_version,
+            "queue": queue,
+            "priority": priority,
+            "owner": owner,
+            "max_attempts": max_attempts,
+            "timeout": timeout,
+            "delay": max(delay, 0),
+            "idempotency_key": key,
+            "digest": digest,
+            "parent": parent,
+        }
+        if tx.db.execute(_INSERT, parameters).rowcount != len(inputs):
+            return False
+        about = _about(kind, queue, priority, owner, max_attempts, delay, tx.now)
+        tx.db.execute(_ENQUEUED, {"inputs": parameters["inputs"], "now": tx.now, "data": about})
+        tx.ready = tx.ready or delay <= 0
     tx.db.executemany(_LARGE, [{"job": job.id, "body": job.input} for job in jobs if not inline(job.input)])
-    told = [(job.id, _about(job, tx.now)) for job in jobs]
-    tx.db.execute(_ENQUEUED, {"rows": json(told), "now": tx.now})
     tx.changed = True
-    tx.ready = tx.ready or any(job.delay <= 0 for job in jobs)
     return True
+
+
+def _alike(jobs: Sequence[NewJob]) -> list[tuple[tuple[Any, ...], dict[str, str | None]]]:
+    """Runs of jobs that differ in nothing but id and input, as most of a crowd do: each is one statement."""
+    groups: list[tuple[tuple[Any, ...], dict[str, str | None]]] = []
+    for job in jobs:
+        identity, kind, text, *others = job
+        shared = (kind, *others)
+        if not groups or groups[-1][0] != shared or identity in groups[-1][1]:
+            groups.append((shared, {}))
+        groups[-1][1][identity] = text if inline(text) else None
+    return groups
 
 
 def _insert_one(tx: Tx, job: NewJob) -> Inserted | IdempotencyClash:
@@ -76,16 +89,16 @@ def _insert_one(tx: Tx, job: NewJob) -> Inserted | IdempotencyClash:
     return Inserted(_row(job, tx.now), created=True)
 
 
-def _about(job: NewJob, now: int) -> str:
-    delayed = job.delay > 0
+def _about(kind: str, queue: str, priority: int, owner: str, max_attempts: int, delay: int, now: int) -> str:
+    delayed = delay > 0
     return data(
-        type=job.type,
-        queue=job.queue,
-        priority=job.priority,
-        owner=job.owner,
-        max_attempts=job.max_attempts,
+        type=kind,
+        queue=queue,
+        priority=priority,
+        owner=owner,
+        max_attempts=max_attempts,
         reason="delayed" if delayed else None,
-        due_at=now + job.delay if delayed else None,
+        due_at=now + delay if delayed else None,
     )
 
 

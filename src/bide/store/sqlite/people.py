@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Sequence
 
 import orjson
 
-from bide.errors import AlreadyFinished, NotFound, PromptClosed
+from bide.errors import AlreadyFinished, Conflict, NotFound, PromptClosed
 from bide.events import EventKind as E
 from bide.store.base import Action, JobRow, PromptRow, ResponseRow
 from bide.store.sqlite.moves import append, resume
@@ -63,14 +64,26 @@ def respond(
             "now": tx.now,
             "defaulted": 0,
         }
-        tx.db.execute(_RESPOND, recorded)
+        try:
+            tx.db.execute(_RESPOND, recorded)
+        except sqlite3.IntegrityError:
+            raise Conflict(f"The id {response} belongs to the response to another question.") from None
         about = data(prompt=prompt, key=asked.key, by=by, action=None if action == "answer" else action)
         append(tx, asked.job, E.PROMPT_ANSWERED, about)
         if action == "cancel":
             cancel_job(tx, asked.job, by, None)
         else:
             resume(tx, asked.job, "answered")
-        return ResponseRow(prompt=prompt, job=asked.job, action=action, value=value, by=by, at=tx.now, defaulted=False)
+        return ResponseRow(
+            id=response,
+            prompt=prompt,
+            job=asked.job,
+            action=action,
+            value=value,
+            by=by,
+            at=tx.now,
+            defaulted=False,
+        )
 
     return verb
 

@@ -99,7 +99,14 @@ def prompt_row(row: tuple[Any, ...]) -> PromptRow:
 
 def response_row(row: tuple[Any, ...]) -> ResponseRow:
     return ResponseRow(
-        prompt=row[0], job=row[1], action=row[2], value=row[3], by=row[4], at=row[5], defaulted=bool(row[6])
+        prompt=row[0],
+        job=row[1],
+        action=row[2],
+        value=row[3],
+        by=row[4],
+        at=row[5],
+        defaulted=bool(row[6]),
+        id=row[7],
     )
 
 

@@ -57,8 +57,9 @@ def settle(tx: Tx, settles: Sequence[Settle]) -> list[Settled]:
 def _settle_others(tx: Tx, settles: Sequence[Settle]) -> list[Settled]:
     if not settles:
         return []
-    suspends = any(isinstance(one.outcome, Suspended) for one in settles)
-    if not suspends and _at_once(tx, settles, _leave):
+    # A suspension depends on the job's prompts, and a cancel says who asked for it.
+    looked_at = any(isinstance(one.outcome, Suspended | Cancelled) for one in settles)
+    if not looked_at and _at_once(tx, settles, _leave):
         return [Settled.APPLIED] * len(settles)
     return _carefully(tx, settles)
 

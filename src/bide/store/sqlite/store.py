@@ -46,6 +46,9 @@ from bide.store.sqlite.settling import settle
 from bide.store.sqlite.wake import Wakes
 from bide.store.sqlite.writer import Tx, Writer
 
+LONG = 16
+"""Ends of runs in one call above which it counts as a long transaction."""
+
 log = logging.getLogger("bide.store")
 
 OLDEST_ENGINE = (3, 38, 0)
@@ -159,7 +162,7 @@ class SQLiteStore:
         def verb(tx: Tx) -> tuple[Sequence[Settled], Sequence[Claim]]:
             return settle(tx, settles), claim(tx, worker, demands)
 
-        return await self._writer.submit(verb)
+        return await self._writer.submit(verb, long=len(settles) > LONG)
 
     async def record(self, job: str, lease: int, step: StepRow, data: str) -> None:
         await self._writer.submit(running.record(job, lease, step, data))

@@ -14,6 +14,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from enum import Enum, auto
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -22,12 +23,12 @@ from bide.errors import StoreBusy, StoreError, StoreUnavailable
 from bide.store.base import Clock, Hint
 from bide.store.sqlite.checkpoint import Checkpointer
 from bide.store.sqlite.failures import code_of, translate, translated
-from bide.store.sqlite.filelock import FileLock, lock_path
+from bide.store.sqlite.filelock import FileLock, lock_path, turn_path
 from bide.store.sqlite.wake import Wakes
 
 T = TypeVar("T")
 
-GROUP = 64
+GROUP = 256
 """How many verbs share a transaction at most: a bound on how long one is, and with it on how long others wait."""
 
 POLL = 0.2
@@ -82,10 +83,11 @@ class _State(Enum):
 
 
 class _Call(Generic[T]):
-    __slots__ = ("future", "loop", "state", "verb")
+    __slots__ = ("future", "long", "loop", "state", "verb")
 
-    def __init__(self, verb: Verb[T], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, verb: Verb[T], loop: asyncio.AbstractEventLoop, *, long: bool) -> None:
         self.verb = verb
+        self.long = long
         self.loop = loop
         self.future: asyncio.Future[T] = loop.create_future()
         self.state = _State.QUEUED
@@ -135,6 +137,7 @@ class Writer:
         self._version: int | None = None
         self._looked = 0.0
         self._thread: threading.Thread | None = None
+        self._turn: FileLock | None = None
 
     # ── On the callers' event loops ──────────────────────────────────────────────────────────────────────────────────
 
@@ -154,14 +157,14 @@ class Writer:
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join, self._busy_timeout + 1)
 
-    async def submit(self, verb: Verb[T]) -> T:
+    async def submit(self, verb: Verb[T], *, long: bool = False) -> T:
         """Run `verb` in a transaction; returns what it returned, after the commit.
 
         `verb` may be run more than once, but only the last run is kept. Where the await is cancelled, a verb that has
-        not begun is dropped, and one that has is finished.
+        not begun is dropped, and one that has is finished. `long`: it writes so much that others notice.
         """
         loop = asyncio.get_running_loop()
-        call = _Call(verb, loop)
+        call = _Call(verb, loop, long=long)
         with self._gate:
             if self._closed:
                 raise StoreUnavailable(f"{self._path} is closed.")
@@ -196,6 +199,7 @@ class Writer:
             with translated(self._path):
                 self._prepare()
                 lock = FileLock(lock_path(self._path))
+                self._turn = FileLock(turn_path(self._path))
                 checkpoints = Checkpointer(self._path)
                 with lock:
                     self._connection()
@@ -211,6 +215,8 @@ class Writer:
                 checkpoints.close(self._db)
                 self._db.close()
             lock.close()
+            if self._turn is not None:
+                self._turn.close()
 
     def _work(self, lock: FileLock, checkpoints: Checkpointer) -> None:
         last = False
@@ -243,7 +249,7 @@ class Writer:
             if run:
                 time.sleep(0.01 * 2**run)
             try:
-                with lock:
+                with self._in_turn(calls), lock:
                     return self._transact(calls)
             except _OutcomeUnknown as error:
                 # Every verb finds by its token what it did, if it did.
@@ -262,6 +268,10 @@ class Writer:
             f"{self._path}: {unknown}. Whether it was written could not be found out: the same call may be repeated."
         )
         return [_Answer(call, error=StoreUnavailable(message)) for call in calls]
+
+    def _in_turn(self, calls: Sequence[_Call[Any]]) -> AbstractContextManager[object]:
+        """Processes that drain queue for their turn first, so that whoever writes a little waits for one of them."""
+        return self._turn if self._turn is not None and any(call.long for call in calls) else nullcontext()
 
     def _transact(self, calls: Sequence[_Call[Any]]) -> list[_Answer]:
         db = self._connection()

@@ -92,6 +92,7 @@ class Answering(Fixtures):
         run, (prompt,) = await wait_for_answer(store, worker)
         response = new_id()
         first = await store.respond(response, prompt.id, None, "answer", '"yes"', "ann")
+        assert first.id == response
         before = await everything(store, run.id)
         assert await store.respond(response, prompt.id, None, "answer", '"yes"', "ann") == first
         assert await everything(store, run.id) == before

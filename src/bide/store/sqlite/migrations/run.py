@@ -69,16 +69,23 @@ def _exclusively(path: str) -> Generator[sqlite3.Connection]:
 def _migrate(db: sqlite3.Connection, revision: str, *, up: bool) -> None:
     from alembic import command
     from sqlalchemy import create_engine
+    from sqlalchemy.exc import DBAPIError
     from sqlalchemy.pool import StaticPool
 
     engine = create_engine("sqlite://", creator=lambda: db, poolclass=StaticPool)
-    with engine.connect() as connection:
-        # The driver's own transactions are off: SQLite takes part in schema changes only with a BEGIN of our own.
-        connection.exec_driver_sql("begin immediate")
-        config = _config()
-        config.attributes["connection"] = connection
-        (command.upgrade if up else command.downgrade)(config, revision)
-        connection.commit()
+    try:
+        with engine.connect() as connection:
+            # The driver's own transactions are off: SQLite takes part in schema changes only with a BEGIN of our own.
+            connection.exec_driver_sql("begin immediate")
+            config = _config()
+            config.attributes["connection"] = connection
+            (command.upgrade if up else command.downgrade)(config, revision)
+            connection.commit()
+    except DBAPIError as error:
+        # Callers know the database's own errors only.
+        if isinstance(error.orig, sqlite3.Error):
+            raise error.orig from error
+        raise
 
 
 def _config() -> Config:

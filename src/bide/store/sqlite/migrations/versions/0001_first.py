@@ -15,8 +15,8 @@ depends_on = None
 TABLES = (
     # `urgency` is what claims order by: the priority, until waiting too long lifts it. `rank` is the due time at
     # enqueue, or of the last retry. `ready` is kept apart from the status so that the index of claims holds nothing
-    # that cannot be claimed. `continues`: the next claim goes on with the attempt, and spends none. Payloads over 1 kB are in
-    # bide_payload, so that a write of progress does not copy them.
+    # that cannot be claimed. `continues`: the next claim goes on with the attempt, and spends none. Payloads over 1 kB
+    # are in bide_payload, so that a write of progress does not copy them.
     """
     create table bide_job (
         id text not null primary key,
