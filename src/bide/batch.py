@@ -16,7 +16,6 @@ R = TypeVar("R")
 
 MAX_ITEMS = 1_000
 MAX_BYTES = 4 * 1024 * 1024
-CROWD = 32
 
 
 class Batcher(Generic[T, R]):
@@ -63,12 +62,10 @@ class Batcher(Generic[T, R]):
             self._flusher = None
 
     def _take(self) -> tuple[list[T], list[asyncio.Future[R]]]:
-        # Of a crowd take half: while it is flushed, the callers of the other half get on, and so both are busy.
-        most = len(self._waiting) if len(self._waiting) <= CROWD else min(MAX_ITEMS, (len(self._waiting) + 1) // 2)
         items: list[T] = []
         answers: list[asyncio.Future[R]] = []
         total = 0
-        while self._waiting and len(items) < most:
+        while self._waiting and len(items) < MAX_ITEMS:
             item, size, answer = self._waiting[0]
             if items and total + size > MAX_BYTES:
                 break

@@ -486,9 +486,7 @@ async def _call(
             if _is_async(fn):
                 return await fn(*args, **kwargs)
             context = contextvars.copy_context()
-            call = step.run.loop.run_in_executor(
-                step.run.host.threads, lambda: context.run(_outcome, fn, args, kwargs)
-            )
+            call = step.run.loop.run_in_executor(step.run.host.threads, lambda: context.run(_outcome, fn, args, kwargs))
             value, error = await call
             if error is not None:
                 raise error
@@ -497,9 +495,7 @@ async def _call(
         _current.reset(token)
 
 
-def _outcome(
-    fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[Any, BaseException | None]:
+def _outcome(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, BaseException | None]:
     """What a `def` step comes to: a StopIteration that it raised could not be handed out of a thread as one."""
     try:
         return fn(*args, **kwargs), None

@@ -275,7 +275,9 @@ class Worker:
         free = self._options.slots - (len(self._runs) - self._in_threads)
         threads = self._options.threads - self._in_threads
         if free > 0 and (types := self._registry.names(is_async=True)):
-            demands.append(Demand(self._options.queues, types, min(free, self._options.slots // 2 or 1, MAX_ITEMS)))
+            # At most half of the slots at a time: while one half is being settled, the other runs.
+            half = max(1, self._options.slots // 2)
+            demands.append(Demand(self._options.queues, types, min(free, half, MAX_ITEMS)))
         if threads > 0 and (types := self._registry.names(is_async=False)):
             demands.append(Demand(self._options.queues, types, threads))
         return tuple(demands)

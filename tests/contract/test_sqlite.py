@@ -26,7 +26,8 @@ class TestSQLite(StoreContract):
 
     @pytest.fixture
     def make_store(self, path: Path, clock: ManualClock) -> Callable[[], Store]:
-        return lambda: SQLiteStore(path, clock=clock)
+        # NORMAL: nothing here cuts the power, and waiting for the disk would be most of the time that this takes.
+        return lambda: SQLiteStore(path, clock=clock, synchronous="NORMAL")
 
     async def test_the_jobs_of_a_worker_without_a_row_are_taken_back(self, store: Store, path: Path) -> None:
         """No verb removes the row of a worker that runs something, so it is removed here by hand."""

@@ -295,10 +295,8 @@ async def test_steps_may_be_inserted_removed_and_reordered_while_a_job_waits(bid
 
     @bide.job
     async def edited(ctx: JobContext) -> list[str]:
-        if code == "old":
-            done = [await ctx.step(a), await ctx.step(b)]
-        else:
-            done = [await ctx.step(new), await ctx.step(b)]
+        first = a if code == "old" else new
+        done = [await ctx.step(first), await ctx.step(b)]
         await ctx.ask("go", QUESTION)
         return done
 
@@ -466,7 +464,8 @@ async def test_output_is_ordered_and_not_repeated_by_a_replay(bide: Bide[None]) 
         output = [event.data["text"] for event in history if event.kind == EventKind.OUTPUT]
         assert "".join(output) == "one two three"
         kinds = [event.kind for event in history]
-        assert max(n for n, kind in enumerate(kinds) if kind == EventKind.OUTPUT) < kinds.index(EventKind.STEP_COMPLETED)
+        last = max(n for n, kind in enumerate(kinds) if kind == EventKind.OUTPUT)
+        assert last < kinds.index(EventKind.STEP_COMPLETED)
 
 
 async def test_a_step_that_runs_again_resets_its_output(bide: Bide[None]) -> None:

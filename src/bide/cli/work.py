@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import logging
 import os
@@ -62,6 +63,9 @@ def set_up_logging() -> None:
 
 def run_worker(app: Bide[Any], queues: Sequence[str]) -> None:
     """Execute jobs until SIGTERM or SIGINT. Ends the process with 128 + signal where a second one cut the drain off."""
+    # What was imported stays: in a process that only works, the collector need not walk it time after time.
+    gc.collect()
+    gc.freeze()
     forced = asyncio.run(_Service(app, queues).run())
     if forced is None:
         log.info("stopped")
@@ -107,8 +111,9 @@ class _Service:
         if not self._told.is_set():
             log.info("%s: finishing what runs; a second signal stops at once", name)
             self._told.set()
-            return
-        log.warning("%s again: stopping at once; what runs is given back, no attempt is spent", name)
-        self._forced = number
+        else:
+            log.warning("%s again: stopping at once; what runs is given back, no attempt is spent", name)
+            self._forced = number
+        # Here, not only where the worker is left: a second signal may come before that, and must count as the second.
         if self._worker is not None:
             self._worker.stop()

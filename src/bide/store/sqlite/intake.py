@@ -18,9 +18,13 @@ _KEY_OF = statement("key_of")
 
 
 def insert(jobs: Sequence[NewJob]) -> Callable[[Tx], Sequence[Inserted | IdempotencyClash]]:
+    # Those that a run of the verb has made, should its outcome be unknown: to the caller they are new all the same.
+    made: set[str] = set()
+
     def verb(tx: Tx) -> Sequence[Inserted | IdempotencyClash]:
         if not jobs:
             return []
+        made_before = set(made)
         # All at once: as a rule none of them exists. Else one by one, to see which.
         tx.db.execute("savepoint jobs")
         accepted = _insert(tx, jobs)
@@ -28,8 +32,11 @@ def insert(jobs: Sequence[NewJob]) -> Callable[[Tx], Sequence[Inserted | Idempot
             tx.db.execute("rollback to jobs")
         tx.db.execute("release jobs")
         if accepted:
+            made.update(job.id for job in jobs)
             return [Inserted(_row(job, tx.now), created=True) for job in jobs]
-        return [_insert_one(tx, job) for job in jobs]
+        answers = [_insert_one(tx, job, made_before) for job in jobs]
+        made.update(one.job.id for one in answers if isinstance(one, Inserted) and one.created)
+        return answers
 
     return verb
 
@@ -75,9 +82,11 @@ def _alike(jobs: Sequence[NewJob]) -> list[tuple[tuple[Any, ...], dict[str, str 
     return groups
 
 
-def _insert_one(tx: Tx, job: NewJob) -> Inserted | IdempotencyClash:
+def _insert_one(tx: Tx, job: NewJob, made_before: set[str]) -> Inserted | IdempotencyClash:
     if existing := job_rows(tx.db, [job.id]):
-        return Inserted(existing[0], created=False)
+        created = job.id in made_before
+        made_before.discard(job.id)  # given twice in one call, it is new once
+        return Inserted(existing[0], created=created)
     if job.idempotency_key is not None:
         holder = tx.db.execute(_KEY_OF, {"owner": job.owner, "key": job.idempotency_key}).fetchone()
         if holder is not None:

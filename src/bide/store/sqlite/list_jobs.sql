@@ -1,5 +1,5 @@
 {{job_row}}
-where (:before is null or job.id < :before)
+where job.id < :before
     and (:statuses is null or job.status in (select value from json_each(:statuses)))
     and (:types is null or job.type in (select value from json_each(:types)))
     and (:queues is null or job.queue in (select value from json_each(:queues)))

@@ -1,6 +1,5 @@
 {{prompt_row}}
 where (:owner is null or job.owner = :owner)
-    and (:prompt is null or prompt.id = :prompt)
     and (:open_only = 0 or prompt.status = 'open')
 order by prompt.opened_at, prompt.rowid
 limit :limit

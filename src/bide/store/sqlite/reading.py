@@ -18,6 +18,7 @@ _LIST_OWNED = statement("list_owned")
 _HISTORY = statement("history")
 _PROMPTS = statement("prompts")
 _PROMPTS_OF_JOB = statement("prompts_of_job")
+_PROMPT = statement("prompt")
 _STEPS = statement("steps")
 _STEP_RESULT = statement("step_result")
 _ORPHANS = statement("orphans")
@@ -32,6 +33,9 @@ _CHANGED = statement("changed")
 _JOB_STATE = statement("job_state")
 _SHOWN = statement("shown")
 
+_YOUNGER = "~"
+"""Sorts after every id, so that the first page is a seek as every other is."""
+
 TOLD = 10_000
 """Events since a mark above which everything counts as changed."""
 
@@ -43,7 +47,7 @@ def cancels(worker: str) -> Callable[[sqlite3.Connection], frozenset[str]]:
 def list_jobs(filter: JobFilter, owner: str | None) -> Callable[[sqlite3.Connection], list[JobRow]]:
     parameters = {
         "owner": owner,
-        "before": filter.before,
+        "before": _YOUNGER if filter.before is None else filter.before,
         "statuses": _set(filter.statuses),
         "types": _set(filter.types),
         "queues": _set(filter.queues),
@@ -62,8 +66,16 @@ def prompts(
     owner: str | None, job: str | None, prompt: str | None, open_only: bool, limit: int
 ) -> Callable[[sqlite3.Connection], list[PromptRow]]:
     parameters = {"owner": owner, "job": job, "prompt": prompt, "open_only": int(open_only), "limit": limit}
-    query = _PROMPTS if job is None else _PROMPTS_OF_JOB
-    return lambda db: [prompt_row(row) for row in db.execute(query, parameters).fetchall()]
+
+    def query(db: sqlite3.Connection) -> list[PromptRow]:
+        if prompt is None:
+            found = db.execute(_PROMPTS if job is None else _PROMPTS_OF_JOB, parameters).fetchall()
+            return [prompt_row(row) for row in found]
+        # One at most, by its id: what else is asked of it is compared here.
+        rows = [prompt_row(row) for row in db.execute(_PROMPT, parameters).fetchall()]
+        return [row for row in rows if job in (None, row.job) and (row.status == "open" or not open_only)][:limit]
+
+    return query
 
 
 def served(job: str, owner: str | None) -> Callable[[sqlite3.Connection], list[PromptRow] | None]:

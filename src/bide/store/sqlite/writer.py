@@ -19,7 +19,7 @@ from enum import Enum, auto
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from bide.errors import StoreBusy, StoreError, StoreUnavailable
+from bide.errors import StoreBusy, StoreUnavailable
 from bide.store.base import Clock, Hint
 from bide.store.sqlite.checkpoint import Checkpointer
 from bide.store.sqlite.failures import code_of, translate, translated
@@ -215,8 +215,7 @@ class Writer:
                 checkpoints.close(self._db)
                 self._db.close()
             lock.close()
-            if self._turn is not None:
-                self._turn.close()
+            self._turn.close()
 
     def _work(self, lock: FileLock, checkpoints: Checkpointer) -> None:
         last = False
@@ -224,7 +223,7 @@ class Writer:
             calls, last = self._gather()
             if calls:
                 self._tell(self._perform(calls, lock))
-            with contextlib.suppress(sqlite3.Error):
+            with contextlib.suppress(sqlite3.Error, OSError):
                 self._look()
                 if self._db is not None:
                     checkpoints.tick(self._db, lock)
@@ -252,9 +251,10 @@ class Writer:
                 with self._in_turn(calls), lock:
                     return self._transact(calls)
             except _OutcomeUnknown as error:
-                # Every verb finds by its token what it did, if it did.
+                # Every verb finds by its token what it did, if it did; but then it changes nothing, and tells nobody.
+                self._wakes.note(ready=True, cancel=True, changed=True)
                 unknown = error.__cause__
-            except (sqlite3.Error, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - this thread must answer every call, whatever happens to it
                 self._clean_up(error)
                 if unknown is not None:
                     continue
@@ -338,10 +338,10 @@ class Writer:
             self._disconnect()
 
     def _failed(self, calls: Iterable[_Call[Any]], error: Exception) -> list[_Answer]:
-        told: StoreError
+        told = error
         if isinstance(error, sqlite3.Error):
             told = translate(error, self._path)
-        else:
+        elif isinstance(error, OSError):
             told = StoreUnavailable(f"{self._path}: {error}")
         return [_Answer(call, error=told) for call in self._begin(calls)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 BUSY_TIMEOUT = 10.0
+
+_ALEMBIC = threading.Lock()
+"""Alembic hands its context to scripts through globals: two threads must not migrate at once, of any databases."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ def _migrate(db: sqlite3.Connection, revision: str, *, up: bool) -> None:
 
     engine = create_engine("sqlite://", creator=lambda: db, poolclass=StaticPool)
     try:
-        with engine.connect() as connection:
+        with _ALEMBIC, engine.connect() as connection:
             # The driver's own transactions are off: SQLite takes part in schema changes only with a BEGIN of our own.
             connection.exec_driver_sql("begin immediate")
             config = _config()
