@@ -1,0 +1,112 @@
+"""Is the skill valid: its front matter by the rules of the skill format, its code blocks by running them."""
+
+import re
+from typing import Literal
+
+from pydantic import BaseModel, ValidationError
+
+from examples.skills.front_matter import FrontMatter, FrontMatterError, read_fields, split_front_matter
+from examples.skills.isolation import run_code
+
+BLOCK_SECONDS = 20
+HEADINGS = ("When to use", "API", "Examples")
+FENCE = re.compile(r"^```python[ \t]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
+
+
+class Issue(BaseModel):
+    """Something that is wrong (`error`) or could be better (`warning`)."""
+
+    severity: Literal["error", "warning"]
+    where: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}"
+
+
+class CodeBlock(BaseModel):
+    """A block of Python in a Markdown document."""
+
+    line: int
+    code: str
+
+
+class CheckReport(BaseModel):
+    """The outcome of a check. `score` runs from 0 to 1: each check that passes counts the same."""
+
+    passed: bool
+    score: float
+    checks: int
+    blocks: int
+    issues: list[Issue]
+
+    def as_markdown(self) -> str:
+        verdict = "passed" if self.passed else "failed"
+        good = round(self.score * self.checks)
+        lines = [f"Validation {verdict}: {good} of {self.checks} checks, {self.blocks} code blocks run."]
+        return "\n".join([*lines, *(f"- {issue.severity}: {issue}" for issue in self.issues)])
+
+
+async def check_skill(text: str, *, folder: str | None = None) -> CheckReport:
+    """Checks everything. `folder` is the name of the folder it will stand in, which the format wants to be its name."""
+    blocks = code_blocks(text)
+    issues = check_front_matter(text, folder=folder) + check_body(text)
+    issues += [issue for block in blocks if (issue := await run_block(block)) is not None]
+    checks = 1 + len(HEADINGS) + max(1, len(blocks))
+    failed = len({issue.where for issue in issues})
+    return CheckReport(
+        passed=not any(issue.severity == "error" for issue in issues),
+        score=round(max(0, checks - failed) / checks, 2),
+        checks=checks,
+        blocks=len(blocks),
+        issues=issues,
+    )
+
+
+def check_front_matter(text: str, *, folder: str | None = None) -> list[Issue]:
+    """Every fault of the front matter, each with the field it is in."""
+    raw, _ = split_front_matter(text)
+    if raw is None:
+        return [_front_matter_fault("the document does not begin with a `---` block")]
+    try:
+        front = FrontMatter.model_validate(read_fields(raw))
+    except FrontMatterError as error:
+        return [_front_matter_fault(str(error))]
+    except ValidationError as error:
+        return [_front_matter_fault(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}") for fault in error.errors()]
+    if folder is not None and front.name != folder:
+        return [_front_matter_fault(f"name: {front.name!r} is not the name of its folder, {folder!r}")]
+    return []
+
+
+def _front_matter_fault(message: str) -> Issue:
+    return Issue(severity="error", where="front matter", message=message)
+
+
+def check_body(text: str) -> list[Issue]:
+    """The sections a reader relies on, and at least one example."""
+    _, body = split_front_matter(text)
+    # A `#` line inside a code block is a comment.
+    prose = re.sub(r"^```.*?^```[ \t]*$", "", body, flags=re.MULTILINE | re.DOTALL)
+    found = {match[1].strip() for match in re.finditer(r"^## (.+)$", prose, re.MULTILINE)}
+    issues = [
+        Issue(severity="error" if heading == "API" else "warning", where=f"section {heading!r}", message="is missing")
+        for heading in HEADINGS
+        if heading not in found
+    ]
+    if not code_blocks(text):
+        issues.append(Issue(severity="warning", where="examples", message="there is no python code block to run"))
+    return issues
+
+
+def code_blocks(text: str) -> list[CodeBlock]:
+    """The fenced blocks marked as `python`, with the line each begins at."""
+    return [CodeBlock(line=text.count("\n", 0, match.start()) + 1, code=match[1]) for match in FENCE.finditer(text)]
+
+
+async def run_block(block: CodeBlock, *, timeout: float = BLOCK_SECONDS) -> Issue | None:
+    """Runs a block in a process of its own. None if it ended well."""
+    result = await run_code(block.code, timeout=timeout)
+    if result.ok:
+        return None
+    return Issue(severity="error", where=f"code block at line {block.line}", message=result.complaint)
