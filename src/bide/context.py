@@ -257,8 +257,7 @@ class JobContext(Scope, Generic[D_co]):
         self._open()
         run = self._run
         if not run.replaying:
-            line = {"message": escape(message, 2_000), **({"fields": fields} if fields else {})}
-            fact = Fact(run.claim.id, run.claim.lease, EventKind.LOG, encode(line, limit=16_384))
+            fact = Fact(run.claim.id, run.claim.lease, EventKind.LOG, _log_line(message, fields))
             if _on(run.loop):
                 void(run.note(fact))  # now: the function may return before the loop comes to a call it was handed
             else:
@@ -298,7 +297,7 @@ class JobContext(Scope, Generic[D_co]):
             self._run,
             _Options(
                 key=_key(key),
-                name=name,
+                name=None if name is None else _key(name),
                 retry=retry or RetryPolicy(max_attempts=max_attempts),
                 timeout=None if timeout is None else seconds(timeout),
                 returns=returns,
@@ -537,6 +536,8 @@ async def _open(
 ) -> PromptRow:
     if timeout is None and default is not _MISSING:
         raise InvalidOption(f"The question {key!r} has a default but no timeout: the default would never be taken.")
+    if assignee is not None and escape(assignee) != assignee:
+        raise InvalidOption(f"assignee={assignee!r}: expected printable characters.")
     new = NewPrompt(
         id=str(uuid_utils.compat.uuid7()),
         key=key,
@@ -564,6 +565,15 @@ async def _decode(run: Run, codec: Codec[Any], text: str, what: str) -> Any:
     except InvalidPayload as error:
         # Other code wrote it. Not an error of this code to catch: the job waits until a deploy can read it.
         await run.defer(f"{what} no longer fits its declared type: {error}")
+
+
+def _log_line(message: str, fields: dict[str, Any]) -> str:
+    line = {"message": escape(message, 2_000), **({"fields": fields} if fields else {})}
+    try:
+        return encode(line, limit=16_384)
+    except InvalidPayload:
+        # A line of the log must not fail the job that writes it: what JSON cannot keep is told as Python shows it.
+        return encode({**line, "fields": {name: escape(repr(value), 500) for name, value in fields.items()}})
 
 
 def _not_nested(verb: str) -> None:

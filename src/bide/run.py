@@ -389,6 +389,8 @@ class Run:
             self.doings.bridges.add(task)
             task.add_done_callback(self.doings.bridges.discard)
             task.add_done_callback(lambda ended: _hand_over(ended, done))
+            # Cancelled before its first step, the task never came to await it.
+            task.add_done_callback(lambda _: op.close())
             if self.ending is not None:
                 self._deliver_soon()
 

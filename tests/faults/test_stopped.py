@@ -1,0 +1,106 @@
+"""Workers that are told to end: they drain, and what they give back spends no attempt."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from bide import Bide, EventKind, JobContext, JobStatus
+from tests.faults.app import App, starts
+from tests.faults.rows import Row, covers
+from tests.support import WorkerProcess, finished, holds, quick, told
+
+TARGET = "tests.faults.app:bide"
+SETTINGS: dict[str, Any] = {"lease": 3, "poll": 0.05, "cancel_grace": 0.2, "retention": "never"}
+
+
+@pytest_asyncio.fixture
+async def app(tmp_path: Path) -> AsyncIterator[App]:
+    app = App(tmp_path, quick())
+    async with app.bide:
+        yield app
+
+
+@covers(Row.SIGTERM)
+async def test_a_worker_told_to_end_finishes_what_runs_and_begins_nothing(app: App) -> None:
+    with WorkerProcess(TARGET, app.folder, drain=30, **SETTINGS) as worker:
+        running = await app.patient.enqueue()
+        await holds(lambda: bool(app.wrote("waits")))
+        worker.send(signal.SIGTERM)
+        await holds(lambda: "finishing what runs" in worker.log.read_text())
+        late = await app.patient.enqueue()
+        app.open_gate("patient")
+        assert (await finished(app.bide, running)).result == "waited"
+        assert await worker.ended() == 0
+    assert (await app.bide.get(late)).status is JobStatus.PENDING
+    assert await told(app.bide, late) == [EventKind.ENQUEUED]
+    assert await app.bide.store.workers() == []
+
+
+@covers(Row.SIGTERM)
+@pytest.mark.parametrize("kind", ["async", "def"])
+async def test_what_runs_past_the_drain_is_given_back_unspent(kind: str, app: App) -> None:
+    job = await (app.patient if kind == "async" else app.sleeping).enqueue()
+    with WorkerProcess(TARGET, app.folder, drain=0.2, **SETTINGS) as worker:
+        await holds(lambda: bool(app.wrote("waits") or app.wrote("sleeps")))
+        worker.send(signal.SIGTERM)
+        assert await worker.ended() == 0
+    released = await app.bide.get(job)
+    assert (released.status, released.reason, released.attempt) == (JobStatus.PENDING, "released", 1)
+    app.open_gate("patient")
+    app.open_gate("sleeping")
+    async with app.bide.worker():
+        done = await finished(app.bide, job)
+    assert (done.status, done.attempt) == (JobStatus.COMPLETED, 1)
+    assert starts(list(await app.bide.history(job))) == [1, 1]
+
+
+@covers(Row.SIGTERM)
+@pytest.mark.parametrize("kind", ["async", "def"])
+async def test_a_second_signal_ends_a_worker_at_once_and_gives_back_its_jobs(kind: str, app: App) -> None:
+    job = await (app.patient if kind == "async" else app.sleeping).enqueue()
+    # The grace is the default: at once must not mean after it.
+    settings = {**SETTINGS, "cancel_grace": 5}
+    with WorkerProcess(TARGET, app.folder, drain=60, **settings) as worker:
+        await holds(lambda: bool(app.wrote("waits") or app.wrote("sleeps")))
+        worker.send(signal.SIGTERM)
+        await holds(lambda: "finishing what runs" in worker.log.read_text())
+        told_at = time.monotonic()
+        worker.send(signal.SIGTERM)
+        assert await worker.ended() == 128 + signal.SIGTERM
+        took = time.monotonic() - told_at
+    released = await app.bide.get(job)
+    assert (released.status, released.reason, released.attempt) == (JobStatus.PENDING, "released", 1)
+    assert took < 3
+
+
+@covers(Row.SIGTERM)
+async def test_leaving_the_worker_of_an_app_drains_it(bide: Bide[None]) -> None:
+    @bide.job
+    async def busy(ctx: JobContext) -> str:
+        await ctx.options(name="effect").step(effect)
+        return "done"
+
+    async def effect() -> None:
+        began.append(True)
+        await holds(lambda: worker.stopping)
+
+    began: list[bool] = []
+    async with bide:
+        job = await busy.enqueue()
+        async with bide.worker() as worker:
+            await holds(lambda: bool(began))
+        done = await bide.get(job)
+        assert (done.status, done.result) == (JobStatus.COMPLETED, "done")
+        assert await told(bide, job) == [
+            EventKind.ENQUEUED,
+            EventKind.STARTED,
+            EventKind.STEP_COMPLETED,
+            EventKind.COMPLETED,
+        ]

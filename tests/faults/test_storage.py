@@ -1,0 +1,327 @@
+"""A database that is full, locked, slow to say what it did, or shared; and clocks that jump."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bide import Bide, Confirm, EventKind, JobContext, JobStatus
+from bide.clock import SystemClock
+from bide.errors import StoreBusy, StoreFull
+from bide.store.sqlite import SQLiteStore
+from bide.testing import ManualClock
+from bide.upkeep import Upkeep
+from tests.faults.rows import Row, covers
+from tests.support import finished, holds, quick, told, until, working
+
+SECOND = 1_000_000
+
+
+def connecting(factory: type[sqlite3.Connection]) -> Callable[..., sqlite3.Connection]:
+    def connect(path: str, **options: Any) -> sqlite3.Connection:
+        return sqlite3.connect(path, factory=factory, **options)
+
+    return connect
+
+
+@covers(Row.DISK_FULL)
+async def test_a_full_disk_refuses_new_jobs_and_running_ones_go_on_when_it_heals(bide: Bide[None], path: Path) -> None:
+    full = threading.Event()
+    began, go_on = asyncio.Event(), asyncio.Event()
+
+    class Disk(sqlite3.Connection):
+        def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+            if sql == "begin immediate":
+                (pages,) = super().execute("pragma page_count").fetchone()
+                super().execute(f"pragma max_page_count = {pages if full.is_set() else 1_000_000}")
+            return super().execute(sql, parameters)
+
+    @bide.job
+    async def writing(ctx: JobContext) -> str:
+        began.set()
+        await go_on.wait()
+        return await ctx.options(name="effect").step(effect)
+
+    effects: list[str] = []
+
+    async def effect() -> str:
+        effects.append("once")
+        return "x" * 200_000
+
+    @bide.job
+    async def large(ctx: JobContext, text: str) -> int:
+        return len(text)
+
+    async with working(bide, path, connect=connecting(Disk)):
+        job = await writing.enqueue()
+        await began.wait()
+        full.set()
+        before = len(await bide.list())
+        for _ in range(2):
+            with pytest.raises(StoreFull):
+                await large.enqueue("y" * 200_000)
+        assert len(await bide.list()) == before
+        # What needs no new page is written still; who cannot be served does not stand in its way.
+        go_on.set()
+        await holds(lambda: effects == ["once"])
+        with pytest.raises(StoreFull):
+            await large.enqueue("y" * 200_000)
+        assert (await bide.get(job)).status is JobStatus.RUNNING
+        full.clear()
+        done = await finished(bide, job)
+        assert (done.result, done.attempt) == ("x" * 200_000, 1)
+        assert effects == ["once"]
+        assert (await finished(bide, await large.enqueue("y" * 200_000))).result == 200_000
+        assert len(await bide.list()) == before + 1
+
+
+@covers(Row.LOCKED)
+async def test_a_lock_of_somebody_else_is_waited_for_and_busy_past_the_bound(bide: Bide[None], path: Path) -> None:
+    bide = Bide(bide.url, settings=quick(busy_timeout=0.5))
+
+    @bide.job
+    async def brief(ctx: JobContext) -> str:
+        return "done"
+
+    async with bide.worker():
+        await finished(bide, await brief.enqueue())
+        foreign = sqlite3.connect(path, isolation_level=None)
+        foreign.execute("begin immediate")
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        with pytest.raises(StoreBusy):
+            await brief.enqueue()
+        assert 0.4 < loop.time() - began < 3
+        # Readers are not held up.
+        assert len(await bide.list()) == 1
+        waiting = asyncio.create_task(brief.enqueue())
+        await asyncio.sleep(0.1)  # shorter than the bound
+        assert not waiting.done()
+        foreign.execute("rollback")
+        assert (await finished(bide, await waiting)).status is JobStatus.COMPLETED
+        foreign.close()
+        # What was refused is not there.
+        assert len(await bide.list()) == 2
+
+
+@covers(Row.LOCKED)
+async def test_a_running_job_outlasts_a_lock_past_the_bound(bide: Bide[None], path: Path) -> None:
+    bide = Bide(bide.url, settings=quick(busy_timeout=0.2, lease=10.0))
+    began, go_on = asyncio.Event(), asyncio.Event()
+
+    @bide.job(max_attempts=1)
+    async def writing(ctx: JobContext) -> str:
+        began.set()
+        await go_on.wait()
+        ctx.progress(50)
+        await ctx.options(name="effect").step(effect)
+        return "done"
+
+    effects: list[str] = []
+
+    async def effect() -> None:
+        effects.append("once")
+
+    async with bide.worker():
+        job = await writing.enqueue()
+        await began.wait()
+        foreign = sqlite3.connect(path, isolation_level=None)
+        foreign.execute("begin immediate")
+        go_on.set()
+        for _ in range(3):
+            with pytest.raises(StoreBusy):
+                await writing.enqueue()
+        foreign.execute("rollback")
+        foreign.close()
+        assert (await finished(bide, job)).status is JobStatus.COMPLETED
+        assert effects == ["once"]
+
+
+@covers(Row.UNKNOWN_COMMIT)
+async def test_a_commit_of_unknown_outcome_is_looked_up_and_not_repeated(bide: Bide[None], path: Path) -> None:
+    bide = Bide(bide.url, settings=quick(lease=1.0))
+    failures: list[str] = []
+    armed = threading.Event()
+
+    class Unsure(sqlite3.Connection):
+        """Every commit of a write happens; every third of them says that it failed."""
+
+        commits = 0
+        writes = False
+
+        def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+            cursor = super().execute(sql, parameters)
+            if sql.startswith("begin"):
+                self.writes = sql == "begin immediate"
+            if sql == "commit" and self.writes and armed.is_set():
+                Unsure.commits += 1
+                if Unsure.commits % 3 == 0:
+                    failures.append(sql)
+                    error = sqlite3.OperationalError("disk I/O error")
+                    error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+                    raise error
+            return cursor
+
+    effects: list[int] = []
+
+    @bide.job
+    async def counting(ctx: JobContext, n: int) -> int:
+        ctx.progress(10, "began")
+        ctx.log("a line")
+        await ctx.options(name="effect").step(effect, n)
+        decision = await ctx.ask("sure", Confirm(summary="?"), timeout="1h")
+        ctx.progress(90, decision.action)
+        return n
+
+    async def effect(n: int) -> int:
+        effects.append(n)
+        return n
+
+    async with working(bide, path, connect=connecting(Unsure)):
+        armed.set()
+        jobs = [await counting.options(idempotency_key=f"key {n}").enqueue(n) for n in range(10)]
+        for job in jobs:
+            await until(bide, job, EventKind.WAITING)
+            (prompt,) = await bide.prompts(job)
+            await bide.respond(job, {"action": "proceed"}, prompt=prompt.id)
+        assert [(await finished(bide, job)).result for job in jobs] == list(range(10))
+        armed.clear()
+        assert len(failures) > 10
+        assert sorted(effects) == list(range(10))
+        assert len(await bide.list()) == 10
+        for job in jobs:
+            kinds = await told(bide, job)
+            for kind in (EventKind.ENQUEUED, EventKind.STEP_COMPLETED, EventKind.PROMPT_ANSWERED, EventKind.COMPLETED):
+                assert kinds.count(kind) == 1, kinds
+            assert (await bide.get(job)).attempt == 1
+
+
+class JumpingClock:
+    """The wall clock, set back or forward by whoever administers the machine."""
+
+    def __init__(self) -> None:
+        self.offset = 0
+
+    def now(self) -> int:
+        return SystemClock().now() + self.offset
+
+
+@covers(Row.CLOCK)
+@pytest.mark.parametrize("jump", [-86_400, 86_400], ids=["a day back", "a day forward"])
+async def test_a_clock_that_jumps_kills_nobody_and_strands_nothing(jump: int, bide: Bide[None], path: Path) -> None:
+    clock = JumpingClock()
+    began, go_on = asyncio.Event(), asyncio.Event()
+
+    @bide.job(max_attempts=1)
+    async def slow(ctx: JobContext) -> str:
+        ctx.progress(10)
+        began.set()
+        await go_on.wait()
+        return "done"
+
+    @bide.job
+    async def brief(ctx: JobContext) -> str:
+        return "done"
+
+    async with working(bide, path, clock) as worker:
+        name = worker.id
+        job = await slow.enqueue()
+        await began.wait()
+        other = SQLiteStore(path, clock=clock)
+        await other.open()
+        upkeep = Upkeep(other, grace=60, age_limit=600, retention=None)
+        assert await upkeep.rescue() == 0
+        clock.offset = jump * SECOND
+        assert await upkeep.rescue() == 0
+        beat = (await other.workers())[0].beat
+        while (await other.workers())[0].beat < beat + 4:  # more than a lease
+            assert await upkeep.rescue() == 0
+            await asyncio.sleep(0.05)
+        await other.close()
+        assert worker.id == name
+        # What is due now is due by the clock as it now stands.
+        assert (await finished(bide, await brief.enqueue())).status is JobStatus.COMPLETED
+        soon = await brief.options(delay="100ms").enqueue()
+        assert (await finished(bide, soon)).status is JobStatus.COMPLETED
+        go_on.set()
+        assert (await finished(bide, job)).status is JobStatus.COMPLETED
+
+
+@covers(Row.CLOCK)
+async def test_what_is_due_waits_for_the_clock_of_the_database(bide: Bide[None], path: Path) -> None:
+    clock = ManualClock()
+    runs: list[str] = []
+
+    @bide.job
+    async def later(ctx: JobContext) -> str:
+        runs.append("began")
+        await ctx.sleep("1h")
+        runs.append("woke")
+        return "done"
+
+    async with working(bide, path, clock):
+        job = await later.options(delay="1h").enqueue()
+        clock.advance("59m")
+        probe = await later.enqueue()
+        await until(bide, probe, EventKind.SLEEPING)
+        assert await told(bide, job) == [EventKind.ENQUEUED]
+        clock.advance("1m")
+        await until(bide, job, EventKind.SLEEPING)
+        clock.advance("59m")
+        assert (await finished(bide, probe)).result == "done"
+        assert (await bide.get(job)).status is JobStatus.PENDING
+        clock.advance("1m")
+        assert (await finished(bide, job)).result == "done"
+        assert (await bide.get(job)).attempt == 1
+    assert runs.count("woke") == 2
+
+
+@covers(Row.TWO_PROCESSES)
+async def test_two_apps_on_one_file_see_each_others_jobs_at_once(bide: Bide[None], path: Path) -> None:
+    reader: Bide[None] = Bide(f"sqlite:///{path}")
+
+    @bide.job
+    async def asking(ctx: JobContext) -> str:
+        return (await ctx.ask("sure", Confirm(summary="?"))).action
+
+    async with bide.worker(), reader:
+        job = await asking.enqueue()
+        assert (await reader.get(job)).id == job.id
+        await until(reader, job, EventKind.WAITING)
+        (prompt,) = await reader.prompts(job)
+        await reader.respond(job, {"action": "proceed"}, prompt=prompt.id)
+        assert (await finished(reader, job)).status is JobStatus.COMPLETED
+        await bide.delete(job)
+        assert await reader.list() == []
+
+
+@covers(Row.LOST_REPLY, Row.ENQUEUE_TWICE)
+async def test_a_claim_whose_reply_was_lost_is_given_back_unspent(bide: Bide[None]) -> None:
+    bide = Bide(bide.url, settings=quick(lease=0.6))
+
+    @bide.job(max_attempts=1)
+    async def brief(ctx: JobContext) -> str:
+        return "done"
+
+    async with bide.worker() as worker:
+        claim = bide.store.settle_and_claim
+        lost: list[str] = []
+
+        async def claim_and_lose(*args: Any) -> Any:
+            settled, claims = await claim(*args)
+            if claims and not lost:
+                lost.append(claims[0].id)
+                return settled, []
+            return settled, claims
+
+        setattr(worker.store, "settle_and_claim", claim_and_lose)  # noqa: B010
+        job = await brief.enqueue()
+        done = await finished(bide, job)
+        assert lost == [str(job.id)]
+        assert (done.status, done.attempt) == (JobStatus.COMPLETED, 1)

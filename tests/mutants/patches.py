@@ -1,0 +1,244 @@
+"""The planted faults: a file, what stands in it, what is put there instead, and the test that must turn red."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Patch:
+    """`file` is below `src/bide`; `old` stands in it exactly once; `test` is a node id below `tests`."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    test: str
+
+
+SQL = "store/sqlite"
+CONTRACT = "contract/test_sqlite.py::TestSQLite::"
+FAULTS = "faults/"
+
+PATCHES = (
+    Patch(
+        "lease check dropped in record, ask",
+        f"{SQL}/running.sql",
+        "and lease = :lease and status = 'running'",
+        "and :lease is not null",
+        f"{FAULTS}test_paused.py::test_no_verb_takes_what_comes_under_a_lease_that_was_lost",
+    ),
+    Patch(
+        "lease check dropped in facts",
+        f"{SQL}/noting.sql",
+        "select job.id, job.lease, job.seq, job.attempt\n"
+        "from json_each(:pairs) as s\n"
+        "cross join bide_job as job on job.id = s.value ->> 0\n"
+        "where job.lease = s.value ->> 1 and job.status = 'running'",
+        "select job.id, s.value ->> 1, job.seq, job.attempt\n"
+        "from json_each(:pairs) as s\n"
+        "cross join bide_job as job on job.id = s.value ->> 0\n"
+        "where job.status = 'running'",
+        f"{FAULTS}test_paused.py::test_no_verb_takes_what_comes_under_a_lease_that_was_lost",
+    ),
+    Patch(
+        "lease check dropped in settle",
+        f"{SQL}/settling.py",
+        'if job is None or job.status != "running" or job.lease != one.lease:',
+        'if job is None or job.status != "running":',
+        f"{CONTRACT}test_the_zombie_of_a_rescued_job_writes_nothing",
+    ),
+    Patch(
+        "event of a step left out of its transaction",
+        f"{SQL}/running.py",
+        "        if recorded:\n            append(",
+        "        if not recorded:\n            append(",
+        f"{FAULTS}test_stopped.py::test_leaving_the_worker_of_an_app_drains_it",
+    ),
+    Patch(
+        "answer recorded without closing its prompt",
+        f"{SQL}/answer.sql",
+        "update bide_prompt set status = 'answered', closed_at = :now",
+        "update bide_prompt set status = 'open', closed_at = :now",
+        f"{FAULTS}test_people.py::test_of_fifty_people_one_is_heard_and_the_others_are_told_whom",
+    ),
+    Patch(
+        "answer accepted at the very deadline",
+        f"{SQL}/answer.sql",
+        "deadline_at > :now",
+        "deadline_at >= :now",
+        f"{CONTRACT}test_an_answer_counts_only_before_the_deadline",
+    ),
+    Patch(
+        "answer accepted after a cancel was requested",
+        f"{SQL}/answer.sql",
+        "and (select cancel_requested_at from bide_job where id = bide_prompt.job) is null",
+        "",
+        f"{CONTRACT}test_after_a_cancel_nobody_answers",
+    ),
+    Patch(
+        "clean-up without a look at the status",
+        f"{SQL}/delete_job.sql",
+        " and status in ('completed', 'failed', 'cancelled')",
+        "",
+        f"{FAULTS}test_endings.py::test_what_runs_is_not_deleted_and_what_is_deleted_is_gone_whole",
+    ),
+    Patch(
+        "cancel overwritten by an outcome",
+        f"{SQL}/settling.py",
+        "        elif job.cancel_requested_at is not None:\n            withdraw(tx, one.job)",
+        "        elif job.cancel_requested_at is not None and isinstance(one.outcome, Cancelled):\n"
+        "            withdraw(tx, one.job)",
+        f"{CONTRACT}test_of_a_cancel_and_a_completion_one_wins_and_both_are_told",
+    ),
+    Patch(
+        "suspension without a look at the answers",
+        f"{SQL}/settling.py",
+        "heard = [prompt for prompt in outcome.awaiting if prompt not in still_open]",
+        "heard = [prompt for prompt in outcome.awaiting if prompt in still_open and False]",
+        "engine/test_suspension.py::test_an_answer_that_comes_before_the_run_has_ended_is_not_lost",
+    ),
+    Patch(
+        "release spends an attempt",
+        f"{SQL}/claim.sql",
+        "attempt = attempt + 1 - continues",
+        "attempt = attempt + 1",
+        f"{FAULTS}test_people.py::test_an_answer_that_only_the_authors_own_validator_refuses_is_asked_for_again",
+    ),
+    Patch(
+        "lease not raised where a run ends",
+        f"{SQL}/leave.sql",
+        "lease = job.lease + 1",
+        "lease = job.lease",
+        f"{FAULTS}test_endings.py::test_a_clean_up_beside_runs_takes_finished_jobs_only",
+    ),
+    Patch(
+        "heartbeat that raises the dead",
+        f"{SQL}/beat.sql",
+        "where id = :worker and dead_at is null",
+        "where id = :worker",
+        f"{CONTRACT}test_who_is_buried_retired_or_unknown_is_not_alive",
+    ),
+    Patch(
+        "heartbeat that waits for the event loop",
+        "lease.py",
+        "asked, flushes = alive_for(), self._flushes()",
+        "asyncio.run_coroutine_threadsafe(asyncio.sleep(0), self._loop).result()\n"
+        "                asked, flushes = alive_for(), self._flushes()",
+        f"{FAULTS}test_code.py::test_a_worker_whose_loop_is_blocked_is_stuck_and_not_dead",
+    ),
+    Patch(
+        "no look at its own last beat before a step",
+        "run.py",
+        "if alive_for() >= self.host.lease_valid_until:",
+        "if alive_for() < 0:",
+        f"{FAULTS}test_paused.py::test_before_a_step_a_worker_checks_its_own_last_beat",
+    ),
+    Patch(
+        "first run gets what the step returned, not what is stored",
+        "context.py",
+        "        return decoded\n    finally:",
+        "        return value\n    finally:",
+        "engine/test_replay.py::test_the_first_run_and_its_replay_see_the_same_value",
+    ),
+    Patch(
+        "questions left open at the end",
+        f"{SQL}/withdraw.sql",
+        "set status = 'withdrawn'",
+        "set status = status",
+        f"{FAULTS}test_people.py::test_after_a_cancel_no_answer_counts_and_the_reason_is_told",
+    ),
+    Patch(
+        "progress that falls",
+        "progress.py",
+        "self._floor = whole if self._floor is None else max(self._floor, whole)",
+        "self._floor = whole",
+        f"{FAULTS}test_code.py::test_odd_progress_is_clamped_and_never_falls",
+    ),
+    Patch(
+        "owner missing in a query",
+        f"{SQL}/prompts_of_job.sql",
+        "and (:owner is null or job.owner = :owner)",
+        "and (:owner is null or job.owner is not null)",
+        f"{FAULTS}test_people.py::test_another_owner_neither_sees_nor_answers",
+    ),
+    Patch(
+        "one idempotency key for every body",
+        f"{SQL}/intake.py",
+        "if holder[1] != job.digest:",
+        "if holder[1] != job.digest and not job.digest:",
+        f"{FAULTS}test_code.py::test_one_key_is_one_job_however_many_ask_and_another_body_is_refused",
+    ),
+    Patch(
+        "a step's failure is not recorded",
+        "context.py",
+        "    await _record(run, StepRow(name=name, key=key, result=None, error=stored),",
+        "    assert stored or await _record(run, StepRow(name=name, key=key, result=None, error=stored),",
+        "engine/test_replay.py::test_a_failed_step_fails_alike_when_replayed_and_takes_the_same_path",
+    ),
+    Patch(
+        "parking raises instead of waiting to be cancelled",
+        "run.py",
+        "        parked = Parked(prompt, wake_at)\n",
+        "        parked = Parked(prompt, wake_at)\n"
+        "        self.suspension = Suspended((prompt,) if prompt else (), wake_at)\n"
+        "        self.ending = Ending.SUSPEND\n        raise JobSuspended\n",
+        "engine/test_suspension.py::test_a_question_suspends_after_its_sibling_step_and_repeats_nothing",
+    ),
+    Patch(
+        "the living are rescued",
+        f"{SQL}/abandoned.sql",
+        "and worker not in (select id from bide_worker where dead_at is null)",
+        "and worker is not null",
+        f"{FAULTS}test_paused.py::test_a_living_worker_is_not_rescued",
+    ),
+    Patch(
+        "the wall clock says who is dead",
+        "upkeep.py",
+        "        now = time.monotonic()\n        dead: list[str] = []",
+        "        now = self._store.now() / 1_000_000\n        dead: list[str] = []",
+        f"{FAULTS}test_storage.py::test_a_clock_that_jumps_kills_nobody_and_strands_nothing",
+    ),
+    Patch(
+        "counting and deleting by different predicates",
+        f"{SQL}/count_prunable.sql",
+        "select count(*) from (",
+        "select count(*) + 1 from (",
+        f"{FAULTS}test_endings.py::test_what_would_be_cleaned_up_is_what_is",
+    ),
+    Patch(
+        "the lowest priority goes first",
+        f"{SQL}/pick.sql",
+        "order by urgency desc",
+        "order by urgency",
+        f"{CONTRACT}test_the_higher_priority_goes_first",
+    ),
+    Patch(
+        "nobody is lifted above the urgent",
+        "worker.py",
+        "age_limit=options.age_limit,\n",
+        "age_limit=options.age_limit * 1e6,\n",
+        f"{FAULTS}test_code.py::test_what_waited_too_long_goes_before_what_is_urgent",
+    ),
+    Patch(
+        "types are claimed that are not known",
+        f"{SQL}/pick.sql",
+        " and type in (select value from json_each(:types))",
+        " and :types is not null",
+        f"{CONTRACT}test_types_that_are_not_demanded_are_left_alone",
+    ),
+    Patch(
+        "a commit of unknown outcome is told as a failure",
+        f"{SQL}/writer.py",
+        "            raise _OutcomeUnknown from error",
+        "            raise",
+        f"{FAULTS}test_storage.py::test_a_commit_of_unknown_outcome_is_looked_up_and_not_repeated",
+    ),
+    Patch(
+        "a full worker is not told that a job was taken",
+        "worker.py",
+        "            self._flushes += 1\n\n    def _take_settles",
+        "\n    def _take_settles",
+        f"{FAULTS}test_paused.py::test_a_full_worker_learns_that_a_job_was_taken_from_it",
+    ),
+)
