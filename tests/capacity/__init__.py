@@ -1,0 +1,1 @@
+"""What jobs cost that wait for people: bytes on disk, and nothing else."""
