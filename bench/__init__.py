@@ -1,0 +1,1 @@
+"""What Bide costs, beside a bare sqlite3 loop of the same durability in the same run: `python -m bench`."""
