@@ -14,7 +14,7 @@ import uuid_utils
 from pydantic import BaseModel
 from typing_extensions import TypeVar as TypeVarWithDefault
 
-from bide.batch import Batcher
+from bide.batch import Batcher, split
 from bide.cache import SnapshotCache
 from bide.clock import SystemClock, instant
 from bide.codec import digest, escape
@@ -282,12 +282,11 @@ class Bide(Generic[D]):
         They are written in as few transactions as their size allows; each is durable when this returns. A conflict
         of idempotency keys raises after the others were accepted.
         """
-        taken = [(call, self.accept(call)) for call in calls]
-        inserts = self._open.inserts
-        answers = await asyncio.gather(*(inserts.put(new, len(new.input)) for _, new in taken))
-        return [
-            self._accepted(call.job_type.definition, answer) for (call, _), answer in zip(taken, answers, strict=True)
-        ]
+        taken = [(call.job_type.definition, self.accept(call)) for call in calls]
+        answers: list[Inserted | IdempotencyClash] = []
+        for batch in split([new for _, new in taken], lambda new: len(new.input)):
+            answers += await self.store.insert(batch)
+        return [self._accepted(definition, answer) for (definition, _), answer in zip(taken, answers, strict=True)]
 
     def accept(self, call: JobCall[Any]) -> NewJob:
         """The row that a call would insert."""

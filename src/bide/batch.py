@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -16,6 +16,20 @@ R = TypeVar("R")
 
 MAX_ITEMS = 1_000
 MAX_BYTES = 4 * 1024 * 1024
+
+
+def split(items: Iterable[T], size: Callable[[T], int]) -> Iterator[list[T]]:
+    """Cut many items, each of about `size(item)` bytes, into batches that one flush may take."""
+    batch: list[T] = []
+    total = 0
+    for item in items:
+        total += size(item)
+        if batch and (len(batch) == MAX_ITEMS or total > MAX_BYTES):
+            yield batch
+            batch, total = [], size(item)
+        batch.append(item)
+    if batch:
+        yield batch
 
 
 class Batcher(Generic[T, R]):

@@ -12,7 +12,7 @@ import os
 import random
 import socket
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -233,10 +233,15 @@ class Worker:
     # ── The pump ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _pump(self) -> None:
+        claimed: Sequence[Claim] = ()
         while True:
             settles = self._take_settles()
-            demands = self._demands() if settles or self._more else ()
+            demands = self._demands(claimed) if settles or self._more else ()
             if not settles and not demands:
+                if claimed:
+                    self._start_all(claimed)
+                    claimed = ()
+                    continue
                 if self._draining and not self._runs:
                     await self.facts.drain()
                     if not self._settles:
@@ -245,18 +250,17 @@ class Worker:
                 if not self._settles and not (self._more and self._demands()):
                     await self._awake.wait()
                 continue
-            self._flushes += 1
             asked = sum(demand.limit for demand in demands)
             self._more = False
-            settled, claims = await self.patiently(partial(self.store.settle_and_claim, self._id, settles, demands))
-            self._more = self._more or (asked > 0 and len(claims) == asked) or not demands
+            write = partial(self.store.settle_and_claim, self._id, settles, demands)
+            flush = asyncio.ensure_future(self.patiently(write))
+            # Begun while the next transaction is on its way: so the writer need not wait for them.
+            self._start_all(claimed)
+            settled, claimed = await flush
+            self._more = self._more or (asked > 0 and len(claimed) == asked) or not demands
             for settle, result in zip(settles, settled, strict=True):
                 if result is not Settled.APPLIED:
                     log.info("job %s: its outcome was not written: %s", settle.job, result.name.lower())
-            for claim in claims:
-                self._start(claim)
-            # A full worker flushes no more: a beat asked for from here on must know these claims all the same.
-            self._flushes += 1
 
     def _take_settles(self) -> list[Settle]:
         taken: list[Settle] = []
@@ -268,12 +272,14 @@ class Worker:
             taken.append(settle)
         return taken
 
-    def _demands(self) -> tuple[Demand, ...]:
+    def _demands(self, claimed: Sequence[Claim] = ()) -> tuple[Demand, ...]:
+        """What there is room for, beside what runs and what was `claimed` and is about to."""
         if self._draining:
             return ()
         demands: list[Demand] = []
-        free = self._options.slots - (len(self._runs) - self._in_threads)
-        threads = self._options.threads - self._in_threads
+        for_threads = sum(not self._registry.get(claim.type).definition.is_async for claim in claimed)
+        free = self._options.slots - (len(self._runs) - self._in_threads) - (len(claimed) - for_threads)
+        threads = self._options.threads - self._in_threads - for_threads
         if free > 0 and (types := self._registry.names(is_async=True)):
             # At most half of the slots at a time: while one half is being settled, the other runs.
             half = max(1, self._options.slots // 2)
@@ -281,6 +287,12 @@ class Worker:
         if threads > 0 and (types := self._registry.names(is_async=False)):
             demands.append(Demand(self._options.queues, types, threads))
         return tuple(demands)
+
+    def _start_all(self, claims: Sequence[Claim]) -> None:
+        for claim in claims:
+            self._start(claim)
+        # A beat that is asked for from here on must know these claims.
+        self._flushes += 1
 
     def _start(self, claim: Claim) -> None:
         definition = self._registry.get(claim.type).definition

@@ -36,7 +36,8 @@ class Checkpointer:
         self._leads = self._lock.try_acquire()
         self._election = time.monotonic() + ELECTION
         self._last = self._next = time.monotonic()
-        self._frames = 0
+        self._left = 0
+        """Frames that the last round found and could not move: none, and the file begins anew."""
 
     def tick(self, db: sqlite3.Connection, writing: FileLock) -> None:
         """Checkpoint, if it is this process's to do and enough has gathered."""
@@ -52,17 +53,21 @@ class Checkpointer:
             return
         if size > LARGE:
             with writing, _patience(db, 50):
-                _, frames, _ = db.execute("pragma wal_checkpoint(truncate)").fetchone()
+                _, frames, moved = db.execute("pragma wal_checkpoint(truncate)").fetchone()
             # Where readers stood in the way, do not try at every turn.
             self._next = now + 1
         else:
             # SQLite starts the file again from its beginning once all of it has been moved, and does not shrink it: the
             # size no longer says how much is new. So the pace of the last round says when the next is due.
-            _, frames, _ = db.execute("pragma wal_checkpoint(passive)").fetchone()
-            new = frames - self._frames if frames >= self._frames else frames
+            _, frames, moved = db.execute("pragma wal_checkpoint(passive)").fetchone()
+            if frames > 4 * FRAMES:
+                # Others go on writing meanwhile, so that never all of it is moved: let them wait for the small rest.
+                with writing:
+                    _, frames, moved = db.execute("pragma wal_checkpoint(passive)").fetchone()
+            new = frames - self._left if frames >= self._left else frames
             pace = (now - self._last) * FRAMES / max(new, 1)
             self._next = time.monotonic() + min(max(pace, 0.02), 1.0)
-        self._last, self._frames = now, max(frames, 0)
+        self._last, self._left = now, 0 if moved == frames else frames
 
     def close(self, db: sqlite3.Connection) -> None:
         if self._leads:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import secrets
 import socket
@@ -18,6 +19,8 @@ from pathlib import Path
 
 from bide.store.base import Hint
 from bide.store.sqlite.fork import close_in_children
+
+log = logging.getLogger("bide.store")
 
 _LETTERS = {Hint.READY: b"r", Hint.CANCEL: b"x", Hint.CHANGED: b"c"}
 """Whatever is told, something has changed: that goes without saying where there is more to tell."""
@@ -127,7 +130,10 @@ class Wakes:
         for hint in Hint:
             if hint in hints:
                 for wake in wakes:
-                    wake(hint)
+                    try:
+                        wake(hint)
+                    except Exception:
+                        log.exception("a subscriber failed")
 
     def _receive(self) -> None:
         mailbox = self._mailbox

@@ -141,9 +141,10 @@ TABLES = (
 )
 
 INDEXES = (
-    # With the type, so that jobs of types unknown to a worker are passed over without a look at their rows.
+    # With the type, so that jobs of types unknown to a worker are passed over without a look at their rows. That takes
+    # the two columns of the condition as well: engines before 3.41 look at the row to check what the index implies.
     """
-    create index bide_job_claim on bide_job (queue, urgency desc, rank, id, type)
+    create index bide_job_claim on bide_job (queue, urgency desc, rank, id, type, status, ready)
         where status = 'pending' and ready = 1
     """,
     """
