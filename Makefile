@@ -34,7 +34,7 @@ check: $(VENV)/dev.stamp ## Lint, formatting, types (mypy and pyright), imports 
 	@echo '==> Checking types with mypy'
 	@$(BIN)/mypy
 	@echo '==> Checking types with pyright'
-	@$(BIN)/pyright
+	@$(BIN)/pyright --project .
 	@echo '==> Checking who imports whom'
 	@$(BIN)/lint-imports --no-logo
 

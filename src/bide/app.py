@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
@@ -104,6 +105,7 @@ class Bide(Generic[D]):
         self._openers = 0
         self._opening = asyncio.Lock()
         self._portal: Portal | None = None
+        self._portal_gate = threading.Lock()
 
     # ── Job types ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -236,14 +238,16 @@ class Bide(Generic[D]):
         return call_on(loop, op)
 
     def _open_apart(self) -> asyncio.AbstractEventLoop:
-        portal = Portal()
-        try:
-            portal.call(self.__aenter__())
-        except BaseException:
-            portal.close()
-            raise
-        self._portal = portal
-        return portal.loop
+        with self._portal_gate:
+            if self._portal is None:
+                portal = Portal()
+                try:
+                    portal.call(self.__aenter__())
+                except BaseException:
+                    portal.close()
+                    raise
+                self._portal = portal
+            return self._portal.loop
 
     def close(self) -> None:
         """End what `run` began in a script. Without a call it ends with the process; nothing accepted is lost."""
@@ -377,6 +381,8 @@ class Bide(Generic[D]):
                     yield event
                 row = await self._row(identity, owner)
                 if row.seq > after:
+                    # A snapshot of a job that has been deleted elsewhere must not keep this turning.
+                    self._open.cache.drop(identity)
                     continue
                 if row.status.terminal:
                     return
@@ -536,12 +542,13 @@ class Bide(Generic[D]):
         *,
         older_than: Duration,
         statuses: Iterable[JobStatus] = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED),
+        owner: str | None = None,
     ) -> int:
         """Delete jobs that finished longer ago than this, in small batches; returns how many. Unfinished ones stay."""
         prunable = self._prunable(older_than, statuses)
-        total = deleted = await self.store.prune(prunable)
+        total = deleted = await self.store.prune(prunable, owner)
         while deleted:
-            deleted = await self.store.prune(prunable)
+            deleted = await self.store.prune(prunable, owner)
             total += deleted
         self._open.cache.clear()
         return total

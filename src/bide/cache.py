@@ -2,7 +2,8 @@
 
 A finished job never changes and needs no query. For the others one cheap number of the store says whether anything was
 committed since; only then the events since the last look tell which snapshots to drop. The database is the truth: a
-miss loads, and what is in here was read from it at most an hour ago.
+miss loads, and what is in here was read from it at most an hour ago. One thing it does not see at once: that a finished
+job was deleted by another process.
 """
 
 from __future__ import annotations
@@ -116,8 +117,10 @@ class SnapshotCache:
 
     async def _announce(self) -> None:
         # Hints that come while a look is in flight start no second one: look again until the store stands still.
-        while self._watchers and self._store.mark() != self._mark:
+        while self._watchers:
             try:
+                if self._store.mark() == self._mark:
+                    return
                 await self._catch_up()
             except StoreError as error:
                 log.warning("could not look for changes, trying again: %s", error)

@@ -39,16 +39,23 @@ def execute(claim: Claim, definition: Definition, host: Host, loop: asyncio.Abst
 async def _main(run: Run, ended: Ended) -> None:
     enter_run(run)
     try:
-        value = await _call(run)
-    except asyncio.CancelledError as error:
-        outcome = _ended_from_outside(run) if run.ending else _interrupted(run, error)
-    except BaseException as error:  # noqa: BLE001 - KeyboardInterrupt and SystemExit too: the job fails, the worker lives
-        outcome = _ended_from_outside(run, error) if run.ending else _failed(run, error)
-    else:
-        outcome = _ended_from_outside(run, returned=True) if run.ending else _returned(run, value)
+        outcome = await _outcome(run)
+    except BaseException as error:
+        log.exception("how job %s ended could not be told", run.claim.id)
+        outcome = Failed(encode({"type": type(error).__name__, "message": "how the job ended could not be told"}))
     if run.noting:
         await run.noted()
     _end(run, outcome, ended)
+
+
+async def _outcome(run: Run) -> Outcome | None:
+    try:
+        value = await _call(run)
+    except asyncio.CancelledError as error:
+        return _ended_from_outside(run) if run.ending else _interrupted(run, error)
+    except BaseException as error:  # noqa: BLE001 - KeyboardInterrupt and SystemExit too: the job fails, the worker lives
+        return _ended_from_outside(run, error) if run.ending else _failed(run, error)
+    return _ended_from_outside(run, returned=True) if run.ending else _returned(run, value)
 
 
 def _abandoned(run: Run, ended: Ended) -> None:
@@ -182,9 +189,15 @@ def _error(error: BaseException) -> str:
         message = f"<its __str__ raised {type(failing).__name__}>"
     told = {"type": type(error).__name__, "message": escape(message, MESSAGE_LIMIT)}
     if not isinstance(error, BideError) or error.__cause__ is not None:
-        trace = "".join(traceback.format_exception(error))
-        told["traceback"] = escape(trace[-TRACEBACK_LIMIT:])
+        told["traceback"] = escape(_trace(error)[-TRACEBACK_LIMIT:])
     return encode(told)
+
+
+def _trace(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(error))
+    except BaseException as failing:  # noqa: BLE001 - it reads attributes of the error, which are anybody's code
+        return f"<no traceback: formatting it raised {type(failing).__name__}>"
 
 
 def _data(audit: dict[str, Any]) -> str | None:

@@ -282,6 +282,10 @@ class Registry:
     def find(self, name: str) -> JobType[..., Any] | None:
         return self._types.get(name)
 
+    def queues(self) -> tuple[str, ...]:
+        """The queues that jobs of these types go to unless they are told otherwise, and `default`."""
+        return tuple({"default": None} | {known.definition.queue: None for known in self._types.values()})
+
     def names(self, *, is_async: bool) -> tuple[str, ...]:
         """The types whose functions are `async def`, or those that are `def`."""
         return tuple(name for name, known in self._types.items() if known.definition.is_async is is_async)

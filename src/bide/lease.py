@@ -58,6 +58,9 @@ class Heartbeat:
                 except BideError as error:
                     log.warning("heartbeat failed, trying again: %s", error)
                     continue
+                except Exception:  # a worker whose heart stops is taken for dead
+                    log.exception("heartbeat failed, trying again")
+                    continue
                 if beat.alive:
                     # Counted from before the question was sent: others count from when it was written.
                     self.valid_until = asked + self._lease

@@ -44,6 +44,9 @@ A branch that has just been started, or that yields once or twice between two ve
 """
 
 
+BREATH = 0.05
+"""Seconds that a verb of a run that is over waits before it refuses."""
+
 DEFERRED = 300 * 1_000_000
 """Microseconds until a job whose stored values this code cannot read is tried again, perhaps by a newer worker."""
 
@@ -189,6 +192,8 @@ class Run:
     async def enter(self) -> None:
         """Every verb begins here: the run must still be going on. In a run that is ending it parks, or raises."""
         if self.closed:
+            # Abandoned code that swallows this too must not spin: nothing else would run on the loop any more.
+            await asyncio.sleep(self.host.cancel_grace if self.ending is not None else 0)
             raise JobEnded("This job's run has ended: its context takes no more calls.")
         match self.ending:
             case None:

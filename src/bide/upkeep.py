@@ -73,9 +73,9 @@ class Upkeep:
             return
         self._pruned = now
         prunable = Prunable(before=self._store.now() - self._retention)
-        deleted = total = await self._store.prune(prunable)
+        deleted = total = await self._store.prune(prunable, None)
         while deleted:
-            deleted = await self._store.prune(prunable)
+            deleted = await self._store.prune(prunable, None)
             total += deleted
         if total:
             log.info("pruned %d finished job(s) past the retention", total)

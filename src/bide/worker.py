@@ -114,6 +114,10 @@ class Worker:
         self._cancel_look: asyncio.Task[None] | None = None
         self._reborn: asyncio.Task[None] | None = None
         self._forced: asyncio.TimerHandle | None = None
+        self._releasing = False
+        self._cut = False
+        self._pumping: asyncio.Task[None] | None = None
+        self._settling: frozenset[str] = frozenset()
         self._ready = asyncio.Event()
         self._over = asyncio.Event()
 
@@ -180,10 +184,16 @@ class Worker:
                 await self.patiently(self._begin)
                 unsubscribe = self.store.subscribe(self._hint)
                 upkeep = asyncio.create_task(self._keep_up())
+                self._pumping = asyncio.create_task(self._pump())
                 try:
                     self._ready.set()
-                    await self._pump()
+                    await self._pumping
+                except asyncio.CancelledError:
+                    if not self._cut:
+                        raise
+                    log.warning("the database does not take what has ended; it is taken over by others")
                 finally:
+                    self._pumping.cancel()
                     unsubscribe()
                     upkeep.cancel()
                     await self._end(upkeep)
@@ -250,17 +260,26 @@ class Worker:
                 if not self._settles and not (self._more and self._demands()):
                     await self._awake.wait()
                 continue
-            asked = sum(demand.limit for demand in demands)
             self._more = False
+            self._settling = frozenset(settle.job for settle in settles)
             write = partial(self.store.settle_and_claim, self._id, settles, demands)
             flush = asyncio.ensure_future(self.patiently(write))
             # Begun while the next transaction is on its way: so the writer need not wait for them.
             self._start_all(claimed)
             settled, claimed = await flush
-            self._more = self._more or (asked > 0 and len(claimed) == asked) or not demands
+            self._settling = frozenset()
+            self._more = self._more or not demands or self._is_filled(demands, claimed)
             for settle, result in zip(settles, settled, strict=True):
                 if result is not Settled.APPLIED:
                     log.info("job %s: its outcome was not written: %s", settle.job, result.name.lower())
+
+    def _is_filled(self, demands: Sequence[Demand], claimed: Sequence[Claim]) -> bool:
+        """Whether one of the demands got all it asked for, so that there may be more."""
+        for demand in demands:
+            types = frozenset(demand.types)
+            if sum(claim.type in types for claim in claimed) >= demand.limit:
+                return True
+        return False
 
     def _take_settles(self) -> list[Settle]:
         taken: list[Settle] = []
@@ -303,6 +322,9 @@ class Worker:
         self._runs[claim.id] = run
         self._born[claim.id] = self._flushes
         self._in_threads += run.threaded
+        if self._releasing:
+            # Claimed by a transaction that was in flight when the drain ended.
+            run.finish(Ending.RELEASE)
 
     def _ended(self, run: Run, settle: Settle | None) -> None:
         job = run.claim.id
@@ -354,7 +376,7 @@ class Worker:
             if self._born[job] < flushes and beat.running.get(job) != run.claim.lease:
                 log.warning("job %s was taken from this worker", job)
                 run.finish(Ending.LEASE_LOST)
-        settling = {settle.job for settle in self._settles}
+        settling = self._settling.union(settle.job for settle in self._settles)
         unknown = {job: lease for job, lease in beat.running.items() if job not in self._runs and job not in settling}
         # A claim whose reply was lost. Two beats in a row, since one may just miss a flush in flight.
         orphans = {job: lease for job, lease in unknown.items() if self._strangers.get(job) == lease}
@@ -387,14 +409,19 @@ class Worker:
         """The drain is over, or a second signal came: give back what runs. A third time, wait for none of it."""
         if self._forced is not None:
             self._forced.cancel()
+        loop = asyncio.get_running_loop()
+        wait = self._options.cancel_grace if grace is None else grace
+        if self._releasing and not self._runs and self._pumping is not None:
+            # Nothing runs any more, and still it cannot end: the database does not answer.
+            self._cut = self._pumping.cancel()
+            return
+        self._releasing = True
         for run in tuple(self._runs.values()):
             if run.ending is Ending.RELEASE:
                 run.abandon()
             else:
                 run.finish(Ending.RELEASE)
-        if self._runs:
-            wait = self._options.cancel_grace if grace is None else grace
-            self._forced = asyncio.get_running_loop().call_later(wait, self._release_all)
+        self._forced = loop.call_later(wait, self._release_all)
 
     # ── Upkeep ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -410,6 +437,8 @@ class Worker:
                     wait = min(wait, due)
             except BideError as error:
                 log.warning("upkeep failed, trying again: %s", error)
+            except Exception:  # without its upkeep a worker would wake nothing and rescue nobody, in silence
+                log.exception("upkeep failed, trying again")
             sweeps += 1
             # The floor under every wake-up: what no hint told of is found here.
             self._more = True

@@ -258,7 +258,7 @@ async def pruning(stage: Stage) -> None:
         stage.witness.write("pruning", job=named("old"))
     prunable = Prunable(before=stage.store.now())
     while await stage.store.count_prunable(prunable, None):
-        await stage.store.prune(prunable)
+        await stage.store.prune(prunable, None)
 
 
 @story

@@ -611,7 +611,19 @@ class Unprintable(Exception):
         raise RuntimeError("even this fails")
 
 
-@pytest.mark.parametrize("error", [Unprintable(), ValueError("nul \x00 and \ud800 surrogate")], ids=["str", "odd"])
+def untraceable() -> SyntaxError:
+    """What the standard library's own formatting of a traceback breaks over."""
+    error = SyntaxError("x")
+    error.filename, error.lineno, error.offset = "f", 1, 1
+    error.text = 5  # type: ignore[assignment] # pyright: ignore[reportAttributeAccessIssue] - that is what is wrong
+    return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [Unprintable(), ValueError("nul \x00 and \ud800 surrogate"), untraceable()],
+    ids=["str", "odd", "untraceable"],
+)
 async def test_an_odd_error_is_told_and_the_worker_lives(error: Exception, bide: Bide[None]) -> None:
     @bide.job(max_attempts=1)
     async def failing(ctx: JobContext) -> None:

@@ -85,12 +85,22 @@ class _Service:
         self._worker: Worker | None = None
         self._told = asyncio.Event()
         self._forced: int | None = None
+        self._main: asyncio.Task[object] | None = None
 
     async def run(self) -> int | None:
         """Work until told to stop; returns the signal that cut the drain off, if one did."""
         loop = asyncio.get_running_loop()
+        self._main = asyncio.current_task()
         for number in SIGNALS:
             loop.add_signal_handler(number, self._signalled, number)
+        try:
+            await self._work()
+        except asyncio.CancelledError:
+            if self._forced is None:
+                raise
+        return self._forced
+
+    async def _work(self) -> None:
         async with self._app.worker(queues=self._queues) as worker:
             self._worker = worker
             types = [name for is_async in (True, False) for name in self._app.registry.names(is_async=is_async)]
@@ -98,7 +108,6 @@ class _Service:
             if not types:
                 log.warning("no job types: import the modules that hold them in the module that is named here")
             await self._until_told_or_ended(worker)
-        return self._forced
 
     async def _until_told_or_ended(self, worker: Worker) -> None:
         waits = [asyncio.create_task(self._told.wait()), asyncio.create_task(worker.ended())]
@@ -117,3 +126,6 @@ class _Service:
         # Here, not only where the worker is left: a second signal may come before that, and must count as the second.
         if self._worker is not None:
             self._worker.stop()
+        elif self._forced is not None and self._main is not None:
+            # It still waits for a database that does not answer: there is nothing to give back.
+            self._main.cancel()

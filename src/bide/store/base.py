@@ -551,7 +551,7 @@ class Store(Protocol):
         """Remove one finished job with all that belongs to it. Raises NotFound, NotFinished."""
         ...
 
-    async def prune(self, prunable: Prunable, limit: int = 500) -> int:
+    async def prune(self, prunable: Prunable, owner: str | None, limit: int = 500) -> int:
         """Delete at most `limit` prunable jobs, oldest first, with all that belongs to them. The condition is checked
         in the deleting statement. Returns how many."""
         ...

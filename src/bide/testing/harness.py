@@ -17,6 +17,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -243,7 +244,8 @@ class Harness(Generic[D]):
 
     @asynccontextmanager
     async def _working(self, store: Store) -> AsyncGenerator[Worker]:
-        worker = Worker(store, self._bide.registry, _OPTIONS, self._open_deps)
+        options = replace(_OPTIONS, queues=self._bide.registry.queues())
+        worker = Worker(store, self._bide.registry, options, self._open_deps)
         running = asyncio.create_task(worker.run())
         ready = asyncio.create_task(worker.ready())
         await asyncio.wait([running, ready], return_when=asyncio.FIRST_COMPLETED)

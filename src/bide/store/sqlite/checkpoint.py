@@ -8,12 +8,16 @@ its holder dies, the next process that looks takes over.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sqlite3
 import time
 from collections.abc import Generator
+from functools import cache
 
 from bide.store.sqlite.filelock import FileLock
+
+log = logging.getLogger("bide.store")
 
 ELECTION = 5.0
 """Seconds between two tries to become the leader."""
@@ -25,6 +29,19 @@ FRAME = 4_096
 
 LARGE = 64 * 1024 * 1024
 """Bytes of a WAL file above which it is cut down, where readers let it."""
+
+
+@cache
+def warn_of_old_engine() -> None:
+    """Say once, where jobs are executed, that others must not checkpoint this file with an old engine."""
+    version = sqlite3.sqlite_version_info
+    mended = version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
+    if not mended:
+        log.warning(
+            "SQLite %s may corrupt a database that two connections checkpoint at once. Bide lets only one of its"
+            " processes do it; do not write to its file with other programs, or use SQLite 3.51.3 or newer.",
+            sqlite3.sqlite_version,
+        )
 
 
 class Checkpointer:

@@ -22,8 +22,7 @@ def translate(error: sqlite3.Error, path: str) -> StoreError:
     if code in _BUSY:
         return StoreBusy(
             f"{path} is locked by another connection.",
-            hint="A transaction of yours that stays open longer than the busy timeout? Commit it sooner; hand it to "
-            "Bide with `on=` if Bide's writes belong to it.",
+            hint="Does a transaction of yours stay open for longer than the busy timeout? Commit it sooner.",
         )
     if code == sqlite3.SQLITE_FULL:
         return StoreFull(f"No space left for {path}.", hint="Nothing was written. Free some space, and try again.")

@@ -36,6 +36,7 @@ from bide.store.base import (
     WorkerRow,
 )
 from bide.store.sqlite import intake, liveness, people, reading, running, upkeep
+from bide.store.sqlite.checkpoint import warn_of_old_engine
 from bide.store.sqlite.claiming import claim
 from bide.store.sqlite.lifelines import Lifelines
 from bide.store.sqlite.migrations import HEAD
@@ -180,8 +181,13 @@ class SQLiteStore:
 
     async def register(self, worker: WorkerRow) -> None:
         writer, _, _, lifelines = self._parts
+        warn_of_old_engine()
         lifelines.hold(worker.id)
-        await writer.submit(liveness.register(worker))
+        try:
+            await writer.submit(liveness.register(worker))
+        except BaseException:
+            lifelines.drop(worker.id)
+            raise
 
     async def beat(self, worker: str) -> Beat:
         return await self._writer.submit(liveness.beat(worker))
@@ -241,8 +247,8 @@ class SQLiteStore:
     async def delete(self, job: str, owner: str | None) -> None:
         await self._writer.submit(upkeep.delete(job, owner))
 
-    async def prune(self, prunable: Prunable, limit: int = 500) -> int:
-        return await self._writer.submit(upkeep.prune(prunable, limit))
+    async def prune(self, prunable: Prunable, owner: str | None, limit: int = 500) -> int:
+        return await self._writer.submit(upkeep.prune(prunable, owner, limit))
 
     # Reading
 

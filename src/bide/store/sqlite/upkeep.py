@@ -78,9 +78,9 @@ def promote(waited: int) -> Callable[[Tx], int]:
     return verb
 
 
-def prune(prunable: Prunable, limit: int) -> Callable[[Tx], int]:
+def prune(prunable: Prunable, owner: str | None, limit: int) -> Callable[[Tx], int]:
     def verb(tx: Tx) -> int:
-        rows = tx.db.execute(_PRUNE, {**prunable_by(prunable, None), "limit": limit}).fetchall()
+        rows = tx.db.execute(_PRUNE, {**prunable_by(prunable, owner), "limit": limit}).fetchall()
         _delete_all(tx, [row[0] for row in rows])
         return len(rows)
 

@@ -356,10 +356,10 @@ class Writer:
     def _look(self) -> None:
         """See the commits of others. On this very connection, where its own do not count."""
         now = time.monotonic()
-        if self._db is None or not self._wakes.listened or now - self._looked < POLL:
+        if not self._wakes.listened or now - self._looked < POLL:
             return
         self._looked = now
-        (version,) = self._db.execute("pragma data_version").fetchone()
+        (version,) = self._connection().execute("pragma data_version").fetchone()
         if version != self._version:
             self._version = version
             self._wakes.hear(*Hint)
@@ -377,11 +377,14 @@ class Writer:
                 db.execute("pragma journal_mode = wal")
                 db.execute(f"pragma synchronous = {self._synchronous}")
                 db.execute("pragma wal_autocheckpoint = 0")
-                (self._version,) = db.execute("pragma data_version").fetchone()
+                (version,) = db.execute("pragma data_version").fetchone()
             except BaseException:
                 db.close()
                 raise
-            self._db = db
+            if self._version is not None:
+                # What others committed while there was no connection, this one counts as seen.
+                self._wakes.hear(*Hint)
+            self._db, self._version = db, version
         return self._db
 
     def _disconnect(self) -> None:

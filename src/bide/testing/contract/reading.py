@@ -284,6 +284,8 @@ async def reaches(verb: str, store: Store, what: Anns, owner: str) -> bool:
         case "stats":
             stats = await store.stats(owner)
             return bool(any(stats.by_status.values()) or stats.ready or stats.open_prompts or stats.oldest)
+        case "prune":
+            return bool(await store.prune(Prunable(before=2**62), owner))
         case "count_prunable":
             return bool(await store.count_prunable(Prunable(before=2**62), owner))
         case _:

@@ -182,7 +182,7 @@ class Upkeep(Fixtures):
         boundary = (await row(store, ids[1])).finished_at
         assert boundary is not None
         assert await store.count_prunable(Prunable(before=boundary), None) == 1
-        assert await store.prune(Prunable(before=boundary)) == 1
+        assert await store.prune(Prunable(before=boundary), None) == 1
         assert {job.id for job in await store.get(ids, None)} == set(ids[1:])
 
     async def test_an_unfinished_job_is_never_pruned(self, store: Store, worker: str, clock: ManualClock) -> None:
@@ -194,7 +194,7 @@ class Upkeep(Fixtures):
         clock.advance("3650d")
         for statuses in (tuple(S), Prunable(before=0).statuses):
             prunable = Prunable(before=clock.now(), statuses=statuses)
-            assert (await store.count_prunable(prunable, None), await store.prune(prunable)) == (0, 0)
+            assert (await store.count_prunable(prunable, None), await store.prune(prunable, None)) == (0, 0)
         assert len(await store.get([waiting.id, running.id, retried.id, ready], None)) == 4
 
     async def test_the_oldest_are_pruned_first_and_no_more_than_the_limit(
@@ -206,9 +206,9 @@ class Upkeep(Fixtures):
             clock.advance(1)
         prunable = Prunable(before=clock.now())
         assert await store.count_prunable(prunable, None) == 5
-        assert await store.prune(prunable, limit=2) == 2
+        assert await store.prune(prunable, None, limit=2) == 2
         assert {job.id for job in await store.get([run.id for run in runs], None)} == {run.id for run in runs[:3]}
-        assert [await store.prune(prunable, limit=2) for _ in range(3)] == [2, 1, 0]
+        assert [await store.prune(prunable, None, limit=2) for _ in range(3)] == [2, 1, 0]
 
     @pytest.mark.parametrize("status", [S.COMPLETED, S.FAILED, S.CANCELLED])
     async def test_only_the_states_asked_for_are_pruned(
@@ -222,7 +222,7 @@ class Upkeep(Fixtures):
         ids = {S.COMPLETED: completed, S.FAILED: failed.id, S.CANCELLED: cancelled}
         clock.advance(1)
         prunable = Prunable(before=clock.now(), statuses=(status,))
-        assert await store.count_prunable(prunable, None) == await store.prune(prunable) == 1
+        assert await store.count_prunable(prunable, None) == await store.prune(prunable, None) == 1
         left = {job.id for job in await store.get(list(ids.values()), None)}
         assert left == set(ids.values()) - {ids[status]}
 
@@ -241,7 +241,7 @@ class Upkeep(Fixtures):
         run = await claim(store, await register(store))
         await settle(store, worker, run, Completed(large))
         clock.advance(1)
-        assert await store.prune(Prunable(before=clock.now())) == 1
+        assert await store.prune(Prunable(before=clock.now()), None) == 1
         assert list(await store.get([run.id], None)) == []
         assert list(await store.history(run.id, None, 0, 100)) == []
         assert list(await store.prompts(None, job=run.id)) == []

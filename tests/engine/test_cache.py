@@ -1,0 +1,98 @@
+"""The snapshot cache: what it saves, what it drops, and that nobody waits for a change that has happened."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+import pytest
+
+from bide import Bide, Confirm, JobContext, JobStatus, Proceed
+from bide.cache import TTL, SnapshotCache
+from bide.errors import NotFound, StoreBusy
+from bide.store.base import Hint
+from bide.testing import Harness
+
+
+async def test_a_finished_job_is_read_once_and_a_live_one_is_never_stale(bide: Bide[None]) -> None:
+    @bide.job
+    async def asking(ctx: JobContext) -> str:
+        return (await ctx.ask("go", Confirm(summary="?"))).action
+
+    async with Harness(bide) as jobs:
+        cache = SnapshotCache(bide.store)
+        job = await asking.enqueue()
+        await jobs.run_until_idle()
+        waiting = await cache.get(str(job.id))
+        assert waiting is not None
+        assert waiting.status is JobStatus.PENDING_HITL
+        for _ in range(10):
+            await cache.get(str(job.id))
+        assert cache.loads == 1
+        await jobs.answer(job, "go", Proceed())
+        await jobs.run_until_idle()
+        for _ in range(10):
+            done = await cache.get(str(job.id))
+            assert done is not None
+            assert done.status is JobStatus.COMPLETED
+        assert cache.loads == 2
+
+
+async def test_the_sweep_drops_what_is_older_than_an_hour_and_logs_how_many(
+    bide: Bide[None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    @bide.job
+    async def quick(ctx: JobContext) -> None: ...
+
+    async with Harness(bide) as jobs:
+        cache = SnapshotCache(bide.store)
+        job = await quick.enqueue()
+        await jobs.run_until_idle()
+        await cache.get(str(job.id))
+        assert cache.sweep() == 0
+        later = time.monotonic() + TTL + 1
+        monkeypatch.setattr("bide.cache.time.monotonic", lambda: later)
+        with caplog.at_level(logging.INFO, "bide.cache"):
+            assert cache.sweep() == 1
+        assert "dropped 1, kept 0" in caplog.text
+
+
+async def test_who_watches_is_told_though_the_store_failed_when_it_was_asked(
+    bide: Bide[None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @bide.job
+    async def quick(ctx: JobContext) -> None: ...
+
+    async with Harness(bide) as jobs:
+        cache = SnapshotCache(bide.store)
+        job = await quick.enqueue()
+        mark, failures = bide.store.mark, [StoreBusy("locked"), StoreBusy("locked")]
+
+        def flaky() -> int:
+            if failures:
+                raise failures.pop()
+            return mark()
+
+        monkeypatch.setattr(bide.store, "mark", flaky)
+        with cache.watch(str(job.id)) as changed:
+            cache.hint(Hint.CHANGED)
+            async with asyncio.timeout(10):
+                await changed.wait()
+        assert not failures
+        await jobs.run_until_idle()
+
+
+async def test_the_events_of_a_job_that_was_deleted_elsewhere_end(bide: Bide[None]) -> None:
+    @bide.job
+    async def quick(ctx: JobContext) -> None: ...
+
+    async with Harness(bide) as jobs:
+        job = await quick.enqueue()
+        await jobs.run_until_idle()
+        await bide.get(job)
+        # By the store, as another process would: this one's cache does not hear of it.
+        await bide.store.delete(str(job.id), None)
+        with pytest.raises(NotFound):
+            async for _ in bide.events(job):
+                pass
