@@ -58,7 +58,20 @@ async def _outcome(run: Run) -> Outcome | None:
     return _ended_from_outside(run, returned=True) if run.ending else _returned(run, value)
 
 
+_ABANDONED: set[asyncio.Task[None]] = set()
+"""Held here until they end. An event loop holds its tasks weakly: one that waits for what nobody else holds would be
+collected in whatever thread that happens, and code that swallows GeneratorExit too would then run on in that thread."""
+
+
+def abandoned() -> int:
+    """How many runs of this process were abandoned and go on nevertheless."""
+    return len(_ABANDONED)
+
+
 def _abandoned(run: Run, ended: Ended) -> None:
+    if run.root is not None:
+        _ABANDONED.add(run.root)
+        run.root.add_done_callback(_ABANDONED.discard)
     log.warning("job %s (%s) swallows every cancellation and was abandoned", run.claim.id, run.claim.type)
     _end(run, _ended_from_outside(run, abandoned=True), ended)
 
