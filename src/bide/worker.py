@@ -47,6 +47,9 @@ T = TypeVar("T")
 
 log = logging.getLogger("bide.worker")
 
+STEP_THREADS = "bide-step"
+"""How the names of the threads of `def` steps begin."""
+
 BACKOFF = (0.05, 5.0)
 """Seconds before the store is tried again after it failed: the first wait, doubled up to the second."""
 
@@ -88,7 +91,7 @@ class Worker:
         self.store = store
         self.deps: Any = None
         self.cancel_grace = options.cancel_grace
-        self.threads = ThreadPoolExecutor(options.threads, thread_name_prefix="bide-step")
+        self.threads = ThreadPoolExecutor(options.threads, thread_name_prefix=STEP_THREADS)
         self.facts: Batcher[Fact, bool] = Batcher(lambda facts: self.patiently(lambda: store.note(facts)))
         self.upkeep = Upkeep(
             store,

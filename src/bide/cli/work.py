@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -19,7 +20,8 @@ from rich.logging import RichHandler
 
 from bide.app import Bide
 from bide.cli.text import PrintableFormatter
-from bide.worker import Worker
+from bide.execute import abandoned
+from bide.worker import STEP_THREADS, Worker
 
 log = logging.getLogger("bide.cli")
 
@@ -66,14 +68,27 @@ def run_worker(app: Bide[Any], queues: Sequence[str]) -> None:
     # What was imported stays: in a process that only works, the collector need not walk it time after time.
     gc.collect()
     gc.freeze()
-    forced = asyncio.run(_Service(app, queues).run())
-    if forced is None:
-        log.info("stopped")
-        return
-    log.warning("stopped at once")
-    logging.shutdown()
-    # A `def` step that runs on cannot be ended from here, and Python would wait for its thread: leave without it.
-    os._exit(128 + forced)
+    with asyncio.Runner() as runner:
+        forced = runner.run(_Service(app, queues).run())
+        left = abandoned() + _unending_steps()
+        if forced is None and not left:
+            log.info("stopped")
+            return
+        log.warning(
+            "stopped%s", " at once" if forced is not None else f"; {left} abandoned call(s) end with the process"
+        )
+        logging.shutdown()
+        # What swallows every cancellation, and a `def` step that runs on, cannot be ended from here, and Python would
+        # wait for them: leave without them.
+        os._exit(0 if forced is None else 128 + forced)
+
+
+def _unending_steps() -> int:
+    """How many `def` steps still run in their threads; the idle ones are about to end."""
+    threads = [thread for thread in threading.enumerate() if thread.name.startswith(STEP_THREADS)]
+    for thread in threads:
+        thread.join(0.05)
+    return sum(thread.is_alive() for thread in threads)
 
 
 class _Service:
