@@ -27,7 +27,7 @@ def markdown(machine: Mapping[str, str], measured: Sequence[tuple[Topic, Sequenc
     lines = [
         "# What Bide costs",
         "",
-        "Written by `make bench`. The figures are those of one machine, shared with other work; their ratios to a bare",
+        "Written by `make bench`. The figures are those of one machine on one day; their ratios to a bare",
         "sqlite3 loop of the same durability, measured in turns with them, are what travels.",
         f"Each is the median of {rounds} round(s), with the lowest and the highest; ratios are taken round by round.",
         "",
