@@ -20,7 +20,6 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.sql"))
 # Which statement must be driven by which index. The names are those of the schema; an `autoindex` is of a primary key.
 DRIVEN = {
     "pick": "COVERING INDEX bide_job_claim (queue=?)",
-    "pick_some": "COVERING INDEX bide_job_claim (queue=?)",
     "due": "INDEX bide_job_due (due_at>? AND due_at<?)",
     "past_deadline": "INDEX bide_prompt_deadline (deadline_at>? AND deadline_at<?)",
     "abandoned": "INDEX bide_job_worker",

@@ -16,7 +16,6 @@ from bide.store.sqlite.writer import Tx
 
 _ALIVE = statement("worker_alive")
 _PICK = statement("pick")
-_PICK_SOME = statement("pick_some")
 _CLAIM = statement("claim")
 _CLAIMED = statement("claimed")
 _LOAD = statement("load")
@@ -45,9 +44,9 @@ def _pick(tx: Tx, demand: Demand) -> list[str]:
         return []
     wanted = {"types": json(demand.types), "limit": demand.limit}
     if len(demand.queues) == 1:
-        return [row[0] for row in tx.db.execute(_PICK, {**wanted, "queue": demand.queues[0]})]
+        return [row[2] for row in tx.db.execute(_PICK, {**wanted, "queue": demand.queues[0]})]
     queues = dict.fromkeys(demand.queues)
-    candidates = [tx.db.execute(_PICK_SOME, {**wanted, "queue": queue}).fetchall() for queue in queues]
+    candidates = [tx.db.execute(_PICK, {**wanted, "queue": queue}).fetchall() for queue in queues]
     return [row[2] for row in islice(heapq.merge(*candidates), demand.limit)]
 
 

@@ -1,5 +1,0 @@
--- As `pick`, with what to merge several queues by.
-select -urgency, rank, id from bide_job
-where queue = :queue and status = 'pending' and ready = 1 and type in (select value from json_each(:types))
-order by urgency desc, rank, id
-limit :limit
