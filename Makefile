@@ -55,11 +55,13 @@ soak: $(VENV)/dev.stamp ## Run 20,000 jobs while the worker is killed 50 times
 	@echo '==> Killing workers at random'
 	@$(BIN)/python -m tests.soak $(ARGS)
 
+# Extras stay in the pins: pip takes `name==1` for no pin of the `name[extra]` that another package asks for, and looks
+# for a newer one, which has no hash here.
 lock: $(VENV)/created.stamp ## Write the lock files anew; newest versions with ARGS=--upgrade
 	@echo '==> Resolving the dependencies'
 	@command -v uv >/dev/null || test -x $(BIN)/uv || $(PIP) install --quiet uv
 	@PATH="$$PATH:$(BIN)"; compile() { uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-		--no-config --quiet --custom-compile-command 'make lock' --extra cli --extra models $(ARGS) "$$@"; }; \
+		--no-strip-extras --no-config --quiet --custom-compile-command 'make lock' --extra cli --extra models $(ARGS) "$$@"; }; \
 		compile --group build --output-file requirements.lock >/dev/null; \
 		compile --group dev --constraint requirements.lock --output-file requirements-dev.lock >/dev/null
 
