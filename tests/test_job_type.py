@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -43,3 +45,39 @@ def test_a_priority_is_a_whole_number_within_bounds(bide: Bide[None], priority: 
 
     with pytest.raises(InvalidOption, match="priority"):
         send.options(priority=priority)
+
+
+@pytest.mark.parametrize(
+    ("args", "text"),
+    [
+        ((1, "a", None, 2.0), '{"count":1,"to":"a","note":null,"weight":2.0}'),
+        ((1, "null", "\\u0000", 0.5), '{"count":1,"to":"null","note":"\\\\u0000","weight":0.5}'),
+        ((2**63 - 1, "ü", [1], 1), '{"count":9223372036854775807,"to":"ü","note":[1],"weight":1.0}'),
+    ],
+)
+def test_arguments_are_kept_as_json_by_name(bide: Bide[None], args: tuple[Any, ...], text: str) -> None:
+    @bide.job
+    async def send(ctx: JobContext, count: int, to: str, note: Any, weight: float) -> None: ...
+
+    assert send.call(*args).input == text
+
+
+@pytest.mark.parametrize(
+    ("args", "path"),
+    [
+        ((2**63, "a", None, 1.0), "$.count"),
+        ((1, "\0", None, 1.0), "$.to"),
+        ((1, "\ud800", None, 1.0), "$.to"),
+        ((1, "a", math.nan, 1.0), "$.note"),
+        ((1, "a", None, math.inf), "$.weight"),
+    ],
+)
+def test_arguments_that_json_cannot_keep_are_refused_by_name(
+    bide: Bide[None], args: tuple[Any, ...], path: str
+) -> None:
+    @bide.job
+    async def send(ctx: JobContext, count: int, to: str, note: Any, weight: float) -> None: ...
+
+    with pytest.raises(InvalidPayload) as refused:
+        send.call(*args)
+    assert refused.value.path == path

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar, cast, overload
 from uuid import UUID
@@ -43,7 +44,9 @@ from bide.retry import RetryPolicy
 from bide.schedule import Duration, seconds
 from bide.settings import Settings
 from bide.store.base import (
+    Accepted,
     EventRow,
+    Existing,
     IdempotencyClash,
     Inserted,
     JobFilter,
@@ -278,7 +281,7 @@ class Bide(Generic[D]):
     async def enqueue(self, call: JobCall[R], /) -> Job[R]:
         """Accept one call; see `JobType.enqueue`."""
         new = self.accept(call)
-        return self._accepted(call.job_type.definition, await self._open.inserts.put(new, len(new.input)))
+        return self._inserted(new, await self._open.inserts.put(new, len(new.input)))
 
     async def enqueue_many(self, calls: Iterable[JobCall[R]], /) -> Sequence[Job[R]]:
         """Accept many calls, in order: `await bide.enqueue_many([send.call(to) for to in people])`.
@@ -286,11 +289,11 @@ class Bide(Generic[D]):
         They are written in as few transactions as their size allows; each is durable when this returns. A conflict
         of idempotency keys raises after the others were accepted.
         """
-        taken = [(call.job_type.definition, self.accept(call)) for call in calls]
-        answers: list[Inserted | IdempotencyClash] = []
-        for batch in split([new for _, new in taken], lambda new: len(new.input)):
+        taken = [self.accept(call) for call in calls]
+        answers: list[Inserted] = []
+        for batch in split(taken, lambda new: len(new.input)):
             answers += await self.store.insert(batch)
-        return [self._accepted(definition, answer) for (definition, _), answer in zip(taken, answers, strict=True)]
+        return [self._inserted(new, answer) for new, answer in zip(taken, answers, strict=True)]
 
     def accept(self, call: JobCall[Any]) -> NewJob:
         """The row that a call would insert."""
@@ -310,7 +313,6 @@ class Bide(Generic[D]):
             id=str(uuid_utils.uuid7()),
             type=definition.name,
             type_version=definition.version,
-            input=call.input,
             queue=options.queue or definition.queue,
             priority=options.priority,
             owner=owner or "",
@@ -320,12 +322,17 @@ class Bide(Generic[D]):
             idempotency_key=key,
             digest=digest(f"[{orjson.dumps(definition.name).decode()},{call.input}]") if key is not None else "",
             parent=parent,
+            input=call.input,
         )
 
-    def _accepted(self, definition: Definition, answer: Inserted | IdempotencyClash) -> Job[Any]:
-        if isinstance(answer, IdempotencyClash):
-            raise IdempotencyConflict(answer.key, UUID(answer.job))
-        return _job(answer.job, definition)
+    def _inserted(self, new: NewJob, answer: Inserted) -> Job[Any]:
+        match answer:
+            case Accepted(created_at):
+                return _accepted(new, created_at)
+            case Existing(row):
+                return self._job(row)
+            case IdempotencyClash(key, job):
+                raise IdempotencyConflict(key, UUID(job))
 
     # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -590,7 +597,7 @@ class _Opened:
     def __init__(self, store: Store) -> None:
         self.loop = asyncio.get_running_loop()
         self.store = store
-        self.inserts: Batcher[NewJob, Inserted | IdempotencyClash] = Batcher(store.insert)
+        self.inserts: Batcher[NewJob, Inserted] = Batcher(store.insert)
         self.cache = SnapshotCache(store)
         self._unsubscribe = store.subscribe(self.cache.hint)
         self._sweeping = asyncio.create_task(self.cache.sweep_forever())
@@ -632,6 +639,38 @@ def _job(row: JobRow, definition: Definition | None, *, strict: bool = False) ->
         parent=None if row.parent is None else UUID(row.parent),
         forked_from=None if row.forked_from is None else UUID(row.forked_from),
         seq=row.seq,
+    )
+
+
+def _accepted(new: NewJob, created_at: int) -> Job[Any]:
+    """What a job is that has just been accepted: `_job` of its row, without a row."""
+    delay = max(new.delay, 0)
+    alike = _first(new.type, new.queue, new.priority, new.owner, new.max_attempts, new.parent, delayed=delay > 0)
+    own: dict[str, Any] = {"id": UUID(new.id), "created_at": instant(created_at)}
+    if delay:
+        own["due_at"] = instant(created_at + delay)
+    return alike.model_copy(update=own)
+
+
+@lru_cache(maxsize=256)
+def _first(
+    kind: str, queue: str, priority: int, owner: str, max_attempts: int, parent: str | None, *, delayed: bool
+) -> Job[Any]:
+    """The snapshot of which those of jobs enqueued alike are copies: a copy takes a third of a new one."""
+    return _SNAPSHOT(
+        id=UUID(int=0),
+        type=kind,
+        status=JobStatus.PENDING,
+        reason="delayed" if delayed else None,
+        queue=queue,
+        priority=priority,
+        owner=owner,
+        attempt=0,
+        max_attempts=max_attempts,
+        progress=_NO_PROGRESS,
+        created_at=instant(0),
+        parent=None if parent is None else UUID(parent),
+        seq=1,
     )
 
 

@@ -46,6 +46,7 @@ MAX_DEPTH = 200
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 _CONTAINERS = frozenset({dict, list, tuple})
 _SCALARS = frozenset({NoneType, bool, int, float, str})
+_Scalar: TypeAlias = bool | int | float | str | None
 
 
 # ── Plain JSON values ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -59,7 +60,15 @@ def encode(value: object, *, limit: int = DEFAULT_LIMIT) -> str:
     """
     if value is None:  # what most jobs return
         return "null"
-    raw = _encode_unsuspicious(value)
+    return _sound(value, _encode_unsuspicious(value), limit)
+
+
+def encode_flat(value: Mapping[str, _Scalar], *, limit: int = DEFAULT_LIMIT) -> str:
+    """As `encode`, for an object that is known to hold no container and nothing of another type."""
+    return _sound(value, _dump_unsuspicious(value), limit)
+
+
+def _sound(value: object, raw: bytes | None, limit: int) -> str:
     if raw is None:
         _inspect(value)
         raw = orjson.dumps(value)
@@ -94,6 +103,11 @@ def _encode_unsuspicious(value: object) -> bytes | None:
     """Return the JSON, or None where only a walk can tell whether it is sound: quick, and wrong on one side only."""
     if type(value) not in _SCALARS and not _is_plain(value):
         return None
+    return _dump_unsuspicious(value)
+
+
+def _dump_unsuspicious(value: object) -> bytes | None:
+    """The same, of a value made of nothing but JSON types."""
     try:
         raw = orjson.dumps(value, option=orjson.OPT_STRICT_INTEGER)
     except TypeError:  # a key, a surrogate, an integer beyond 53 bits: a suspect, as orjson has no test at 64
@@ -264,26 +278,26 @@ class Codec(Generic[T]):
     Raises UnencodableType for an annotation that cannot be built or cannot be read back, such as Iterator.
     """
 
-    __slots__ = ("_adapter", "_exact", "_schema", "annotation")
+    __slots__ = ("_adapter", "_schema", "annotation", "exact")
 
     def __init__(self, annotation: object) -> None:
         self.annotation = annotation
         self._schema: dict[str, Any] | None = None
-        # Exact instances of these are written without Pydantic, and equal what is read back: they need not be read.
-        self._exact: frozenset[type]
+        self.exact: frozenset[type]
+        """Exact instances of these are written without Pydantic, and equal what is read back: they need not be read."""
         self._adapter: TypeAdapter[T] | None
         if annotation is Any or annotation is object or annotation is inspect.Signature.empty:
-            self._exact, self._adapter = _SCALARS, None
+            self.exact, self._adapter = _SCALARS, None
         else:
             # typing.get_type_hints reads `-> None` as NoneType, inspect.signature as None.
             kind = NoneType if annotation is None else annotation
-            self._exact = _SCALARS & {kind} if isinstance(kind, type) else frozenset()
+            self.exact = _SCALARS & {kind} if isinstance(kind, type) else frozenset()
             self._adapter = _build(annotation)
 
     @property
     def takes_none(self) -> bool:
         """Whether None is written as it is, without a look: the common result of a job that returns nothing."""
-        return NoneType in self._exact
+        return NoneType in self.exact
 
     def encode(self, value: T, *, limit: int = DEFAULT_LIMIT) -> str:
         """Return `value` as JSON text. Raises InvalidPayload if it is not of the type, or cannot be read back."""
@@ -302,7 +316,7 @@ class Codec(Generic[T]):
 
     def round_trip(self, value: T, *, limit: int = DEFAULT_LIMIT) -> tuple[str, T]:
         """Return `value` as JSON text, and as it will be read from that text. Raises as `encode` does."""
-        if type(value) in self._exact:
+        if type(value) in self.exact:
             return encode(value, limit=limit), value
         text = encode(self._dump(value, "json"), limit=limit)
         # A masked secret reads back without complaint, as asterisks: the loss would show weeks later.

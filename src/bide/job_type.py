@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import operator
 import typing
 from collections.abc import Callable, Mapping
@@ -11,7 +12,7 @@ from typing import Any, Generic, ParamSpec, Protocol, cast
 
 from typing_extensions import TypedDict, TypeVar
 
-from bide.codec import Codec, codec_for, encode
+from bide.codec import Codec, codec_for, encode, encode_flat
 from bide.errors import InvalidArguments, InvalidOption, InvalidPayload, UnencodableType, UnknownJobType
 from bide.job import Job
 from bide.retry import RetryPolicy
@@ -23,6 +24,9 @@ R_co = TypeVar("R_co", covariant=True, default=object)
 QUEUE_LIMIT = 100
 NAME_LIMIT = 200
 PRIORITIES = range(-100, 101)
+
+FEW = 4
+"""Parameters up to which the combinations of plain types are listed: an `Any` alone may be of five."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,7 @@ class JobType(Generic[P, R_co]):
 class Input:
     """The arguments of a function, as one JSON object by parameter name, so that a default can be added later."""
 
-    __slots__ = ("_codec", "_empty", "_keywords", "_plain", "_positional", "_rest", "_signature")
+    __slots__ = ("_codec", "_empty", "_exact", "_keywords", "_plain", "_positional", "_rest", "_signature")
 
     def __init__(self, signature: inspect.Signature, hints: Mapping[str, Any]) -> None:
         self._signature = signature
@@ -158,12 +162,19 @@ class Input:
                 self._plain.append(name)
             required = parameter.default is parameter.empty
             fields[name] = hint if required else operator.getitem(cast("Any", typing.NotRequired), hint)
+        # Values of these types, one for each parameter: what is enqueued most, written without further checks.
+        self._exact: frozenset[tuple[type, ...]] = frozenset()
+        if not self._rest and not self._keywords and len(self._positional) <= FEW:
+            kinds = [codec_for(hints.get(name, Any)).exact for name in self._positional]
+            self._exact = frozenset(itertools.product(*kinds))
         self._codec: Codec[Any] = codec_for(TypedDict("Input", fields))  # type: ignore[operator]  # pyright: ignore[reportArgumentType]
         self._empty = not fields
 
     def encode(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
         if self._empty and not args and not kwargs:
             return "{}"
+        if not kwargs and tuple(map(type, args)) in self._exact:
+            return encode_flat(dict(zip(self._positional, args, strict=True)))
         try:
             bound = self._signature.bind(*args, **kwargs)
         except TypeError as error:

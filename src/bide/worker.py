@@ -105,6 +105,7 @@ class Worker:
         self._id = ""
         self._runs: dict[str, Run] = {}
         self._in_threads = 0
+        self._claimed: deque[Claim] = deque()
         self._settles: deque[Settle] = deque()
         self._awake = asyncio.Event()
         self._more = True
@@ -246,14 +247,12 @@ class Worker:
     # ── The pump ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _pump(self) -> None:
-        claimed: Sequence[Claim] = ()
         while True:
             settles = self._take_settles()
-            demands = self._demands(claimed) if settles or self._more else ()
+            demands = self._demands() if settles or self._more else ()
             if not settles and not demands:
-                if claimed:
-                    self._start_all(claimed)
-                    claimed = ()
+                if self._claimed:
+                    self._start_claimed()
                     continue
                 if self._draining and not self._runs:
                     await self.facts.drain()
@@ -265,11 +264,12 @@ class Worker:
                 continue
             self._more = False
             self._settling = frozenset(settle.job for settle in settles)
-            write = partial(self.store.settle_and_claim, self._id, settles, demands)
-            flush = asyncio.ensure_future(self.patiently(write))
-            # Begun while the next transaction is on its way: so the writer need not wait for them.
-            self._start_all(claimed)
-            settled, claimed = await flush
+            # What was claimed last is begun while the database is at work: so neither waits for the other.
+            begin = self._start_claimed
+            write = partial(self.store.settle_and_claim, self._id, settles, demands, meanwhile=begin)
+            settled, claimed = await self.patiently(write)
+            begin()
+            self._claimed.extend(claimed)
             self._settling = frozenset()
             self._more = self._more or not demands or self._is_filled(demands, claimed)
             for settle, result in zip(settles, settled, strict=True):
@@ -294,10 +294,11 @@ class Worker:
             taken.append(settle)
         return taken
 
-    def _demands(self, claimed: Sequence[Claim] = ()) -> tuple[Demand, ...]:
-        """What there is room for, beside what runs and what was `claimed` and is about to."""
+    def _demands(self) -> tuple[Demand, ...]:
+        """What there is room for, beside what runs and what was claimed and is about to."""
         if self._draining:
             return ()
+        claimed = self._claimed
         demands: list[Demand] = []
         for_threads = sum(not self._registry.get(claim.type).definition.is_async for claim in claimed)
         free = self._options.slots - (len(self._runs) - self._in_threads) - (len(claimed) - for_threads)
@@ -310,9 +311,9 @@ class Worker:
             demands.append(Demand(self._options.queues, types, threads))
         return tuple(demands)
 
-    def _start_all(self, claims: Sequence[Claim]) -> None:
-        for claim in claims:
-            self._start(claim)
+    def _start_claimed(self) -> None:
+        while self._claimed:
+            self._start(self._claimed.popleft())
         # A beat that is asked for from here on must know these claims.
         self._flushes += 1
 

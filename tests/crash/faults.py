@@ -13,6 +13,7 @@ from functools import cache
 from importlib import resources
 from typing import Any, Literal, NamedTuple, NoReturn, TypeAlias, get_args
 
+from bide.store.sqlite.procedure import TURN
 from bide.store.sqlite.sql import statement
 
 Mode: TypeAlias = Literal["before", "after", "error"]
@@ -35,6 +36,13 @@ def sql_files() -> Mapping[str, str]:
 @cache
 def _names() -> Mapping[str, str]:
     return {text: name for name, text in sql_files().items()}
+
+
+def _parts_of_turn(parameters: Mapping[str, str]) -> Sequence[str]:
+    """What one call of several statements had to do."""
+    completed = ("complete", "completed") if parameters["rows"] != "[]" else ()
+    claimed = ("claim", "claimed") if parameters["picked"] != "[]" else ()
+    return ("turn", *completed, *claimed)
 
 
 class Place(NamedTuple):
@@ -145,7 +153,7 @@ class Faults:
                     return cursor
                 if sql.startswith("begin"):
                     self._begin()
-                with self._seen(sql):
+                with self._seen(sql, parameters):
                     return super().execute(sql, parameters)
 
             def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
@@ -163,13 +171,17 @@ class Faults:
                 self._files.clear()
 
             @contextmanager
-            def _seen(self, sql: str) -> Generator[None]:
-                name, changes = _names().get(sql), self.total_changes
+            def _seen(self, sql: str, parameters: Any = ()) -> Generator[None]:
+                names, changes = (
+                    _parts_of_turn(parameters) if sql == TURN.call else (_names().get(sql),),
+                    self.total_changes,
+                )
                 yield
-                if name is not None:
-                    faults.used.add(name)
-                    if self.total_changes != changes:
-                        self._files.append(name)
+                for name in names:
+                    if name is not None:
+                        faults.used.add(name)
+                        if self.total_changes != changes:
+                            self._files.append(name)
 
             def _counted(self, commit: Callable[[], Any]) -> Any:
                 if not self.in_transaction or self.total_changes == self._changes:

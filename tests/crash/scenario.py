@@ -26,9 +26,9 @@ from bide.store.base import (
     Claim,
     Completed,
     Demand,
+    Existing,
     Fact,
     IdempotencyClash,
-    Inserted,
     JobFilter,
     JobRow,
     NewJob,
@@ -87,12 +87,14 @@ class Stage:
         await self.insert(new)
         return new.id
 
-    async def insert(self, *new: NewJob) -> list[Inserted]:
-        answers = await self.store.insert(new)
-        accepted = [answer for answer in answers if isinstance(answer, Inserted)]
-        for answer in accepted:
-            self.witness.write("accepted", job=answer.job.id)
-        return accepted
+    async def insert(self, *new: NewJob) -> list[str]:
+        """Returns the ids of the jobs there are now: where a key was taken, that of the job that has it."""
+        ids: list[str] = []
+        for job, answer in zip(new, await self.store.insert(new), strict=True):
+            assert not isinstance(answer, IdempotencyClash)
+            ids.append(answer.job.id if isinstance(answer, Existing) else job.id)
+            self.witness.write("accepted", job=ids[-1])
+        return ids
 
     async def answer(self, job: str, key: str, value: Mapping[str, Any]) -> None:
         """Answer the open question with this key, as the person it was shown to."""
@@ -267,9 +269,8 @@ async def intake(stage: Stage) -> None:
     call = jobs.small.options(queue="intake", idempotency_key="k", owner="o").call("once")
     new = bide.accept(call)._replace(id=named("keyed"))
     other = bide.accept(jobs.small.options(queue="intake").call("x"))._replace(id=named("delayed"), delay=60 * MINUTE)
-    assert [inserted.job.id for inserted in await stage.insert(new, other)] == [new.id, other.id]
-    again = await stage.insert(new._replace(id=named("keyed twice")))
-    assert [(inserted.job.id, inserted.created) for inserted in again] == [(new.id, False)]
+    assert await stage.insert(new, other) == [new.id, other.id]
+    assert await stage.insert(new._replace(id=named("keyed twice"))) == [new.id]
     (clash,) = await stage.store.insert([new._replace(id=named("clash"), digest="another")])
     assert isinstance(clash, IdempotencyClash)
     assert clash.job == new.id

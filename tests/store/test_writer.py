@@ -15,7 +15,7 @@ import pytest
 from bide.errors import NotFound, StoreBusy, StoreFull, StoreUnavailable
 from bide.events import EventKind as E
 from bide.job import JobStatus as S
-from bide.store.base import Completed, Fact, Inserted, JobFilter, Released, Settled, Suspended
+from bide.store.base import Accepted, Completed, Fact, JobFilter, Released, Settled, Suspended
 from bide.store.sqlite import SQLiteStore
 from bide.store.sqlite.filelock import FileLock, lock_path
 from bide.store.sqlite.sql import statement
@@ -288,7 +288,7 @@ async def test_a_full_disk_refuses_and_heals(path: Path, wire: Wire) -> None:
         await asyncio.gather(*others)
         writing.execute("pragma max_page_count = 100000000")
         (inserted,) = await store.insert([large])
-        assert isinstance(inserted, Inserted)
+        assert isinstance(inserted, Accepted)
         assert (await row(store, large.id)).input == large.input
         await assert_sound(store)
 
@@ -366,9 +366,7 @@ async def test_an_insert_of_unknown_outcome_is_one_new_job(path: Path, wire: Wir
         wire.lose_reply(happened=happened)
         job = new_job(idempotency_key="k", digest="d")
         (inserted,) = await store.insert([job])
-        assert isinstance(inserted, Inserted)
-        assert inserted.created
-        assert inserted.job == await row(store, job.id)
+        assert inserted == Accepted((await row(store, job.id)).created_at)
         assert await kinds(store, job.id) == [E.ENQUEUED]
 
 

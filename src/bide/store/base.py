@@ -48,7 +48,6 @@ class NewJob(NamedTuple):
 
     id: str
     type: str
-    input: str
     type_version: int = 1
     queue: str = "default"
     priority: int = 0
@@ -59,6 +58,7 @@ class NewJob(NamedTuple):
     idempotency_key: str | None = None
     digest: str = ""
     parent: str | None = None
+    input: str = "{}"
 
 
 class JobRow(NamedTuple):
@@ -377,11 +377,28 @@ class Hint(Enum):
     """Something a reader can see has changed."""
 
 
-class Inserted(NamedTuple):
-    """`created` is False where the idempotency key, or the id, had made the job before."""
+class Accepted(NamedTuple):
+    """The job is new, as it was handed in."""
+
+    created_at: int
+
+
+class Existing(NamedTuple):
+    """The idempotency key, or the id, had made this job before."""
 
     job: JobRow
-    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyClash:
+    """Another call has this key; `job` is the id of what it made."""
+
+    key: str
+    job: str
+
+
+Inserted: TypeAlias = Accepted | Existing | IdempotencyClash
+"""What became of a job that was handed in."""
 
 
 # ── The verbs ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -414,7 +431,7 @@ class Store(Protocol):
 
     # Intake
 
-    async def insert(self, jobs: Sequence[NewJob]) -> Sequence[Inserted | IdempotencyClash]:
+    async def insert(self, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
         """Accept jobs, in order, each with its ENQUEUED event. One clash does not fail the others.
 
         A job whose (owner, idempotency key) exists is not created again: same digest, the existing job; other digest, a
@@ -425,9 +442,17 @@ class Store(Protocol):
     # Executing
 
     async def settle_and_claim(
-        self, worker: str, settles: Sequence[Settle], demands: Sequence[Demand]
+        self,
+        worker: str,
+        settles: Sequence[Settle],
+        demands: Sequence[Demand],
+        *,
+        meanwhile: Callable[[], None] | None = None,
     ) -> tuple[Sequence[Settled], Sequence[Claim]]:
         """Write how runs ended and take new ones, in one transaction. The answers are in the order of `settles`.
+
+        What is given back here may be claimed here. `meanwhile` is called on the caller's event loop once the database
+        is at work, at most once and perhaps never: what the caller has to compute delays nothing then.
 
         COMPLETED and FAILED and CANCELLED set `finished_at` and withdraw the open prompts. With a cancel requested
         every outcome becomes CANCELLED. Claims are empty while the worker's row is not alive, or of a type not
@@ -609,9 +634,3 @@ class Store(Protocol):
     async def changes(self, since: int) -> Changes:
         """The jobs with events after the position `since`, and the position now. Begin with `since=-1`: everything."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class IdempotencyClash:
-    key: str
-    job: str

@@ -1,4 +1,4 @@
--- `ids` were picked in this transaction. `continues`: this claim goes on with the attempt it finds.
+-- `picked` are rowids, picked in this transaction: the shortest way to a row. `continues`: this claim goes on with the attempt it finds.
 update bide_job
 set
     status = 'running',
@@ -13,4 +13,4 @@ set
     seq = seq + 1,
     started_at = coalesce(started_at, :now),
     claimed_at = :now
-where id in (select value from json_each(:ids)) and status = 'pending' and ready = 1
+where rowid in (select value from json_each(:picked)) and status = 'pending' and ready = 1

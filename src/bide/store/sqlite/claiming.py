@@ -4,54 +4,49 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 
 import orjson
 
 from bide.store.base import Claim, Demand, PromptRow, Recall, StepRow
-from bide.store.sqlite.rows import LAZY, data, json, prompt_row, step_row
+from bide.store.sqlite.rows import LAZY, json, prompt_row, step_row
 from bide.store.sqlite.sql import statement
 from bide.store.sqlite.writer import Tx
 
 _ALIVE = statement("worker_alive")
 _PICK = statement("pick")
-_CLAIM = statement("claim")
-_CLAIMED = statement("claimed")
 _LOAD = statement("load")
 _STEPS = statement("recall_steps")
 _PROMPTS = statement("recall_prompts")
 
 
-def claim(tx: Tx, worker: str, demands: Sequence[Demand]) -> list[Claim]:
+def pick(tx: Tx, worker: str, demands: Sequence[Demand]) -> list[int]:
+    """The rowids of the jobs that this worker is to claim now."""
     if not demands or tx.db.execute(_ALIVE, {"worker": worker}).fetchone() is None:
         return []
-    claimed: list[str] = []
+    picked: dict[int, None] = {}
     for demand in demands:
-        if picked := _pick(tx, demand):
-            tx.db.execute(_CLAIM, {"ids": json(picked), "worker": worker, "now": tx.now})
-            claimed += picked
-    if not claimed:
-        return []
-    ids = json(claimed)
-    tx.db.execute(_CLAIMED, {"ids": ids, "now": tx.now, "data": data(worker=worker)})
-    tx.changed = True
-    return _load(tx, ids)
+        picked.update(dict.fromkeys(_pick(tx, demand, picked)))
+    return list(picked)
 
 
-def _pick(tx: Tx, demand: Demand) -> list[str]:
+def _pick(tx: Tx, demand: Demand, taken: Collection[int]) -> list[int]:
     if demand.limit <= 0:
         return []
-    wanted = {"types": json(demand.types), "limit": demand.limit}
-    if len(demand.queues) == 1:
-        return [row[2] for row in tx.db.execute(_PICK, {**wanted, "queue": demand.queues[0]})]
-    queues = dict.fromkeys(demand.queues)
-    candidates = [tx.db.execute(_PICK, {**wanted, "queue": queue}).fetchall() for queue in queues]
-    return [row[2] for row in islice(heapq.merge(*candidates), demand.limit)]
+    # Of the same jobs as another demand, those that are left.
+    wanted = {"types": json(demand.types), "limit": demand.limit + len(taken)}
+    queues = [
+        orjson.loads(tx.db.execute(_PICK, {**wanted, "queue": queue}).fetchone()[0])
+        for queue in dict.fromkeys(demand.queues)
+    ]
+    places = (place for _, _, _, place in heapq.merge(*queues) if place not in taken)
+    return list(islice(places, demand.limit))
 
 
-def _load(tx: Tx, ids: str) -> list[Claim]:
-    (text,) = tx.db.execute(_LOAD, {"ids": ids}).fetchone()
+def load(tx: Tx, picked: Sequence[int]) -> list[Claim]:
+    """What is to be known of jobs that were claimed in this transaction, in their order."""
+    (text,) = tx.db.execute(_LOAD, {"picked": json(picked)}).fetchone()
     rows = orjson.loads(text)
     # The first claim of a job has lease 1: of all others there may be something to remember.
     recalls = _recalls(tx, [row[0] for row in rows if row[5] > 1])

@@ -6,5 +6,5 @@ select json_group_array(
         job.attempt, job.max_attempts, job.lease, job.timeout, job.elapsed, job.owner, job.progress
     )
 )
-from json_each(:ids) as picked
-cross join bide_job as job on job.id = picked.value
+from json_each(:picked) as picked
+cross join bide_job as job on job.rowid = picked.value

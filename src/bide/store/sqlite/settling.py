@@ -1,12 +1,13 @@
 """How runs end.
 
-Most of them end plainly, and are written all at once. Where one of a batch does not (it lost its lease, a cancel was
-requested, it suspends, it has questions open), what was written is taken back and each is looked at.
+Most of them simply complete, and are written all at once with what is claimed next, by `turning`. Of the others as many
+as possible are; where one of a batch may not end so (it lost its lease, a cancel was requested, it suspends, it has
+questions open), what was written is taken back and each is looked at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, assert_never, cast
 
 import orjson
@@ -22,8 +23,6 @@ _STATE = statement("settling")
 _ENDED = statement("ended")
 _FORGET = statement("forget_failures")
 _LARGE = statement("large_result")
-_COMPLETE = statement("complete")
-_COMPLETED = statement("completed")
 
 MESSAGE = 500
 """Characters of an error's message that its event shows; the row has all of it."""
@@ -44,53 +43,23 @@ class Held(NamedTuple):
 
 def settle(tx: Tx, settles: Sequence[Settle]) -> list[Settled]:
     """Write how these runs ended; the answers are in their order."""
-    plain = [one for one in settles if type(one.outcome) is Completed and one.progress is None]
-    if plain and _at_once(tx, plain, _complete):
-        if len(plain) == len(settles):
-            return [Settled.APPLIED] * len(settles)
-        done = {(one.job, one.lease) for one in plain}
-        rest = iter(_settle_others(tx, [one for one in settles if (one.job, one.lease) not in done]))
-        return [Settled.APPLIED if (one.job, one.lease) in done else next(rest) for one in settles]
-    return _settle_others(tx, settles)
-
-
-def _settle_others(tx: Tx, settles: Sequence[Settle]) -> list[Settled]:
-    if not settles:
-        return []
     # A suspension depends on the job's prompts, and a cancel says who asked for it.
     looked_at = any(isinstance(one.outcome, Suspended | Cancelled) for one in settles)
-    if not looked_at and _at_once(tx, settles, _leave):
+    if not looked_at and _at_once(tx, settles):
         return [Settled.APPLIED] * len(settles)
     return _carefully(tx, settles)
 
 
-def _at_once(tx: Tx, settles: Sequence[Settle], write: Callable[[Tx, Sequence[Settle]], bool]) -> bool:
+def _at_once(tx: Tx, settles: Sequence[Settle]) -> bool:
     """Write all of these in one go, if each of them may; else none."""
     tx.db.execute("savepoint settles")
-    applied = write(tx, settles)
+    applied = leave(tx, [_plainly(tx, one) for one in settles])
     if applied:
-        _write_beside(tx, settles)
+        write_beside(tx, settles)
     else:
         tx.db.execute("rollback to settles")
     tx.db.execute("release settles")
     return applied
-
-
-def _leave(tx: Tx, settles: Sequence[Settle]) -> bool:
-    return leave(tx, [_plainly(tx, one) for one in settles])
-
-
-def _complete(tx: Tx, settles: Sequence[Settle]) -> bool:
-    rows: list[tuple[str, int, str | None, int, str | None]] = []
-    for job, lease, elapsed, outcome, _ in settles:
-        result, about = cast("Completed", outcome)
-        rows.append((job, lease, result if inline(result) else None, elapsed, about))
-    parameters = {"rows": json(rows), "now": tx.now}
-    if tx.db.execute(_COMPLETE, parameters).rowcount != len(rows):
-        return False
-    tx.db.execute(_COMPLETED, parameters)
-    tx.changed = True
-    return True
 
 
 def held(tx: Tx, jobs: Sequence[str]) -> dict[str, Held]:
@@ -144,7 +113,7 @@ def _carefully(tx: Tx, settles: Sequence[Settle]) -> list[Settled]:
     if ends:
         left = leave(tx, ends)
         assert left, "each of them was seen to be able to, in this transaction"
-        _write_beside(tx, written)
+        write_beside(tx, written)
     return [answers[one.job, one.lease] for one in settles]
 
 
@@ -240,7 +209,7 @@ def _suspended(tx: Tx, one: Settle, outcome: Suspended) -> Leaving:
     )
 
 
-def _write_beside(tx: Tx, settles: Sequence[Settle]) -> None:
+def write_beside(tx: Tx, settles: Sequence[Settle]) -> None:
     """What an outcome writes beside the row of its job."""
     retried: list[str] = []
     for one in settles:

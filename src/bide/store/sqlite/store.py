@@ -20,7 +20,6 @@ from bide.store.base import (
     EventRow,
     Fact,
     Hint,
-    IdempotencyClash,
     Inserted,
     JobFilter,
     JobRow,
@@ -37,15 +36,14 @@ from bide.store.base import (
 )
 from bide.store.sqlite import intake, liveness, people, reading, running, upkeep
 from bide.store.sqlite.checkpoint import warn_of_old_engine
-from bide.store.sqlite.claiming import claim
 from bide.store.sqlite.lifelines import Lifelines
 from bide.store.sqlite.migrations import HEAD
 from bide.store.sqlite.reader import Readers
 from bide.store.sqlite.rows import job_rows
 from bide.store.sqlite.runtime import runtime_folder
-from bide.store.sqlite.settling import settle
+from bide.store.sqlite.turning import turn
 from bide.store.sqlite.wake import Wakes
-from bide.store.sqlite.writer import Tx, Writer
+from bide.store.sqlite.writer import Writer
 
 LONG = 16
 """Ends of runs in one call above which it counts as a long transaction."""
@@ -152,18 +150,22 @@ class SQLiteStore:
 
     # Intake
 
-    async def insert(self, jobs: Sequence[NewJob]) -> Sequence[Inserted | IdempotencyClash]:
+    async def insert(self, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
         return await self._writer.submit(intake.insert(jobs))
 
     # Executing
 
     async def settle_and_claim(
-        self, worker: str, settles: Sequence[Settle], demands: Sequence[Demand]
+        self,
+        worker: str,
+        settles: Sequence[Settle],
+        demands: Sequence[Demand],
+        *,
+        meanwhile: Callable[[], None] | None = None,
     ) -> tuple[Sequence[Settled], Sequence[Claim]]:
-        def verb(tx: Tx) -> tuple[Sequence[Settled], Sequence[Claim]]:
-            return settle(tx, settles), claim(tx, worker, demands)
-
-        return await self._writer.submit(verb, long=len(settles) > LONG)
+        return await self._writer.submit(
+            lambda tx: turn(tx, worker, settles, demands), long=len(settles) > LONG, meanwhile=meanwhile
+        )
 
     async def record(self, job: str, lease: int, step: StepRow, data: str) -> None:
         await self._writer.submit(running.record(job, lease, step, data))

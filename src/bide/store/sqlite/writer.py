@@ -13,8 +13,7 @@ import sqlite3
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Generator, Iterable, Sequence
 from enum import Enum, auto
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -24,6 +23,7 @@ from bide.store.base import Clock, Hint
 from bide.store.sqlite.checkpoint import Checkpointer
 from bide.store.sqlite.failures import code_of, translate, translated
 from bide.store.sqlite.filelock import FileLock, lock_path, turn_path
+from bide.store.sqlite.procedure import create_all
 from bide.store.sqlite.wake import Wakes
 
 T = TypeVar("T")
@@ -59,11 +59,13 @@ _ENVIRONMENT = {
 class Tx:
     """The transaction a verb runs in: its connection, its one time, and what to tell others after the commit."""
 
-    __slots__ = ("cancel", "changed", "db", "now", "ready")
+    __slots__ = ("at_work", "cancel", "changed", "db", "now", "ready")
 
-    def __init__(self, db: sqlite3.Connection, now: int) -> None:
+    def __init__(self, db: sqlite3.Connection, now: int, at_work: Callable[[], None]) -> None:
         self.db = db
         self.now = now
+        self.at_work = at_work
+        """To call before SQLite has much to do: then the caller's event loop need not wait for this thread."""
         self.ready = False
         """A job became claimable."""
         self.cancel = False
@@ -83,14 +85,28 @@ class _State(Enum):
 
 
 class _Call(Generic[T]):
-    __slots__ = ("future", "long", "loop", "state", "verb")
+    __slots__ = ("_meanwhile", "future", "long", "loop", "state", "verb")
 
-    def __init__(self, verb: Verb[T], loop: asyncio.AbstractEventLoop, *, long: bool) -> None:
+    def __init__(
+        self,
+        verb: Verb[T],
+        loop: asyncio.AbstractEventLoop,
+        *,
+        long: bool,
+        meanwhile: Callable[[], None] | None,
+    ) -> None:
         self.verb = verb
         self.long = long
         self.loop = loop
         self.future: asyncio.Future[T] = loop.create_future()
         self.state = _State.QUEUED
+        self._meanwhile = meanwhile
+
+    def at_work(self) -> None:
+        """Let the caller do what it has to do meanwhile; once."""
+        if self._meanwhile is not None:
+            _later(self.loop, self._meanwhile)
+            self._meanwhile = None
 
 
 class _Answer:
@@ -133,6 +149,8 @@ class Writer:
         self._gate = threading.Lock()
         """Held for moments, around each change of a call's state and of `_closed`."""
         self._closed = False
+        self._busy = False
+        """Whether it is in a transaction now."""
         self._db: sqlite3.Connection | None = None
         self._version: int | None = None
         self._looked = 0.0
@@ -157,18 +175,22 @@ class Writer:
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join, self._busy_timeout + 1)
 
-    async def submit(self, verb: Verb[T], *, long: bool = False) -> T:
+    async def submit(self, verb: Verb[T], *, long: bool = False, meanwhile: Callable[[], None] | None = None) -> T:
         """Run `verb` in a transaction; returns what it returned, after the commit.
 
         `verb` may be run more than once, but only the last run is kept. Where the await is cancelled, a verb that has
-        not begun is dropped, and one that has is finished. `long`: it writes so much that others notice.
+        not begun is dropped, and one that has is finished. `long`: it writes so much that others notice. `meanwhile` is
+        called on the caller's event loop, at most once, when that need not wait for the writing thread.
         """
         loop = asyncio.get_running_loop()
-        call = _Call(verb, loop, long=long)
+        call = _Call(verb, loop, long=long, meanwhile=meanwhile)
         with self._gate:
             if self._closed:
                 raise StoreUnavailable(f"{self._path} is closed.")
             self._queue.put(call)
+            if self._busy:
+                # It comes to this call later: until then the caller need not wait.
+                call.at_work()
         bound = loop.call_later(self._busy_timeout, self._give_up, call)
         try:
             return await call.future
@@ -222,7 +244,10 @@ class Writer:
         while not last:
             calls, last = self._gather()
             if calls:
-                self._tell(self._perform(calls, lock))
+                self._busy = True
+                answers = self._perform(calls, lock)
+                self._busy = False
+                self._tell(answers)
             with contextlib.suppress(sqlite3.Error, OSError):
                 self._look()
                 if self._db is not None:
@@ -248,7 +273,7 @@ class Writer:
             if run:
                 time.sleep(0.01 * 2**run)
             try:
-                with self._in_turn(calls), lock:
+                with self._locked(calls, lock):
                     return self._transact(calls)
             except _OutcomeUnknown as error:
                 # Every verb finds by its token what it did, if it did; but then it changes nothing, and tells nobody.
@@ -269,9 +294,22 @@ class Writer:
         )
         return [_Answer(call, error=StoreUnavailable(message)) for call in calls]
 
-    def _in_turn(self, calls: Sequence[_Call[Any]]) -> AbstractContextManager[object]:
-        """Processes that drain queue for their turn first, so that whoever writes a little waits for one of them."""
-        return self._turn if self._turn is not None and any(call.long for call in calls) else nullcontext()
+    @contextlib.contextmanager
+    def _locked(self, calls: Sequence[_Call[Any]], lock: FileLock) -> Generator[None]:
+        """Hold the file lock. Processes that drain queue for their turn first: who writes little waits for only one."""
+        held: list[FileLock] = []
+        try:
+            for one in (self._turn, lock) if any(call.long for call in calls) else (lock,):
+                assert one is not None, "they are made before the first call"
+                if not one.try_acquire():
+                    for call in calls:
+                        call.at_work()
+                    one.acquire()
+                held.append(one)
+            yield
+        finally:
+            for one in reversed(held):
+                one.release()
 
     def _transact(self, calls: Sequence[_Call[Any]]) -> list[_Answer]:
         db = self._connection()
@@ -281,7 +319,7 @@ class Writer:
         answers: list[_Answer] = []
         ready = cancel = changed = False
         for call in calls:
-            tx = Tx(db, now)
+            tx = Tx(db, now, call.at_work)
             answer = self._execute(tx, call, alone=len(calls) == 1)
             answers.append(answer)
             if answer.error is None:
@@ -374,6 +412,7 @@ class Writer:
                 check_same_thread=False,
             )
             try:
+                create_all(db)
                 db.execute("pragma journal_mode = wal")
                 db.execute(f"pragma synchronous = {self._synchronous}")
                 db.execute("pragma wal_autocheckpoint = 0")

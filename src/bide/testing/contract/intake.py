@@ -8,7 +8,7 @@ import pytest
 
 from bide.events import EventKind as E
 from bide.job import JobStatus as S
-from bide.store.base import IdempotencyClash, Inserted, JobFilter, Store
+from bide.store.base import Accepted, Existing, IdempotencyClash, JobFilter, Store
 from bide.testing.clock import ManualClock
 from bide.testing.contract.moves import (
     HOUR,
@@ -36,8 +36,8 @@ class Intake(Fixtures):
         self, store: Store, clock: ManualClock
     ) -> None:
         jobs = [new_job(input=str(n)) for n in range(5)]
-        accepted = await store.insert(jobs)
-        assert [one.job.id for one in accepted if isinstance(one, Inserted)] == [job.id for job in jobs]
+        assert list(await store.insert(jobs)) == [Accepted(clock.now())] * 5
+        assert [(await row(store, job.id)).input for job in jobs] == [job.input for job in jobs]
         for job in jobs:
             (event,) = await history(store, job.id)
             assert (event.kind, event.seq, event.at, event.attempt) == (E.ENQUEUED, 1, clock.now(), 0)
@@ -49,10 +49,8 @@ class Intake(Fixtures):
             max_attempts=4, timeout=HOUR, idempotency_key="k", digest="d", parent=parent,
         )  # fmt: skip
         (accepted,) = await store.insert([job])
-        assert isinstance(accepted, Inserted)
         stored = await row(store, job.id)
-        assert accepted.created
-        assert accepted.job == stored
+        assert accepted == Accepted(stored.created_at)
         for name in (
             "input",
             "type",
@@ -83,30 +81,28 @@ class Intake(Fixtures):
         job = new_job()
         (first,) = await store.insert([job])
         (again,) = await store.insert([job])
-        assert isinstance(first, Inserted)
-        assert again == Inserted(first.job, created=False)
+        assert isinstance(first, Accepted)
+        assert again == Existing(await row(store, job.id))
         assert len(await history(store, job.id)) == 1
 
     async def test_the_same_id_twice_in_one_call_is_one_job(self, store: Store) -> None:
         job = new_job()
         first, again = await store.insert([job, job])
-        assert isinstance(first, Inserted)
-        assert isinstance(again, Inserted)
-        assert (first.created, again.created) == (True, False)
+        assert isinstance(first, Accepted)
+        assert again == Existing(await row(store, job.id))
         assert len(await history(store, job.id)) == 1
 
     async def test_the_same_key_and_digest_give_the_job_there_is(self, store: Store) -> None:
         job_id = await enqueue(store, idempotency_key="order-1", digest="d")
         (again,) = await store.insert([new_job(idempotency_key="order-1", digest="d")])
-        assert again == Inserted(await row(store, job_id), created=False)
+        assert again == Existing(await row(store, job_id))
         assert len(await store.list(JobFilter(), None)) == 1
 
     async def test_the_same_key_twice_in_one_call_is_one_job(self, store: Store) -> None:
-        first, again = await store.insert([new_job(idempotency_key="k", digest="d") for _ in range(2)])
-        assert isinstance(first, Inserted)
-        assert isinstance(again, Inserted)
-        assert (first.created, again.created) == (True, False)
-        assert first.job.id == again.job.id
+        jobs = [new_job(idempotency_key="k", digest="d") for _ in range(2)]
+        first, again = await store.insert(jobs)
+        assert isinstance(first, Accepted)
+        assert again == Existing(await row(store, jobs[0].id))
 
     async def test_the_same_key_with_another_digest_is_a_clash_that_changes_nothing(self, store: Store) -> None:
         job_id = await enqueue(store, idempotency_key="order-1", digest="d")
@@ -121,7 +117,7 @@ class Intake(Fixtures):
         job_id = await enqueue(store, idempotency_key="k", digest="d")
         before, after = new_job(), new_job(idempotency_key="l", digest="d")
         answers = await store.insert([before, new_job(idempotency_key="k", digest="e"), after])
-        assert [type(answer) for answer in answers] == [Inserted, IdempotencyClash, Inserted]
+        assert [type(answer) for answer in answers] == [Accepted, IdempotencyClash, Accepted]
         assert {one.id for one in await store.list(JobFilter(), None)} == {job_id, before.id, after.id}
 
     async def test_each_owner_has_keys_of_its_own(self, store: Store) -> None:
@@ -133,7 +129,7 @@ class Intake(Fixtures):
     async def test_a_key_holds_while_its_job_exists_finished_or_not(self, store: Store, worker: str) -> None:
         job_id = await finish(store, worker, idempotency_key="k", digest="d")
         (again,) = await store.insert([new_job(idempotency_key="k", digest="d")])
-        assert again == Inserted(await row(store, job_id), created=False)
+        assert again == Existing(await row(store, job_id))
         await store.delete(job_id, None)
         assert await enqueue(store, idempotency_key="k", digest="e") != job_id
 

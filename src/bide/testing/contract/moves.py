@@ -14,12 +14,12 @@ import uuid_utils
 
 from bide.events import EventKind as E
 from bide.store.base import (
+    Accepted,
     Claim,
     Completed,
     Demand,
     EventRow,
     Fact,
-    Inserted,
     JobRow,
     NewJob,
     NewPrompt,
@@ -104,12 +104,9 @@ async def enqueue(store: Store, **options: Any) -> str:
 
 
 async def enqueue_all(store: Store, *jobs: NewJob) -> list[str]:
-    ids: list[str] = []
     for inserted in await store.insert(jobs):
-        assert isinstance(inserted, Inserted), inserted
-        assert inserted.created
-        ids.append(inserted.job.id)
-    return ids
+        assert isinstance(inserted, Accepted), inserted
+    return [job.id for job in jobs]
 
 
 async def register(store: Store, lease: int = 30 * SECOND) -> str:

@@ -9,7 +9,18 @@ from itertools import chain
 from bide.errors import AlreadyFinished, PromptClosed
 from bide.events import EventKind as E
 from bide.job import JobStatus as S
-from bide.store.base import Claim, Completed, IdempotencyClash, Inserted, JobRow, ResponseRow, Settle, Settled, Store
+from bide.store.base import (
+    Accepted,
+    Claim,
+    Completed,
+    Existing,
+    IdempotencyClash,
+    JobRow,
+    ResponseRow,
+    Settle,
+    Settled,
+    Store,
+)
 from bide.testing.clock import ManualClock
 from bide.testing.contract.moves import (
     MINUTE,
@@ -122,8 +133,9 @@ class Racing(Fixtures):
         jobs = [new_job(idempotency_key="k", digest="de"[n % 2]) for n in range(40)]
         answers = await asyncio.gather(*((store, another)[n % 4 < 2].insert([job]) for n, job in enumerate(jobs)))
         flat = [one for answer in answers for one in answer]
-        (made,) = [one.job.id for one in flat if isinstance(one, Inserted) and one.created]
-        assert {one.job if isinstance(one, IdempotencyClash) else one.job.id for one in flat} == {made}
+        (made,) = [job.id for job, one in zip(jobs, flat, strict=True) if isinstance(one, Accepted)]
+        assert {one.job for one in flat if isinstance(one, IdempotencyClash)} == {made}
+        assert {one.job.id for one in flat if isinstance(one, Existing)} == {made}
         assert sum(isinstance(one, IdempotencyClash) for one in flat) == 20
 
     async def test_of_a_rescue_and_a_completion_one_wins(self, store: Store, another: Store) -> None:
