@@ -1,4 +1,4 @@
-"""Several processes on one file: two that drain it together, and an enqueuer beside three that drain at full speed."""
+"""Several processes on one file: two that drain it together, and an enqueuer beside three that write all the time."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 from bench import bare, jobs
 from bench.jobs import App
 from bench.measure import Line, Metrics, Size, Target, Topic, quantiles
-from bench.worker import Child
+from bench.worker import Child, Kind
 
 PAUSE = 0.002
-"""Seconds between two enqueues beside the drain."""
+"""Seconds between two enqueues beside others."""
+
+LOOK = 20
+"""Enqueues between two looks whether the others still drain: counting is work, and should not delay what is timed."""
 
 
 @contextmanager
-def _workers(kind: Literal["bide", "bare"], folder: Path, count: int) -> Generator[list[Child]]:
+def _workers(kind: Kind, folder: Path, count: int) -> Generator[list[Child]]:
     """So many processes that have opened the file and wait for their sign; ended in the end."""
     children = [Child.worker(kind, folder) for _ in range(count)]
     try:
@@ -98,31 +100,68 @@ def beside_bare(folder: Path, count: int, processes: int) -> Metrics:
     return quantiles(latencies)
 
 
+def among(folder: Path, count: int, processes: int) -> Metrics:
+    return jobs.measure(partial(_among, count=count, processes=processes), folder)
+
+
+async def _among(app: App, count: int, processes: int) -> Metrics:
+    with _workers("bide writer", app.path.parent, processes) as children:
+        for child in children:
+            child.go()
+        return quantiles(await _enqueue(app.noop.enqueue, range(count)))
+
+
+def among_bare(folder: Path, count: int, processes: int) -> Metrics:
+    with (
+        closing(bare.fill_full(folder, 0)),
+        closing(bare.connect(folder)) as ours,
+        ThreadPoolExecutor(1) as thread,
+        _workers("bare writer", folder, processes) as children,
+    ):
+        for child in children:
+            child.go()
+
+        async def enqueue(n: int) -> None:
+            await asyncio.get_running_loop().run_in_executor(thread, bare.write_full, ours, [f'{{"n":{n}}}'])
+
+        return quantiles(asyncio.run(_enqueue(enqueue, range(count))))
+
+
 async def _enqueue_while(
     hot: Callable[[], bool], enqueue: Callable[[int], Awaitable[object]], first: int
 ) -> list[float]:
     """Latencies of single enqueues, one after the other, as long as the others still drain what was there before."""
     latencies: list[float] = []
-    while True:
+    while not latencies or hot():
+        latencies += await _enqueue(enqueue, range(first + len(latencies), first + len(latencies) + LOOK))
+    return latencies
+
+
+async def _enqueue(enqueue: Callable[[int], Awaitable[object]], numbers: range) -> list[float]:
+    """Latencies of single enqueues, one after the other, PAUSE apart."""
+    latencies: list[float] = []
+    for n in numbers:
         began = time.perf_counter()
-        await enqueue(first + len(latencies))
+        await enqueue(n)
         latencies.append(time.perf_counter() - began)
-        if not hot():
-            return latencies
         await asyncio.sleep(PAUSE)
+    return latencies
 
 
 def topic(size: Size) -> Topic:
     return Topic(
         title="Several processes",
-        how=f"Worker processes on one file, each with 200 slots: one and two that drain {size.drain:,} jobs; and three"
-        f" that drain {size.beside:,} while another process enqueues one job after the other, {PAUSE * 1_000:.0f} ms"
-        " apart. On a machine with fewer cores than processes, latencies include the wait for a core.",
+        how=f"Worker processes on one file, each with 200 slots: one and two that drain {size.drain:,} jobs. Then a"
+        f" process that enqueues one job after the other, {PAUSE * 1_000:.0f} ms apart, beside three that write all"
+        f" the time: enqueuing alike but without a pause; or draining {size.beside:,} jobs. On a machine with fewer cores"
+        " than processes, latencies include the wait for a core.",
         cases={
             "bare 1": partial(drain_bare, count=size.drain, processes=1),
             "bare 2": partial(drain_bare, count=size.drain, processes=2),
             "bide 1": partial(bide, count=size.drain, processes=1),
             "bide 2": partial(bide, count=size.drain, processes=2),
+            "bare among": partial(among_bare, count=size.latency * 2, processes=3),
+            "bide among": partial(among, count=size.latency * 2, processes=3),
             "bare beside": partial(beside_bare, count=size.beside, processes=3),
             "bide beside": partial(beside, count=size.beside, processes=3),
         },
@@ -146,11 +185,36 @@ def topic(size: Size) -> Topic:
                 base=("bare 2", "rate"),
             ),
             Line(
+                "bare, insert beside three inserting: p50",
+                "bare among",
+                "p50",
+                "ms",
+                "SQLite's own waiting sleeps and tries again, and so starves who writes seldom.",
+            ),
+            Line("bare, insert beside three inserting: p99", "bare among", "p99", "ms", "As above."),
+            Line(
+                "Bide, enqueue beside three enqueuing: p50",
+                "bide among",
+                "p50",
+                "ms",
+                "The commits of the others that wait before it, a flush to the disk each.",
+                base=("bare among", "p50"),
+            ),
+            Line(
+                "Bide, enqueue beside three enqueuing: p99",
+                "bide among",
+                "p99",
+                "ms",
+                "As above, and the wait for a core: four processes want one.",
+                base=("bare among", "p99"),
+                target=Target("<", 10, ratio=False),
+            ),
+            Line(
                 "bare, insert beside three draining: p50",
                 "bare beside",
                 "p50",
                 "ms",
-                "SQLite's own waiting sleeps and tries again, and so starves who writes seldom.",
+                "As above.",
             ),
             Line("bare, insert beside three draining: p99", "bare beside", "p99", "ms", "As above."),
             Line(
@@ -158,7 +222,7 @@ def topic(size: Size) -> Topic:
                 "bide beside",
                 "p50",
                 "ms",
-                "The transactions of the others that wait before it, of 200 jobs settled and 200 claimed each.",
+                "The transactions of the others that wait before it, of 100 jobs settled and 100 claimed each.",
                 base=("bare beside", "p50"),
             ),
             Line(

@@ -1,7 +1,8 @@
-"""A worker in a process of its own: `python -m bench.worker bide|bare FOLDER`. It prints how far it is, for `Child`.
+"""A worker or a writer in a process of its own: `python -m bench.worker KIND FOLDER`. It prints how far it is.
 
 `open` after the imports and the opening of the file; then it waits for a line. Bide's worker prints `ready` once it
-claims and `ran` when its first job has run, and leaves when its input ends; the bare loop ends when nothing is left.
+claims and `ran` when its first job has run, and leaves when its input ends; the bare loop ends when nothing is left. A
+writer enqueues one job after the other until its input ends.
 """
 
 from __future__ import annotations
@@ -10,13 +11,16 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
+
+Kind: TypeAlias = Literal["bide", "bare", "bide writer", "bare writer"]
 
 
 class Child:
@@ -34,7 +38,7 @@ class Child:
         )
 
     @classmethod
-    def worker(cls, kind: Literal["bide", "bare"], folder: Path) -> Child:
+    def worker(cls, kind: Kind, folder: Path) -> Child:
         return cls("-m", "bench.worker", kind, str(folder))
 
     def until(self, word: str) -> float:
@@ -94,9 +98,43 @@ def loop_bare(folder: Path) -> None:
     print("ended", flush=True)
 
 
+async def write(folder: Path) -> None:
+    from bench.jobs import App
+
+    app = App(folder / "jobs.db")
+    loop = asyncio.get_running_loop()
+    async with app.bide:
+        print("open", flush=True)
+        await loop.run_in_executor(None, sys.stdin.readline)
+        over = loop.run_in_executor(None, sys.stdin.readline)
+        n = 0
+        while not over.done():
+            await app.noop.enqueue(n)
+            n += 1
+
+
+def write_bare(folder: Path) -> None:
+    from bench import bare
+
+    db = bare.connect(folder)
+    print("open", flush=True)
+    sys.stdin.readline()
+    reading = threading.Thread(target=sys.stdin.readline, daemon=True)
+    reading.start()
+    n = 0
+    while reading.is_alive():
+        bare.write_full(db, [f'{{"n":{n}}}'])
+        n += 1
+
+
 if __name__ == "__main__":
     where = Path(sys.argv[2])
-    if sys.argv[1] == "bide":
-        asyncio.run(work(where))
-    else:
-        loop_bare(where)
+    match sys.argv[1]:
+        case "bide":
+            asyncio.run(work(where))
+        case "bide writer":
+            asyncio.run(write(where))
+        case "bare writer":
+            write_bare(where)
+        case _:
+            loop_bare(where)

@@ -656,7 +656,7 @@ async def test_a_second_signal_gives_the_running_job_back_unspent(shell: Shell, 
 async def test_a_worker_that_breaks_ends_the_process(shell: Shell) -> None:
     (shell.folder / "broken_store.py").write_text(
         "from bide import Bide\nfrom bide.store.sqlite import SQLiteStore\n\n"
-        "async def settle_and_claim(*_): raise RuntimeError('planted')\n\n"
+        "async def settle_and_claim(*_, **__): raise RuntimeError('planted')\n\n"
         f"SQLiteStore.settle_and_claim = settle_and_claim\nbide = Bide({shell.url!r})\n\n"
         "@bide.job\nasync def nothing(ctx): ...\n"
     )

@@ -313,8 +313,8 @@ async def test_a_claim_whose_reply_was_lost_is_given_back_unspent(bide: Bide[Non
         claim = bide.store.settle_and_claim
         lost: list[str] = []
 
-        async def claim_and_lose(*args: Any) -> Any:
-            settled, claims = await claim(*args)
+        async def claim_and_lose(*args: Any, **options: Any) -> Any:
+            settled, claims = await claim(*args, **options)
             if claims and not lost:
                 lost.append(claims[0].id)
                 return settled, []

@@ -39,14 +39,14 @@ class CrashingStore:
         return self._counted(verb, found) if verb in WRITES else found
 
     def _counted(self, verb: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        async def write(*args: Any) -> Any:
+        async def write(*args: Any, **options: Any) -> Any:
             if verb == "settle_and_claim" and not args[1] and not await self._anything_ready():
-                return await call(*args)
+                return await call(*args, **options)
             self.writes += 1
             if self._point is None or self.writes != self._point.n:
-                return await call(*args)
+                return await call(*args, **options)
             if self._point.after:
-                await call(*args)
+                await call(*args, **options)
             self.crashed_in = verb
             self.crashed.set()
             return await _no_answer()
@@ -57,7 +57,7 @@ class CrashingStore:
         return (await self._store.stats(None)).ready > 0
 
 
-async def _no_answer(*_: Any) -> Any:
+async def _no_answer(*_: Any, **__: Any) -> Any:
     await asyncio.get_running_loop().create_future()
 
 
