@@ -152,8 +152,8 @@ def topic(size: Size) -> Topic:
     return Topic(
         title="Several processes",
         how=f"Worker processes on one file, each with 200 slots: one and two that drain {size.drain:,} jobs. Then a"
-        f" process that enqueues one job after the other, {PAUSE * 1_000:.0f} ms apart, beside three that write all"
-        f" the time: enqueuing alike but without a pause; or draining {size.beside:,} jobs. On a machine with fewer cores"
+        f" process that enqueues one job after the other, {PAUSE * 1_000:.0f} ms apart, beside three that write all the"
+        f" time: enqueuing alike but without a pause; or draining {size.beside:,} jobs. On a machine with fewer cores"
         " than processes, latencies include the wait for a core.",
         cases={
             "bare 1": partial(drain_bare, count=size.drain, processes=1),
