@@ -21,7 +21,6 @@ def turn(
     # First what may be claimed again at once.
     of_others = settle(tx, others) if others else []
     picked = pick(tx, worker, demands)
-    tx.at_work()
     if _write(tx, worker, plain, picked):
         of_plain: Sequence[Settled] = [Settled.APPLIED] * len(plain)
     else:
@@ -43,7 +42,9 @@ def _write(tx: Tx, worker: str, plain: Sequence[Settle], picked: Sequence[int]) 
     for one in plain:
         result = cast("Completed", one.outcome).result
         rows.append((one.job, one.lease, result if inline(result) else None, one.elapsed))
-    if not run(tx.db, TURN, {"rows": json(rows), "picked": json(picked), "worker": worker, "now": tx.now}):
+    parameters = {"rows": json(rows), "picked": json(picked), "worker": worker, "now": tx.now}
+    tx.at_work()
+    if not run(tx.db, TURN, parameters):
         return False
     write_beside(tx, plain)
     tx.changed = True
