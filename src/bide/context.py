@@ -411,7 +411,6 @@ class JobContext(Scope, Generic[D_co]):
                 lambda text: void(run.note(Fact(claim.id, claim.lease, EventKind.PROGRESS, text))),
                 lambda: run.replaying,
                 shown=claim.progress,
-                continued=claim.elapsed > 0,
             )
         return run.meter
 

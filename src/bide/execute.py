@@ -7,7 +7,6 @@ import contextvars
 import logging
 import random
 import threading
-import time
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -82,8 +81,7 @@ def _end(run: Run, outcome: Outcome | None, ended: Ended) -> None:
     progress = run.meter.unwritten() if run.meter is not None else None
     run.close()
     claim = run.claim
-    elapsed = round((time.monotonic() - run.began) * 1_000_000)
-    ended(run, None if outcome is None else Settle(claim.id, claim.lease, elapsed, outcome, progress))
+    ended(run, None if outcome is None else Settle(claim.id, claim.lease, run.elapsed, outcome, progress))
 
 
 async def _call(run: Run) -> Any:

@@ -53,9 +53,9 @@ _stage: ContextVar[StageScope | None] = ContextVar("bide_stage", default=None)
 class Meter:
     """The progress of one run. `write` gets the JSON text of a `Progress`, on the event loop.
 
-    `shown` is what the job's row holds; within a continued attempt its percentage is the floor. While `held()` says
-    that the run still replays, nothing moves: a page must not jump back to what it showed an hour ago. What was said
-    last in the replay is about the work that now begins, so `catch_up` shows it, unless more had been reached before.
+    `shown` is what earlier runs of the same attempt have shown: its percentage is the floor. While `held()` says that
+    the run still replays, nothing moves: a page must not jump back to what it showed an hour ago. What was said last in
+    the replay is about the work that now begins, so `catch_up` shows it, unless more had been reached before.
     """
 
     def __init__(
@@ -65,14 +65,13 @@ class Meter:
         held: Callable[[], bool],
         *,
         shown: str | None,
-        continued: bool,
     ) -> None:
         self._loop = loop
         self._write = write
         self._held = held
-        before = Progress.model_validate_json(shown) if shown else Progress()
-        self._floor = before.percent if continued else None
-        self._message = before.message if continued else None
+        before = Progress.model_validate_json(shown) if shown else None
+        self._floor = before.percent if before else None
+        self._message = before.message if before else None
         self._written = shown
         self._next: str | None = None
         self._held_back: tuple[float, str | None, StageScope | None] | None = None

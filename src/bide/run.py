@@ -183,6 +183,11 @@ class Run:
         return self.doings.prompts
 
     @property
+    def elapsed(self) -> int:
+        """Microseconds since it began."""
+        return round((time.monotonic() - self.began) * 1_000_000)
+
+    @property
     def threaded(self) -> bool:
         """Whether the function is `def`, and so runs in a thread of its own."""
         return not self.definition.is_async

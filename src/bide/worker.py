@@ -112,7 +112,9 @@ class Worker:
         self._draining = False
         self._flushes = 0
         self._born: dict[str, int] = {}
-        self._strangers: dict[str, int] = {}
+        self._asked = self._answered = 0
+        self._strangers: dict[tuple[str, int], int] = {}
+        self._given_up: dict[str, int] = {}
         self._heartbeat: Heartbeat | None = None
         self._cancel_asked = False
         self._cancel_look: asyncio.Task[None] | None = None
@@ -228,8 +230,10 @@ class Worker:
         """Leave in order. Where the pump was cut off, what still runs is given back by `retire`."""
         if self._forced is not None:
             self._forced.cancel()
+        executed = self._given_up | {settle.job: settle.elapsed for settle in self._settles}
         for run in tuple(self._runs.values()):
             root = run.root
+            executed[run.claim.id] = run.elapsed
             run.close()
             if root is not None:
                 root.cancel()
@@ -240,7 +244,7 @@ class Worker:
         if self._heartbeat is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._heartbeat.stop)
         try:
-            await self.store.retire(self._id)
+            await self.store.retire(self._id, executed)
         except BideError as error:
             log.warning("could not sign off; the jobs still running here are rescued after the lease: %s", error)
 
@@ -263,6 +267,7 @@ class Worker:
                     await self._awake.wait()
                 continue
             self._more = False
+            self._asked += 1
             self._settling = frozenset(settle.job for settle in settles)
             # What was claimed last is begun while the database is at work: so neither waits for the other.
             begin = self._start_claimed
@@ -270,6 +275,7 @@ class Worker:
             settled, claimed = await self.patiently(write)
             begin()
             self._claimed.extend(claimed)
+            self._answered = self._asked
             self._settling = frozenset()
             self._more = self._more or not demands or self._is_filled(demands, claimed)
             for settle, result in zip(settles, settled, strict=True):
@@ -338,6 +344,9 @@ class Worker:
             self._in_threads -= run.threaded
         if settle is not None:
             self._settles.append(settle)
+        else:
+            # It lost its lease, or so it seemed: where nobody else has taken the job, it is given back, and that ran.
+            self._given_up[job] = run.elapsed
         self._awake.set()
 
     # ── What it is told ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -380,17 +389,23 @@ class Worker:
             if self._born[job] < flushes and beat.running.get(job) != run.claim.lease:
                 log.warning("job %s was taken from this worker", job)
                 run.finish(Ending.LEASE_LOST)
-        settling = self._settling.union(settle.job for settle in self._settles)
-        unknown = {job: lease for job, lease in beat.running.items() if job not in self._runs and job not in settling}
-        # A claim whose reply was lost. Two beats in a row, since one may just miss a flush in flight.
-        orphans = {job: lease for job, lease in unknown.items() if self._strangers.get(job) == lease}
-        self._strangers = unknown
+        known = self._settling.union(settle.job for settle in self._settles)
+        known = known.union(self._runs, (claim.id for claim in self._claimed))
+        # Whatever claimed a stranger was asked for before it was first seen: once all of that is answered, and none of
+        # it brought the job, none will. Beats alone prove nothing: they queue behind the answer in a blocked loop.
+        before = self._strangers
+        self._strangers = {
+            claim: before.get(claim, self._asked) for claim in beat.running.items() if claim[0] not in known
+        }
+        orphans = dict(claim for claim, asked in self._strangers.items() if claim in before and asked <= self._answered)
+        executed = self._given_up
+        self._given_up = {job: executed[job] for job, _ in self._strangers if job in executed}
         if orphans:
-            log.warning("giving back %d job(s) whose claim was never answered", len(orphans))
-            self._release(orphans)
+            log.warning("giving back %d job(s) that run here in name only", len(orphans))
+            self._release(orphans, executed)
 
-    def _release(self, orphans: dict[str, int]) -> None:
-        task = asyncio.create_task(self.patiently(lambda: self.store.release(orphans)))
+    def _release(self, orphans: dict[str, int], executed: dict[str, int]) -> None:
+        task = asyncio.create_task(self.patiently(lambda: self.store.release(orphans, executed)))
         task.add_done_callback(_log_failure)
 
     def _fall(self) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import threading
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bide import Bide, Confirm, EventKind, JobContext, JobStatus, Retry
+from bide import Bide, Confirm, EventKind, JobContext, JobStatus, Retry, RetryPolicy
 from bide.errors import IdempotencyConflict, InvalidOption, InvalidPayload
 from tests.faults.rows import Row, covers
 from tests.support import finished, holds, quick, told, until
@@ -275,6 +277,40 @@ async def test_a_worker_whose_loop_is_blocked_is_stuck_and_not_dead(
     assert "event loop has been blocked" in caplog.text
 
 
+@covers(Row.BLOCKED_LOOP)
+async def test_a_claim_whose_answer_waits_for_a_blocked_loop_is_not_given_back(bide: Bide[None], path: Path) -> None:
+    bide = Bide(bide.url, settings=quick(slots=2, lease=0.6))
+    effects: list[str] = []
+
+    def look(column: str) -> int:
+        with closing(sqlite3.connect(path)) as db:
+            return int(db.execute(f"select {column}").fetchone()[0])
+
+    @bide.job
+    async def blocking(ctx: JobContext) -> None:
+        while look("count(*) from bide_job where status = 'running'") < 2:
+            time.sleep(0.01)
+        beats = look("beat from bide_worker")
+        while look("beat from bide_worker") < beats + 4:  # all of them come after the claim of the other
+            time.sleep(0.01)
+
+    @bide.job
+    async def beside(ctx: JobContext) -> None:
+        await ctx.step(effect)
+
+    async def effect() -> None:
+        effects.append("begins")
+        await asyncio.sleep(0.3)
+
+    async with bide:
+        await blocking.enqueue()
+        job = await beside.enqueue()
+        async with bide.worker():
+            await finished(bide, job)
+        assert EventKind.RELEASED not in await told(bide, job)
+    assert effects == ["begins"]
+
+
 @covers(Row.SWALLOW)
 async def test_a_suspension_that_is_swallowed_is_told_again_and_audited(bide: Bide[None]) -> None:
     bide = Bide(bide.url, settings=quick(cancel_grace=0.02))
@@ -532,6 +568,23 @@ async def test_the_tasks_that_a_job_leaves_behind_end_with_it(bide: Bide[None]) 
         ended.append("finished")
         await leaked[0]
     assert ended == ["finished", "JobEnded"]
+
+
+async def test_what_an_attempt_has_shown_is_no_floor_for_the_next(bide: Bide[None]) -> None:
+    @bide.job(retry=RetryPolicy(max_attempts=2, base=0.0, jitter=0.0))
+    async def twice(ctx: JobContext) -> None:
+        if ctx.attempt == 1:
+            ctx.progress(90, "first attempt")
+            raise ValueError
+        await ctx.ask("sure", Confirm(summary="?"))
+        ctx.progress(10, "second attempt")
+
+    async with bide.worker():
+        job = await twice.enqueue()
+        await until(bide, job, EventKind.WAITING)
+        (prompt,) = await bide.prompts(job)
+        await bide.respond(job, {"action": "proceed"}, prompt=prompt.id)
+        assert (await finished(bide, job)).progress.percent == 10
 
 
 @covers(Row.ODD_TEXT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -14,7 +15,7 @@ import pytest_asyncio
 from bide import Bide, EventKind, JobContext, JobStatus
 from tests.faults.app import App, starts
 from tests.faults.rows import Row, covers
-from tests.support import WorkerProcess, finished, holds, quick, told
+from tests.support import WorkerProcess, finished, holds, quick, told, until
 
 TARGET = "tests.faults.app:bide"
 SETTINGS: dict[str, Any] = {"lease": 3, "poll": 0.05, "cancel_grace": 0.2, "retention": "never"}
@@ -104,3 +105,37 @@ async def test_leaving_the_worker_of_an_app_drains_it(bide: Bide[None]) -> None:
             EventKind.STEP_COMPLETED,
             EventKind.COMPLETED,
         ]
+
+
+@covers(Row.SIGTERM)
+async def test_what_is_cut_off_goes_on_in_the_same_attempt_with_the_time_it_ran(bide: Bide[None]) -> None:
+    """The program is cancelled twice, so there is no drain: the runs are given back with the worker's row."""
+    began = asyncio.Event()
+
+    @bide.job(timeout="10m")
+    async def slow(ctx: JobContext) -> None:
+        ctx.progress(10 if began.is_set() else 80)
+        if not began.is_set():
+            began.set()
+            await asyncio.Event().wait()
+
+    async def serve() -> None:
+        async with bide.worker() as worker:
+            await slow.enqueue()
+            await worker.ended()
+
+    async with bide:
+        serving = asyncio.create_task(serve())
+        await began.wait()
+        (job,) = await bide.list()
+        await until(bide, job, EventKind.PROGRESS)
+        serving.cancel()
+        await asyncio.sleep(0.1)  # it drains: the second cancel is to come after the first
+        serving.cancel()
+        await asyncio.wait([serving])
+        row = (await bide.store.get([str(job.id)], None))[0]
+        assert (row.status, row.reason) == (JobStatus.PENDING, "released")
+        assert row.elapsed >= 100_000
+        async with bide.worker():
+            done = await finished(bide, job)
+        assert (done.attempt, done.progress.percent) == (1, 80)

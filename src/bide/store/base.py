@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from bide.events import EventKind
@@ -185,7 +186,8 @@ class Recall:
 class Claim(NamedTuple):
     """A job that this worker may now execute and write for, by its lease. Positional, in the hot path.
 
-    `recall` is None on a job's very first claim. `elapsed` is what this attempt already ran, microseconds.
+    `recall` is None on a job's very first claim. `elapsed` is what this attempt already ran, microseconds; `progress`
+    what it has shown, None where it has shown nothing yet.
     """
 
     id: str
@@ -401,6 +403,9 @@ Inserted: TypeAlias = Accepted | Existing | IdempotencyClash
 """What became of a job that was handed in."""
 
 
+NOTHING: Mapping[str, int] = MappingProxyType({})
+"""Nothing ran."""
+
 # ── The verbs ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -497,12 +502,15 @@ class Store(Protocol):
         """The jobs running under this worker that were asked to end: what `beat` tells too, without writing."""
         ...
 
-    async def retire(self, worker: str) -> None:
-        """A worker ends in order: its row goes; jobs still running under it are released unspent."""
+    async def retire(self, worker: str, executed: Mapping[str, int] = NOTHING) -> None:
+        """A worker ends in order: its row goes; jobs still running under it are released unspent.
+
+        `executed` is how long each of them ran there, microseconds; what is not in it did not begin.
+        """
         ...
 
-    async def release(self, jobs: Mapping[str, int]) -> None:
-        """Give back, unspent, jobs claimed by a call whose reply was lost; id to lease."""
+    async def release(self, jobs: Mapping[str, int], executed: Mapping[str, int] = NOTHING) -> None:
+        """Give back, unspent, jobs claimed by a call whose reply was lost; id to lease. `executed` as in `retire`."""
         ...
 
     async def workers(self) -> Sequence[WorkerRow]:

@@ -13,6 +13,7 @@ set
     continues = s.continues,
     elapsed = job.elapsed + s.elapsed,
     progress = coalesce(s.progress, job.progress),
+    progress_attempt = case when s.progress is null then job.progress_attempt else job.attempt end,
     -- A retry takes a place in the queue by its new due time; whoever gave back a job, it keeps its place.
     rank = case when s.kind = 'job.retrying' then coalesce(s.due_at, :now) else job.rank end,
     urgency = case when s.kind = 'job.retrying' then job.priority else job.urgency end,

@@ -53,18 +53,18 @@ def beat(worker: str) -> Callable[[Tx], Beat]:
     return verb
 
 
-def retire(worker: str) -> Callable[[Tx], None]:
+def retire(worker: str, executed: Mapping[str, int]) -> Callable[[Tx], None]:
     def verb(tx: Tx) -> None:
         tx.db.execute(_RETIRE, {"worker": worker})
         rows = tx.db.execute(_HELD, {"worker": worker}).fetchall()
-        _take_back(tx, {row[0]: row[1] for row in rows}, lambda job: _given_back(job, "retired"))
+        _take_back(tx, {row[0]: row[1] for row in rows}, lambda job: _given_back(job, "retired", executed))
 
     return verb
 
 
-def release(jobs: Mapping[str, int]) -> Callable[[Tx], None]:
+def release(jobs: Mapping[str, int], executed: Mapping[str, int]) -> Callable[[Tx], None]:
     def verb(tx: Tx) -> None:
-        _take_back(tx, jobs, lambda job: _given_back(job, "unanswered"))
+        _take_back(tx, jobs, lambda job: _given_back(job, "unanswered", executed))
 
     return verb
 
@@ -107,10 +107,20 @@ def _take_back(tx: Tx, jobs: Mapping[str, int], how: Callable[[Held], Leaving]) 
     return len(ends)
 
 
-def _given_back(job: Held, why: str) -> Leaving:
+def _given_back(job: Held, why: str, executed: Mapping[str, int]) -> Leaving:
     # Told apart from a run that released itself: its settle must not be taken for this.
     about = data(reason="released", why=why)
-    return leaving(job.id, job.lease, "pending", E.RELEASED, about, reason="released", ready=True, continues=True)
+    return leaving(
+        job.id,
+        job.lease,
+        "pending",
+        E.RELEASED,
+        about,
+        reason="released",
+        ready=True,
+        continues=True,
+        elapsed=executed.get(job.id, 0),
+    )
 
 
 def _rescued(job: Held, message: str) -> Leaving:

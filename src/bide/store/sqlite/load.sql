@@ -3,7 +3,8 @@
 select json_group_array(
     json_array(
         job.id, job.type, coalesce(job.input, (select body from bide_payload where job = job.id and slot = 'input')),
-        job.attempt, job.max_attempts, job.lease, job.timeout, job.elapsed, job.owner, job.progress
+        job.attempt, job.max_attempts, job.lease, job.timeout, job.elapsed, job.owner,
+        case when job.progress_attempt = job.attempt then job.progress end
     )
 )
 from json_each(:picked) as picked

@@ -11,6 +11,7 @@ from typing import Literal
 from bide.clock import SystemClock
 from bide.errors import StoreUnavailable
 from bide.store.base import (
+    NOTHING,
     Action,
     Beat,
     Changes,
@@ -197,13 +198,13 @@ class SQLiteStore:
     async def cancels(self, worker: str) -> Collection[str]:
         return await self._readers.read(reading.cancels(worker))
 
-    async def retire(self, worker: str) -> None:
+    async def retire(self, worker: str, executed: Mapping[str, int] = NOTHING) -> None:
         writer, _, _, lifelines = self._parts
-        await writer.submit(liveness.retire(worker))
+        await writer.submit(liveness.retire(worker, executed))
         lifelines.drop(worker)
 
-    async def release(self, jobs: Mapping[str, int]) -> None:
-        await self._writer.submit(liveness.release(jobs))
+    async def release(self, jobs: Mapping[str, int], executed: Mapping[str, int] = NOTHING) -> None:
+        await self._writer.submit(liveness.release(jobs, executed))
 
     async def workers(self) -> Sequence[WorkerRow]:
         return await self._readers.read(reading.workers)

@@ -80,7 +80,8 @@ async def check(store: Store, *, expected: Iterable[str] = (), at_rest: bool = F
         prompt in a finished job.*
      9. A waiting job holds no lease, worker or connection. *Only a running job has a worker, and the row's lease has
         moved past the last run's.*
-    10. Progress never falls within an attempt, and never changes after the end. *The percents of the history.*
+    10. Progress never falls within an attempt, and never changes after the end. *The percents of the history; another
+        attempt begins at nothing.*
     12. An acknowledged cancel leads to a terminal state; nothing is asked after it was delivered. *After
         CANCEL_REQUESTED the only edge is CANCELLED; after CANCEL_DELIVERED no question opens.*
     13. One (owner, idempotency key) is one job. *Over all rows.*

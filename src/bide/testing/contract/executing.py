@@ -736,6 +736,23 @@ class Writing(Fixtures):
         assert (stored.progress, stored.seq) == (progress(20), 4)
         assert await kinds(store, run.id) == [E.ENQUEUED, E.STARTED, E.PROGRESS, E.PROGRESS]
 
+    async def test_an_attempt_begins_without_the_progress_of_the_one_before(self, store: Store, worker: str) -> None:
+        run = await start(store, worker, max_attempts=2)
+        await store.note([percent(run, 90)])
+        await settle(store, worker, run, Retrying(BROKEN, 0))
+        for shown in (None, progress(10), progress(20)):
+            run = await claim(store, worker)
+            assert (run.attempt, run.progress) == (2, shown)
+            if shown is None:
+                assert (await row(store, run.id)).progress == progress(90)
+                await settle(store, worker, run, Released())
+                run = await claim(store, worker)
+                assert run.progress is None
+                await store.note([percent(run, 10)])
+                await settle(store, worker, run, Released())
+            else:
+                await settle(store, worker, run, Released(), progress=progress(20))
+
     async def test_a_fact_without_the_lease_is_told_and_not_written(self, store: Store, worker: str) -> None:
         run, other = await start(store, worker), await start(store, worker)
         late = percent(run, 99)._replace(lease=run.lease + 1)

@@ -88,6 +88,19 @@ class Liveness(Fixtures):
         again = await claim(store, await register(store))
         assert (again.id, again.attempt) == (run.id, 1)
 
+    @pytest.mark.parametrize("way", ["retire", "release"])
+    async def test_what_a_run_executed_before_it_was_given_back_counts(
+        self, store: Store, worker: str, way: str
+    ) -> None:
+        run, never_begun = await start(store, worker, timeout=MINUTE), await start(store, worker, timeout=MINUTE)
+        executed = {run.id: 40 * SECOND}
+        if way == "retire":
+            await store.retire(worker, executed)
+        else:
+            await store.release({one.id: one.lease for one in (run, never_begun)}, executed)
+        taken = await claims(store, await register(store), wanting(2))
+        assert {one.id: one.elapsed for one in taken} == {run.id: 40 * SECOND, never_begun.id: 0}
+
     async def test_a_claim_whose_reply_was_lost_is_given_back_unspent(self, store: Store, worker: str) -> None:
         lost, kept, wrong = [await start(store, worker) for _ in range(3)]
         await store.release({lost.id: lost.lease, wrong.id: wrong.lease + 1, new_id(): 1})

@@ -16,7 +16,8 @@ TABLES = (
     # `urgency` is what claims order by: the priority, until waiting too long lifts it. `rank` is the due time at
     # enqueue, or of the last retry. `ready` is kept apart from the status so that the index of claims holds nothing
     # that cannot be claimed. `continues`: the next claim goes on with the attempt, and spends none. Payloads over 1 kB
-    # are in bide_payload, so that a write of progress does not copy them.
+    # are in bide_payload, so that a write of progress does not copy them. `progress_attempt` is the attempt that showed
+    # the progress: the next one begins at nothing.
     """
     create table bide_job (
         id text not null primary key,
@@ -42,6 +43,7 @@ TABLES = (
         result text,
         error text,
         progress text,
+        progress_attempt integer,
         timeout integer,
         elapsed integer not null default 0,
         created_at integer not null,
