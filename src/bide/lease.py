@@ -9,11 +9,12 @@ from collections.abc import Callable
 
 from bide.clock import alive_for
 from bide.errors import BideError
-from bide.store.base import Beat, Store
+from bide.store.base import BEATS_A_LEASE, Beat, Store
 
 log = logging.getLogger("bide.lease")
 
-BEATS_A_LEASE = 3
+TRIES_A_LEASE = 15
+"""How often in a lease a beat is tried where it fails: others may not wait for long once the database is back."""
 
 
 class Heartbeat:
@@ -39,8 +40,9 @@ class Heartbeat:
         self._told = told
         self._loop = asyncio.get_running_loop()
         self._stop = threading.Event()
-        self._ticked = alive_for()
-        self.valid_until = self._ticked + lease
+        self._untold: float | None = None
+        """Since when the loop has not come to what it is to be told."""
+        self.valid_until = alive_for() + lease
         self._thread = threading.Thread(target=self._run, name="bide-heartbeat", daemon=True)
         self._thread.start()
 
@@ -51,7 +53,9 @@ class Heartbeat:
 
     def _run(self) -> None:
         with asyncio.Runner() as runner:
-            while not self._stop.wait(self._lease / BEATS_A_LEASE):
+            wait = self._lease / BEATS_A_LEASE
+            while not self._stop.wait(wait):
+                wait = self._lease / TRIES_A_LEASE
                 asked, flushes = alive_for(), self._flushes()
                 try:
                     beat = runner.run(self._store.beat(self._worker))
@@ -64,14 +68,17 @@ class Heartbeat:
                 if beat.alive:
                     # Counted from before the question was sent: others count from when it was written.
                     self.valid_until = asked + self._lease
+                wait = self._lease / BEATS_A_LEASE
                 self._watch_loop()
                 self._hand_over(beat, flushes)
 
     def _hand_over(self, beat: Beat, flushes: int) -> None:
         def tell() -> None:
-            self._ticked = alive_for()
+            self._untold = None
             self._told(beat, flushes)
 
+        if self._untold is None:
+            self._untold = alive_for()
         try:
             self._loop.call_soon_threadsafe(tell)
         except RuntimeError:
@@ -79,8 +86,8 @@ class Heartbeat:
             self._stop.set()
 
     def _watch_loop(self) -> None:
-        still = alive_for() - self._ticked
-        if still > self._lease:
+        since = self._untold
+        if since is not None and (still := alive_for() - since) > self._lease * 2 / BEATS_A_LEASE:
             log.warning(
                 "the event loop has been blocked for %.0f s: a job calls blocking code outside a thread. "
                 "Make it a `def` step or job.",

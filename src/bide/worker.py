@@ -212,7 +212,7 @@ class Worker:
             self._over.set()
 
     async def _begin(self) -> None:
-        self._id = str(uuid_utils.compat.uuid7())
+        self._id = self.upkeep.host = str(uuid_utils.compat.uuid7())
         options = self._options
         await self.store.register(
             WorkerRow(

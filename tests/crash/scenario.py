@@ -384,9 +384,7 @@ async def overrunning(stage: Stage) -> None:
     await stage.insert(new._replace(id=named("overdue"), timeout=MINUTE))
     if not await stage.ended("overdue"):
         worker = await stage.puppet("over")
-        await stage.claim(worker, "over")
-        await stage.advance(3)
-        await stage.store.overdue(MINUTE)
+        await stage.store.overdue({claim.id: claim.lease for claim in await stage.claim(worker, "over")})
         claims = await stage.claim(worker, "over")
         await stage.complete(worker, claims)
         await stage.store.retire(worker)

@@ -15,6 +15,7 @@ import pytest
 
 from bide import Bide, Confirm, EventKind, JobContext, JobStatus, Retry, RetryPolicy
 from bide.errors import IdempotencyConflict, InvalidOption, InvalidPayload
+from bide.upkeep import Upkeep
 from tests.faults.rows import Row, covers
 from tests.support import finished, holds, quick, told, until
 
@@ -248,8 +249,6 @@ async def test_a_worker_whose_loop_is_blocked_is_stuck_and_not_dead(
         async def look() -> None:
             watcher: Bide[None] = Bide(bide.url)
             async with watcher:
-                from bide.upkeep import Upkeep
-
                 upkeep = Upkeep(watcher.store, grace=60, age_limit=600, retention=None)
                 first = (await watcher.store.workers())[0].beat
                 rescued = 0
@@ -362,6 +361,46 @@ async def test_a_job_past_its_timeout_ends_as_timed_out(bide: Bide[None]) -> Non
             assert failed.error is not None
             assert failed.error.type == "JobTimedOut"
     assert cleaned == ["up"]
+
+
+@covers(Row.TIMEOUT, Row.BLOCKED_LOOP)
+async def test_who_runs_past_its_timeout_in_a_blocked_loop_is_taken_from_it(bide: Bide[None]) -> None:
+    free = threading.Event()
+
+    @bide.job(timeout="300ms", max_attempts=1)
+    async def blocking(ctx: JobContext) -> None:
+        began.set()
+        free.wait()
+
+    began = threading.Event()
+    sweeps: list[JobStatus] = []
+
+    def watch() -> None:
+        """Another process, as it were."""
+
+        async def look() -> None:
+            async with Bide(bide.url) as watcher, asyncio.timeout(20):
+                upkeep = Upkeep(watcher.store, grace=0.2, age_limit=600, retention=None)
+                while not sweeps or sweeps[-1] is JobStatus.RUNNING:
+                    await upkeep.sweep()
+                    sweeps.append((await watcher.list())[0].status)
+                    await asyncio.sleep(0.02)
+
+        began.wait()
+        try:
+            asyncio.run(look())
+        finally:
+            free.set()
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    async with bide.worker():
+        failed = await finished(bide, await blocking.enqueue())
+    watcher.join()
+    assert (failed.status, failed.reason) == (JobStatus.FAILED, "timeout")
+    assert failed.error is not None
+    assert failed.error.type == "JobTimedOut"
+    assert sweeps[0] is JobStatus.RUNNING
 
 
 @covers(Row.TIMEOUT)

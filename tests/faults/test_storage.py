@@ -16,6 +16,7 @@ from bide.clock import SystemClock
 from bide.errors import StoreBusy, StoreFull
 from bide.store.sqlite import SQLiteStore
 from bide.testing import ManualClock
+from bide.testing.contract.moves import register
 from bide.upkeep import Upkeep
 from tests.faults.rows import Row, covers
 from tests.support import finished, holds, quick, told, until, working
@@ -143,6 +144,59 @@ async def test_a_running_job_outlasts_a_lock_past_the_bound(bide: Bide[None], pa
         assert effects == ["once"]
 
 
+@covers(Row.LOCKED)
+async def test_a_lock_for_longer_than_a_lease_buries_nobody(
+    bide: Bide[None], path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bide = Bide(bide.url, settings=quick(busy_timeout=0.1, lease=0.6))
+    began, go_on = asyncio.Event(), asyncio.Event()
+
+    @bide.job(max_attempts=1)
+    async def slow(ctx: JobContext) -> str:
+        began.set()
+        await go_on.wait()
+        return "done"
+
+    async with bide.worker() as worker:
+        name = worker.id
+        job = await slow.enqueue()
+        await began.wait()
+        foreign = sqlite3.connect(path, isolation_level=None)
+        foreign.execute("begin immediate")
+        await asyncio.sleep(1.0)  # longer than its lease: to let it pass is the fault itself
+        await holds(lambda: "heartbeat failed" in caplog.text)
+        foreign.execute("rollback")
+        foreign.close()
+        beat = (await bide.store.workers())[0].beat
+        while (await bide.store.workers())[0].beat < beat + 4:  # noqa: ASYNC110 - a beat tells nobody
+            await asyncio.sleep(0.02)
+        go_on.set()
+        done = await finished(bide, job)
+        assert worker.id == name
+    assert (done.status, done.attempt) == (JobStatus.COMPLETED, 1)
+    assert "event loop has been blocked" not in caplog.text
+
+
+@covers(Row.LOCKED)
+async def test_a_time_in_which_nobody_could_look_is_not_time_that_a_worker_stood_still(path: Path) -> None:
+    store = SQLiteStore(path)
+    await store.open()
+    try:
+        await register(store, lease=SECOND // 2)
+        upkeep = Upkeep(store, grace=60, age_limit=600, retention=None)
+        await upkeep.rescue()
+        await asyncio.sleep(0.6)  # its lease
+        await upkeep.rescue()
+        assert len(await store.workers()) == 1
+        # It stands still before the eyes of the other, too.
+        async with asyncio.timeout(10):
+            while await store.workers():
+                await upkeep.rescue()
+                await asyncio.sleep(0.02)
+    finally:
+        await store.close()
+
+
 @covers(Row.UNKNOWN_COMMIT)
 async def test_a_commit_of_unknown_outcome_is_looked_up_and_not_repeated(bide: Bide[None], path: Path) -> None:
     bide = Bide(bide.url, settings=quick(lease=1.0))
@@ -218,7 +272,7 @@ async def test_a_clock_that_jumps_kills_nobody_and_strands_nothing(jump: int, bi
     clock = JumpingClock()
     began, go_on = asyncio.Event(), asyncio.Event()
 
-    @bide.job(max_attempts=1)
+    @bide.job(max_attempts=1, timeout="10m")
     async def slow(ctx: JobContext) -> str:
         ctx.progress(10)
         began.set()
@@ -236,13 +290,14 @@ async def test_a_clock_that_jumps_kills_nobody_and_strands_nothing(jump: int, bi
         other = SQLiteStore(path, clock=clock)
         await other.open()
         upkeep = Upkeep(other, grace=60, age_limit=600, retention=None)
-        assert await upkeep.rescue() == 0
+        await upkeep.sweep()
         clock.offset = jump * SECOND
-        assert await upkeep.rescue() == 0
+        await upkeep.sweep()
         beat = (await other.workers())[0].beat
         while (await other.workers())[0].beat < beat + 4:  # more than a lease
-            assert await upkeep.rescue() == 0
+            await upkeep.sweep()
             await asyncio.sleep(0.05)
+        assert EventKind.RESCUED not in await told(bide, job)
         await other.close()
         assert worker.id == name
         # What is due now is due by the clock as it now stands.

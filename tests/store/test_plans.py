@@ -23,7 +23,7 @@ DRIVEN = {
     "due": "INDEX bide_job_due (due_at>? AND due_at<?)",
     "past_deadline": "INDEX bide_prompt_deadline (deadline_at>? AND deadline_at<?)",
     "abandoned": "INDEX bide_job_worker",
-    "overdue": "INDEX bide_job_worker",
+    "timed": "INDEX bide_job_worker",
     "held": "INDEX bide_job_worker (worker=?)",
     "cancels": "INDEX bide_job_worker (worker=?)",
     "prune": "INDEX bide_job_finished (finished_at>? AND finished_at<?)",

@@ -31,6 +31,10 @@ from bide.job import JobStatus
 Action: TypeAlias = Literal["answer", "cancel"]
 
 
+BEATS_A_LEASE = 3
+"""How often a worker advances its counter within its lease."""
+
+
 class Clock(Protocol):
     """Where a store takes its time from: tests move it."""
 
@@ -304,6 +308,14 @@ class Fact(NamedTuple):
     data: str
 
 
+class Timed(NamedTuple):
+    """A running job with a timeout. `left`: microseconds of it that this run had when it began."""
+
+    job: str
+    lease: int
+    left: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerRow:
     id: str
@@ -529,10 +541,17 @@ class Store(Protocol):
         """
         ...
 
-    async def overdue(self, grace: int) -> int:
-        """Take back jobs that ran past their timeout plus `grace` microseconds, even from a live worker, like rescue.
+    async def timed(self) -> Sequence[Timed]:
+        """The running jobs that have a timeout.
 
-        Returns how many.
+        No time of the database says how long they have been running: its clock may have been set meanwhile. Who asks
+        again and again knows that by a clock of its own.
+        """
+        ...
+
+    async def overdue(self, jobs: Mapping[str, int]) -> int:
+        """Take back jobs that ran past their timeout, id to lease, even from a live worker: like rescue, but the reason
+        is `timeout`. Returns how many still had these leases.
         """
         ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple
 
 from bide.events import EventKind as E
 from bide.store.base import Beat, WorkerRow
@@ -18,7 +19,6 @@ _HELD = statement("held")
 _RETIRE = statement("retire")
 _BURY = statement("bury")
 _ABANDONED = statement("abandoned")
-_OVERDUE = statement("overdue")
 _FORGET = statement("forget_workers")
 
 BOUND = 1_000
@@ -73,20 +73,15 @@ def rescue(dead: Collection[str]) -> Callable[[Tx], int]:
     def verb(tx: Tx) -> int:
         tx.db.execute(_BURY, {"dead": json(list(dead)), "now": tx.now})
         rows = tx.db.execute(_ABANDONED, {"limit": BOUND}).fetchall()
-        taken = _take_back(tx, dict(rows), lambda job: _rescued(job, "The worker that ran this job was lost."))
+        taken = _take_back(tx, dict(rows), lambda job: _rescued(job, _LOST))
         tx.db.execute(_FORGET, {"before": tx.now - TOMBSTONE})
         return taken
 
     return verb
 
 
-def overdue(grace: int) -> Callable[[Tx], int]:
-    def verb(tx: Tx) -> int:
-        rows = tx.db.execute(_OVERDUE, {"now": tx.now, "grace": grace, "limit": BOUND}).fetchall()
-        message = "The worker that ran this job did not end it within its timeout."
-        return _take_back(tx, dict(rows), lambda job: _rescued(job, message))
-
-    return verb
+def overdue(jobs: Mapping[str, int]) -> Callable[[Tx], int]:
+    return lambda tx: _take_back(tx, jobs, lambda job: _rescued(job, _LATE))
 
 
 def _take_back(tx: Tx, jobs: Mapping[str, int], how: Callable[[Held], Leaving]) -> int:
@@ -123,7 +118,26 @@ def _given_back(job: Held, why: str, executed: Mapping[str, int]) -> Leaving:
     )
 
 
-def _rescued(job: Held, message: str) -> Leaving:
+class _Why(NamedTuple):
+    """Why a job is taken back: the reason where an attempt is left, and where none is, with the error."""
+
+    pending: str
+    failed: str
+    error: str
+
+
+_LOST = _Why(
+    "rescued", "worker_lost", json({"type": "WorkerLost", "message": "The worker that ran this job was lost."})
+)
+_LATE = _Why(
+    "timeout",
+    "timeout",
+    json({"type": "JobTimedOut", "message": "The worker that ran this job did not end it within its timeout."}),
+)
+
+
+def _rescued(job: Held, why: _Why) -> Leaving:
     if job.attempt >= job.max_attempts:
-        return failed(job.id, job.lease, json({"type": "WorkerLost", "message": message}), "worker_lost")
-    return leaving(job.id, job.lease, "pending", E.RESCUED, data(reason="rescued"), reason="rescued", ready=True)
+        return failed(job.id, job.lease, why.error, why.failed)
+    about = data(reason=why.pending)
+    return leaving(job.id, job.lease, "pending", E.RESCUED, about, reason=why.pending, ready=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from bide.errors import NotFound
 from bide.job import JobStatus
-from bide.store.base import Changes, EventRow, JobFilter, JobRow, PromptRow, Prunable, Stats, StepRow, WorkerRow
+from bide.store.base import Changes, EventRow, JobFilter, JobRow, PromptRow, Prunable, Stats, StepRow, Timed, WorkerRow
 from bide.store.sqlite.reader import snapshot
 from bide.store.sqlite.rows import LAZY, event_row, job_row, json, prompt_row, step_row, worker_row
 from bide.store.sqlite.sql import statement
@@ -26,6 +26,7 @@ _STATS = statement("stats")
 _COUNT_OPEN = statement("count_open")
 _COUNT_PRUNABLE = statement("count_prunable")
 _WORKERS = statement("workers")
+_TIMED = statement("timed")
 _NEXT_DUE = statement("next_due")
 _CANCELS = statement("cancels")
 _POSITION = statement("position")
@@ -112,6 +113,10 @@ def orphans(db: sqlite3.Connection) -> Sequence[str]:
 
 def workers(db: sqlite3.Connection) -> list[WorkerRow]:
     return [worker_row(row) for row in db.execute(_WORKERS).fetchall()]
+
+
+def timed(db: sqlite3.Connection) -> list[Timed]:
+    return [Timed(*row) for row in db.execute(_TIMED).fetchall()]
 
 
 def next_due(db: sqlite3.Connection) -> int | None:

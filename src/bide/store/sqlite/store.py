@@ -33,6 +33,7 @@ from bide.store.base import (
     Settled,
     Stats,
     StepRow,
+    Timed,
     WorkerRow,
 )
 from bide.store.sqlite import intake, liveness, people, reading, running, upkeep
@@ -215,8 +216,11 @@ class SQLiteStore:
     async def rescue(self, dead: Collection[str]) -> int:
         return await self._writer.submit(liveness.rescue(dead))
 
-    async def overdue(self, grace: int) -> int:
-        return await self._writer.submit(liveness.overdue(grace))
+    async def timed(self) -> Sequence[Timed]:
+        return await self._readers.read(reading.timed)
+
+    async def overdue(self, jobs: Mapping[str, int]) -> int:
+        return await self._writer.submit(liveness.overdue(jobs))
 
     # Upkeep
 
