@@ -144,7 +144,8 @@ class Bide(Generic[D]):
 
         The function takes a `JobContext` first. `async def` runs on the worker's event loop, `def` in a thread of its
         own. timeout: of one attempt, without the time it waits for people; none unless given. max_attempts: in all; or
-        a whole `RetryPolicy` as `retry`. forms: models that `ctx.ask(…, Form(Model))` uses, so that their own
+        a whole `RetryPolicy` as `retry`. version: of its code, from 1; a worker leaves alone what was enqueued by newer
+        code than its own. forms: models that `ctx.ask(…, Form(Model))` uses, so that their own
         validators are run in every process that takes answers.
 
         Raises InvalidOption, naming the remedy, for a function that cannot be a job.
@@ -202,17 +203,34 @@ class Bide(Generic[D]):
         )
 
     @asynccontextmanager
-    async def worker(self, *, queues: Iterable[str] = ("default",)) -> AsyncGenerator[Worker]:
-        """Open the store and execute jobs of these queues in this event loop, until left: then drain and stop."""
+    async def worker(self, *, queues: Iterable[str] | None = None) -> AsyncGenerator[Worker]:
+        """Open the store and execute jobs in this event loop, until left: then drain and stop.
+
+        queues: by default `default` and those that the job types name as theirs. Where a job is sent to yet another by
+        its options, name them all. Should the worker fail, this block is cancelled and raises why, as a TaskGroup does.
+        """
         async with self:
-            worker = Worker(self.store, self.registry, self.settings.worker(tuple(queues)), self.open_deps)
+            taken = self.registry.queues() if queues is None else tuple(queues)
+            worker = Worker(self.store, self.registry, self.settings.worker(taken), self.open_deps)
             running = asyncio.create_task(worker.run())
             ready = asyncio.create_task(worker.ready())
+            body = asyncio.current_task()
+            cut = False
+
+            def tell(ended: asyncio.Task[None]) -> None:
+                nonlocal cut
+                if body is not None and not ended.cancelled() and ended.exception() is not None:
+                    cut = body.cancel()
+
             try:
                 await asyncio.wait([running, ready], return_when=asyncio.FIRST_COMPLETED)
                 if ready.done():
+                    running.add_done_callback(tell)
                     yield worker
             finally:
+                running.remove_done_callback(tell)
+                if cut and body is not None:
+                    body.uncancel()
                 # What has not begun yet may wait for a database for ever: it is cut off, there is nothing to drain.
                 if not ready.done():
                     ready.cancel()

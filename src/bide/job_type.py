@@ -222,6 +222,8 @@ def define(
     called = name or str(getattr(fn, "__name__", ""))
     check_name("job type", called, NAME_LIMIT)
     check_name("queue", queue, QUEUE_LIMIT)
+    if version < 1:
+        raise InvalidOption(f"version={version!r}: expected a whole number from 1.")
     if inspect.isasyncgenfunction(fn) or inspect.isgeneratorfunction(fn):
         raise InvalidOption(f"The job {called!r} is a generator.", hint="Emit partial output with ctx.emit in a step.")
     signature = inspect.signature(fn)
@@ -297,9 +299,13 @@ class Registry:
         """The queues that jobs of these types go to unless they are told otherwise, and `default`."""
         return tuple({"default": None} | {known.definition.queue: None for known in self._types.values()})
 
-    def names(self, *, is_async: bool) -> tuple[str, ...]:
-        """The types whose functions are `async def`, or those that are `def`."""
-        return tuple(name for name, known in self._types.items() if known.definition.is_async is is_async)
+    def versions(self, *, is_async: bool) -> dict[str, int]:
+        """The names and versions of the types whose functions are `async def`, or of those that are `def`."""
+        return {
+            name: known.definition.version
+            for name, known in self._types.items()
+            if known.definition.is_async is is_async
+        }
 
 
 def check_text(what: str, text: str) -> None:

@@ -17,15 +17,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import Any, TypeVar
 
 import uuid_utils.compat
 
 from bide.batch import MAX_BYTES, MAX_ITEMS, Batcher
+from bide.codec import encode, escape
 from bide.context import void
 from bide.errors import BideError
 from bide.events import EventKind
-from bide.execute import execute
+from bide.execute import MESSAGE_LIMIT, execute
 from bide.job_type import Registry
 from bide.lease import Heartbeat
 from bide.run import DELIVERIES, Ending, Run
@@ -35,6 +37,7 @@ from bide.store.base import (
     Completed,
     Demand,
     Fact,
+    Failed,
     Hint,
     Settle,
     Settled,
@@ -269,11 +272,13 @@ class Worker:
             self._more = False
             self._asked += 1
             self._settling = frozenset(settle.job for settle in settles)
-            # What was claimed last is begun while the database is at work: so neither waits for the other.
-            begin = self._start_claimed
-            write = partial(self.store.settle_and_claim, self._id, settles, demands, meanwhile=begin)
-            settled, claimed = await self.patiently(write)
-            begin()
+            try:
+                settled, claimed = await self._write(settles, demands)
+            except Exception:
+                # One end or one job that cannot be written or read must not stop the others.
+                log.exception("what has ended and what is due is now written one by one")
+                settled, claimed = await self._write_singly(settles, demands)
+            self._start_claimed()
             self._claimed.extend(claimed)
             self._answered = self._asked
             self._settling = frozenset()
@@ -282,11 +287,55 @@ class Worker:
                 if result is not Settled.APPLIED:
                     log.info("job %s: its outcome was not written: %s", settle.job, result.name.lower())
 
-    def _is_filled(self, demands: Sequence[Demand], claimed: Sequence[Claim]) -> bool:
-        """Whether one of the demands got all it asked for, so that there may be more."""
+    async def _write(
+        self, settles: Sequence[Settle], demands: Sequence[Demand]
+    ) -> tuple[Sequence[Settled], Sequence[Claim]]:
+        # What was claimed last is begun while the database is at work: so neither waits for the other.
+        begin = self._start_claimed
+        return await self.patiently(partial(self.store.settle_and_claim, self._id, settles, demands, meanwhile=begin))
+
+    async def _write_singly(
+        self, settles: Sequence[Settle], demands: Sequence[Demand]
+    ) -> tuple[Sequence[Settled], Sequence[Claim]]:
+        settled = [await self._settle_alone(settle) for settle in settles]
+        claimed: list[Claim] = []
         for demand in demands:
-            types = frozenset(demand.types)
-            if sum(claim.type in types for claim in claimed) >= demand.limit:
+            left = demand.limit
+            for queue, (name, version) in product(demand.queues, demand.types.items()):
+                if left:
+                    one = await self._claim_alone(Demand((queue,), {name: version}, 1))
+                    left -= len(one)
+                    claimed += one
+        return settled, claimed
+
+    async def _settle_alone(self, settle: Settle) -> Settled:
+        try:
+            (settled,), _ = await self._write([settle], ())
+        except Exception as error:
+            log.exception("how job %s ended cannot be written: it fails instead", settle.job)
+            message = escape(f"how the job ended could not be written: {error}", MESSAGE_LIMIT)
+            failed = Failed(encode({"type": type(error).__name__, "message": message}))
+            try:
+                (settled,), _ = await self._write([settle._replace(outcome=failed, progress=None)], ())
+            except Exception:
+                log.exception("nor that job %s failed: it is given back", settle.job)
+                self._given_up[settle.job] = settle.elapsed
+                return Settled.LOST
+        return settled
+
+    async def _claim_alone(self, demand: Demand) -> Sequence[Claim]:
+        try:
+            _, claimed = await self._write((), (demand,))
+        except Exception:
+            log.exception("the next job of %s in the queue %s cannot be claimed", *demand.types, *demand.queues)
+            return ()
+        return claimed
+
+    def _is_filled(self, demands: Sequence[Demand], claimed: Sequence[Claim]) -> bool:
+        """Whether one of the demands got as much as it could, so that there may be more."""
+        for demand in demands:
+            inputs = [len(claim.input) for claim in claimed if claim.type in demand.types]
+            if len(inputs) >= demand.limit or sum(inputs) >= MAX_BYTES:
                 return True
         return False
 
@@ -309,11 +358,11 @@ class Worker:
         for_threads = sum(not self._registry.get(claim.type).definition.is_async for claim in claimed)
         free = self._options.slots - (len(self._runs) - self._in_threads) - (len(claimed) - for_threads)
         threads = self._options.threads - self._in_threads - for_threads
-        if free > 0 and (types := self._registry.names(is_async=True)):
+        if free > 0 and (types := self._registry.versions(is_async=True)):
             # At most half of the slots at a time: while one half is being settled, the other runs.
             half = max(1, self._options.slots // 2)
             demands.append(Demand(self._options.queues, types, min(free, half, MAX_ITEMS)))
-        if threads > 0 and (types := self._registry.names(is_async=False)):
+        if threads > 0 and (types := self._registry.versions(is_async=False)):
             demands.append(Demand(self._options.queues, types, threads))
         return tuple(demands)
 

@@ -80,7 +80,7 @@ async def wait_for_people(bide: Bide[None], asking: JobType[[str], str], jobs: i
 
 
 async def _ask_all(store: Store, worker: str, count: int) -> None:
-    _, claims = await store.settle_and_claim(worker, (), [Demand(("default",), ("asking",), count)])
+    _, claims = await store.settle_and_claim(worker, (), [Demand(("default",), {"asking": 1}, count)])
     assert len(claims) == count
     opened = await asyncio.gather(*(store.ask(claim.id, claim.lease, _prompt(claim.input)) for claim in claims))
     ends = [

@@ -217,14 +217,14 @@ class Stage:
         return worker
 
     async def claim(self, worker: str, *queues: str, limit: int = 9) -> list[Claim]:
-        _, claims = await self.store.settle_and_claim(worker, (), [Demand(queues, ("small",), limit)])
+        _, claims = await self.store.settle_and_claim(worker, (), [Demand(queues, {"small": 1}, limit)])
         if self.faults.fails:
             # As a real worker does: what runs under it, and it knows nothing of, was claimed, and the reply lost.
             known = {claim.id for claim in claims}
             running = (await self.store.beat(worker)).running
             await self.store.release({job: lease for job, lease in running.items() if job not in known})
             if not claims:
-                _, claims = await self.store.settle_and_claim(worker, (), [Demand(queues, ("small",), limit)])
+                _, claims = await self.store.settle_and_claim(worker, (), [Demand(queues, {"small": 1}, limit)])
         return list(claims)
 
     async def settle(self, worker: str, claim: Claim, outcome: Outcome) -> Settled:

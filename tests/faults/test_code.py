@@ -474,6 +474,101 @@ async def test_what_waited_too_long_goes_before_what_is_urgent(bide: Bide[None])
     assert running > 0, "the priority counted first"
 
 
+@covers(Row.STARVATION)
+async def test_what_is_urgent_in_another_queue_starves_nobody(bide: Bide[None]) -> None:
+    bide = Bide(bide.url, settings=quick(slots=1, age_limit=0.3, lease=0.6))
+    urgent_runs = 0
+
+    @bide.job(queue="a")
+    async def urgent(ctx: JobContext) -> None:
+        nonlocal urgent_runs
+        urgent_runs += 1
+        if urgent_runs < 400:
+            await ctx.step(again)
+        await asyncio.sleep(0.01)
+
+    async def again() -> None:
+        await urgent.options(priority=50).enqueue()
+
+    @bide.job(queue="b")
+    async def humble(ctx: JobContext) -> int:
+        return urgent_runs
+
+    async with bide:
+        for _ in range(2):
+            await urgent.options(priority=50).enqueue()
+        job = await humble.options(priority=-50).enqueue()
+        async with bide.worker():
+            done = await finished(bide, job)
+    assert done.result is not None
+    assert 0 < done.result < 400
+
+
+@covers(Row.TWO_VERSIONS)
+async def test_older_code_leaves_alone_what_newer_code_enqueued(bide: Bide[None]) -> None:
+    old, new = Bide(bide.url, settings=quick()), Bide(bide.url, settings=quick())
+
+    @old.job(name="work", version=1)
+    async def older(ctx: JobContext) -> str:
+        return "by the old"
+
+    @new.job(name="work", version=2)
+    async def newer(ctx: JobContext) -> str:
+        return "by the new"
+
+    async with new, old.worker():
+        job = await newer.options(priority=9).enqueue()
+        assert (await finished(old, await older.enqueue())).result == "by the old"
+        # It goes first, was passed over, and is there to be seen.
+        assert ((await new.get(job)).status, (await new.get(job)).attempt) == (JobStatus.PENDING, 0)
+        both = await older.enqueue()
+        async with new.worker():
+            done = await finished(new, job)
+        assert (done.result, done.attempt) == ("by the new", 1)
+        await finished(new, both)
+
+
+async def test_a_worker_takes_the_jobs_of_every_queue_that_its_types_name(bide: Bide[None]) -> None:
+    @bide.job(queue="mail")
+    async def send(ctx: JobContext) -> str:
+        return "sent"
+
+    async with bide.worker():
+        elsewhere = await send.options(queue="elsewhere").enqueue()
+        assert (await finished(bide, await send.enqueue())).result == "sent"
+        assert (await finished(bide, await send.options(queue="default").enqueue())).result == "sent"
+        assert (await bide.get(elsewhere)).status is JobStatus.PENDING
+    async with bide.worker(queues=["elsewhere"]):
+        assert (await finished(bide, elsewhere)).result == "sent"
+
+
+async def test_where_the_worker_fails_the_block_is_cancelled_and_told(bide: Bide[None]) -> None:
+    @bide.job
+    async def brief(ctx: JobContext) -> None: ...
+
+    def refuse(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
+        if coro.__qualname__ == "_main":  # the task of a job
+            coro.close()
+            raise RuntimeError("no more tasks")
+        return asyncio.Task(coro, loop=loop, **options)
+
+    async def serve() -> None:
+        async with bide.worker():
+            await brief.enqueue()
+            await asyncio.Event().wait()
+
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(refuse)
+    try:
+        with pytest.raises(RuntimeError, match="no more tasks"):
+            await serve()
+    finally:
+        loop.set_task_factory(None)
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+
+
 @covers(Row.CHANGED_CODE, Row.TWO_VERSIONS)
 async def test_a_job_of_a_type_that_no_worker_knows_stays_visible_and_goes_on_when_it_is_back(
     bide: Bide[None],

@@ -380,3 +380,56 @@ async def test_a_claim_whose_reply_was_lost_is_given_back_unspent(bide: Bide[Non
         done = await finished(bide, job)
         assert lost == [str(job.id)]
         assert (done.status, done.attempt) == (JobStatus.COMPLETED, 1)
+
+
+class Narrow(sqlite3.Connection):
+    """An SQLite whose texts may not be longer than 10 MB: with the usual 1 GB these tests would take a hundred times
+    the memory."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 10_000_000)
+
+
+@covers(Row.PAYLOADS)
+async def test_many_large_inputs_are_claimed_a_few_at_a_time(bide: Bide[None], path: Path) -> None:
+    @bide.job
+    async def measure(ctx: JobContext, text: str) -> int:
+        return len(text)
+
+    async with bide:
+        jobs = [await measure.enqueue("x" * 3_000_000) for _ in range(10)]
+    async with working(bide, path, connect=connecting(Narrow)):
+        assert [(await finished(bide, job)).result for job in jobs] == [3_000_000] * 10
+
+
+@covers(Row.PAYLOADS)
+async def test_what_cannot_be_read_or_written_does_not_stop_the_others(bide: Bide[None], path: Path) -> None:
+    bide = Bide(bide.url, settings=quick(lease=0.6))
+
+    @bide.job
+    async def unreadable(ctx: JobContext, text: str) -> None: ...
+
+    @bide.job(max_attempts=1)
+    async def unwritable(ctx: JobContext) -> str:
+        return "x" * 11_000_000
+
+    @bide.job
+    async def brief(ctx: JobContext, n: int) -> int:
+        return n
+
+    async with bide:
+        parked = await unreadable.options(priority=1).enqueue("x" * 11_000_000)
+        large = await unwritable.enqueue()
+        jobs = await bide.enqueue_many(brief.call(n) for n in range(5))
+    async with working(bide, path, connect=connecting(Narrow)):
+        assert [(await finished(bide, job)).result for job in jobs] == list(range(5))
+        failed = await finished(bide, large)
+        assert (failed.status, failed.reason) == (JobStatus.FAILED, "error")
+        assert failed.error is not None
+        assert failed.error.message.startswith("how the job ended could not be written")
+        assert (await finished(bide, await brief.enqueue(5))).result == 5
+    async with bide:
+        assert (await bide.get(parked)).status is JobStatus.PENDING
+        async with bide.worker():
+            assert (await finished(bide, parked)).attempt == 1

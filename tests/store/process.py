@@ -198,7 +198,7 @@ async def drains(path: str, total: str) -> None:
     stop = store.subscribe(lambda _: awake.set())
     while True:
         awake.clear()
-        settled, claims = await store.settle_and_claim(worker, settles, [Demand(("default",), ("work",), 50)])
+        settled, claims = await store.settle_and_claim(worker, settles, [Demand(("default",), {"work": 1}, 50)])
         assert set(settled) <= {Settled.APPLIED}, settled
         had += [claim.id for claim in claims]
         settles = [_done(claim) for claim in claims]

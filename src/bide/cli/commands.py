@@ -66,13 +66,13 @@ def worker(
     app: Annotated[str, typer.Argument(metavar="MODULE:APP", help="Where the app is, as shop.jobs:bide.")],
     queue: Queues = None,
 ) -> None:
-    """Execute the jobs of an app until SIGTERM or SIGINT.
+    """Execute the jobs of an app until SIGTERM or SIGINT: of all queues that its job types name, or of those given.
 
     The first signal drains: nothing new is begun, what runs may go on for BIDE_DRAIN seconds. A second stops at once.
     """
     loaded = load_app(app)
     set_up_logging()
-    run_worker(loaded, queue or ["default"])
+    run_worker(loaded, queue or loaded.registry.queues())
 
 
 # ── The schema ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -118,7 +118,7 @@ class _Service:
     async def _work(self) -> None:
         async with self._app.worker(queues=self._queues) as worker:
             self._worker = worker
-            types = [name for is_async in (True, False) for name in self._app.registry.names(is_async=is_async)]
+            types = [*self._app.registry.versions(is_async=True), *self._app.registry.versions(is_async=False)]
             log.info("worker %s is ready: queues %s, %d job type(s)", worker.id, ", ".join(self._queues), len(types))
             if not types:
                 log.warning("no job types: import the modules that hold them in the module that is named here")

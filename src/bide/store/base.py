@@ -289,10 +289,14 @@ class Settled(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """Up to `limit` ready jobs of these types from these queues: by urgency, then due time, then age."""
+    """Up to `limit` ready jobs of these types from these queues: by urgency, then due time, then age.
+
+    `types` are names, each with the newest version that is known: what is newer is left to others. What comes may be
+    less than `limit` where its inputs are large: no more than it takes to come to `batch.MAX_BYTES`.
+    """
 
     queues: tuple[str, ...]
-    types: tuple[str, ...]
+    types: Mapping[str, int]
     limit: int
 
 
@@ -472,8 +476,8 @@ class Store(Protocol):
         is at work, at most once and perhaps never: what the caller has to compute delays nothing then.
 
         COMPLETED and FAILED and CANCELLED set `finished_at` and withdraw the open prompts. With a cancel requested
-        every outcome becomes CANCELLED. Claims are empty while the worker's row is not alive, or of a type not
-        demanded. A claim raises `lease`, and `attempt` unless it continues one.
+        every outcome becomes CANCELLED. Claims are empty while the worker's row is not alive. A claim raises `lease`,
+        and `attempt` unless it continues one.
         """
         ...
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from itertools import islice
+from itertools import accumulate, islice
 
 import orjson
 
+from bide.batch import MAX_BYTES
 from bide.store.base import Claim, Demand, PromptRow, Recall, StepRow
 from bide.store.sqlite.rows import LAZY, json, prompt_row, step_row
 from bide.store.sqlite.sql import statement
@@ -35,13 +37,19 @@ def _pick(tx: Tx, demand: Demand, taken: Collection[int]) -> list[int]:
     if demand.limit <= 0:
         return []
     # Of the same jobs as another demand, those that are left.
-    wanted = {"types": json(demand.types), "limit": demand.limit + len(taken)}
+    wanted = {"types": json(dict(demand.types)), "limit": demand.limit + len(taken)}
     queues = [
         orjson.loads(tx.db.execute(_PICK, {**wanted, "queue": queue}).fetchone()[0])
         for queue in dict.fromkeys(demand.queues)
     ]
-    places = (place for _, _, _, place in heapq.merge(*queues) if place not in taken)
-    return list(islice(places, demand.limit))
+    places = ((place, size) for _, _, _, place, size in heapq.merge(*queues) if place not in taken)
+    return _bounded(list(islice(places, demand.limit)))
+
+
+def _bounded(picked: Sequence[tuple[int, int]]) -> list[int]:
+    """As many as may be handed over at once, up to the one whose input makes it enough: one at least."""
+    enough = bisect_left(list(accumulate(size for _, size in picked)), MAX_BYTES) + 1
+    return [place for place, _ in picked[:enough]]
 
 
 def load(tx: Tx, picked: Sequence[int]) -> list[Claim]:

@@ -69,16 +69,16 @@ def _insert(tx: Tx, jobs: Sequence[NewJob]) -> bool:
     return True
 
 
-def _alike(jobs: Sequence[NewJob]) -> list[tuple[tuple[Any, ...], dict[str, str | None]]]:
+def _alike(jobs: Sequence[NewJob]) -> list[tuple[tuple[Any, ...], dict[str, str | int]]]:
     """Runs of jobs that differ in nothing but id and input, as most of a crowd do: each is one statement."""
-    groups: list[tuple[tuple[Any, ...], dict[str, str | None]]] = []
+    groups: list[tuple[tuple[Any, ...], dict[str, str | int]]] = []
     shared: tuple[Any, ...] = ()
-    inputs: dict[str, str | None] = {}
+    inputs: dict[str, str | int] = {}
     for job in jobs:
         if job[1:-1] != shared or job.id in inputs:
             shared, inputs = job[1:-1], {}
             groups.append((shared, inputs))
-        inputs[job.id] = job.input if inline(job.input) else None
+        inputs[job.id] = job.input if inline(job.input) else len(job.input)
     return groups
 
 

@@ -1,5 +1,5 @@
--- Steps through the urgencies of each queue by seeks in the index of claims, so that a long backlog costs nothing. The
--- topmost of a queue has nothing above it.
+-- Steps through the urgencies of each queue by seeks in the index of claims, so that a long backlog costs nothing. What
+-- is above may be in another queue: a worker of several takes the most urgent of all. The topmost has nothing above it.
 update bide_job set urgency = :highest
 where id in (
     with recursive
@@ -11,21 +11,22 @@ where id in (
             from queues
             where queues.queue is not null
         ),
-        levels (queue, urgency, top) as (
+        levels (queue, urgency) as (
             select queue, (select max(job.urgency) from bide_job as job
-                           where job.status = 'pending' and job.ready = 1 and job.queue = queues.queue), 1
+                           where job.status = 'pending' and job.ready = 1 and job.queue = queues.queue)
             from queues
             where queue is not null
             union all
             select queue, (select max(job.urgency) from bide_job as job
                            where job.status = 'pending' and job.ready = 1 and job.queue = levels.queue
-                               and job.urgency < levels.urgency), 0
+                               and job.urgency < levels.urgency)
             from levels
             where urgency is not null
         )
     select job.id
     from levels
     cross join bide_job as job on job.queue = levels.queue and job.urgency = levels.urgency
-    where not levels.top and job.status = 'pending' and job.ready = 1 and job.rank < :before
+    where levels.urgency < (select max(urgency) from levels)
+        and job.status = 'pending' and job.ready = 1 and job.rank < :before
     limit :limit
 )

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from bide.batch import MAX_BYTES
 from bide.errors import LeaseLost
 from bide.events import EventKind as E
 from bide.job import JobStatus as S
@@ -14,6 +15,7 @@ from bide.store.base import (
     Cancelled,
     Claim,
     Completed,
+    Demand,
     Fact,
     Failed,
     Outcome,
@@ -136,6 +138,30 @@ class Claiming(Fixtures):
         mine = await enqueue(store)
         assert [run.id for run in await claims(store, worker, wanting(5, types=["work", "rest"]))] == [mine]
         assert (await store.stats(None)).ready == 200
+
+    async def test_what_is_newer_than_the_code_of_a_worker_is_left_to_others(self, store: Store, worker: str) -> None:
+        for _ in range(200):  # more than a store may look past
+            await enqueue(store, type_version=3, priority=9)
+        second = await enqueue(store, type_version=2)
+        first = await enqueue(store)
+        unknown = await enqueue(store, type="unknown")
+        assert [run.id for run in await claims(store, worker, wanting(5))] == [first]
+        newer = Demand(("default",), {"rest": 9, "work": 2}, 5)
+        assert [run.id for run in await claims(store, worker, newer)] == [second]
+        left = await row(store, unknown)
+        assert (left.status, left.attempt, left.seq) == (S.PENDING, 0, 1)
+        assert (await store.stats(None)).ready == 201
+        assert len(await claims(store, worker, Demand(("default",), {"work": 3}, 500))) == 200
+
+    async def test_a_claim_carries_no_more_than_about_four_megabytes(self, store: Store, worker: str) -> None:
+        million = '"' + "x" * 1_000_000 + '"'
+        sizes = [*[million] * 6, "1", '"' + "x" * 9_000_000 + '"', million, "2"]
+        ids = [await enqueue(store, input=text) for text in sizes]
+        taken: list[Claim] = []
+        while some := await claims(store, worker, wanting(10)):
+            assert sum(len(run.input) for run in some[:-1]) < MAX_BYTES
+            taken += some
+        assert [(run.id, run.input) for run in taken] == list(zip(ids, sizes, strict=True))
 
     async def test_several_queues_are_merged_by_urgency(self, store: Store, worker: str) -> None:
         order = [("a", 1), ("b", 5), ("c", 3), ("a", 4), ("b", 0), ("c", 2)]

@@ -117,7 +117,8 @@ async def register(store: Store, lease: int = 30 * SECOND) -> str:
 
 
 def wanting(limit: int = 1, *, queues: Sequence[str] = ("default",), types: Sequence[str] = ("work",)) -> Demand:
-    return Demand(tuple(queues), tuple(types), limit)
+    """Of the first version of these types."""
+    return Demand(tuple(queues), dict.fromkeys(types, 1), limit)
 
 
 async def claims(store: Store, worker: str, *demands: Demand) -> Sequence[Claim]:

@@ -125,6 +125,19 @@ class Upkeep(Fixtures):
         assert await store.promote(10 * SECOND) == 1
         assert [run.id for run in await claims(store, worker, wanting(9))] == [starving, *urgent, patient]
 
+    async def test_what_is_urgent_in_another_queue_starves_nobody(
+        self, store: Store, worker: str, clock: ManualClock
+    ) -> None:
+        starving = await enqueue(store, queue="b", priority=-9)
+        low = await enqueue(store, queue="c", priority=-9)
+        clock.advance(10)
+        urgent = [await enqueue(store, queue="a", priority=9) for _ in range(3)]
+        clock.advance(us=1)
+        assert [await store.promote(10 * SECOND) for _ in range(2)] == [2, 0]
+        taken = await claims(store, worker, wanting(9, queues=["a", "b"]))
+        assert [run.id for run in taken] == [starving, *urgent]
+        assert [run.id for run in await claims(store, worker, wanting(queues=["c"]))] == [low]
+
     async def test_nobody_is_promoted_where_nothing_is_above(self, store: Store, clock: ManualClock) -> None:
         for _ in range(3):
             await enqueue(store, priority=5)

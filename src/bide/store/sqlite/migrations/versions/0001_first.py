@@ -17,7 +17,8 @@ TABLES = (
     # enqueue, or of the last retry. `ready` is kept apart from the status so that the index of claims holds nothing
     # that cannot be claimed. `continues`: the next claim goes on with the attempt, and spends none. Payloads over 1 kB
     # are in bide_payload, so that a write of progress does not copy them. `progress_attempt` is the attempt that showed
-    # the progress: the next one begins at nothing.
+    # the progress: the next one begins at nothing. `input_size` is that of an input that lives apart, in characters: to
+    # know how much a claim would carry must not mean to read it.
     """
     create table bide_job (
         id text not null primary key,
@@ -40,6 +41,7 @@ TABLES = (
         seq integer not null,
         owner text not null default '',
         input text,
+        input_size integer not null default 0,
         result text,
         error text,
         progress text,
@@ -143,10 +145,12 @@ TABLES = (
 )
 
 INDEXES = (
-    # With the type, so that jobs of types unknown to a worker are passed over without a look at their rows. That takes
-    # the two columns of the condition as well: engines before 3.41 look at the row to check what the index implies.
+    # With all that a pick asks for, so that jobs of types unknown to a worker are passed over without a look at their
+    # rows. That takes the two columns of the condition as well: engines before 3.41 look at the row to check what the
+    # index implies.
     """
-    create index bide_job_claim on bide_job (queue, urgency desc, rank, id, type, status, ready)
+    create index bide_job_claim
+        on bide_job (queue, urgency desc, rank, id, type, type_version, input_size, status, ready)
         where status = 'pending' and ready = 1
     """,
     """
