@@ -297,6 +297,8 @@ class Worker:
     async def _write_singly(
         self, settles: Sequence[Settle], demands: Sequence[Demand]
     ) -> tuple[Sequence[Settled], Sequence[Claim]]:
+        # Where not even nothing can be written, it is none of these, but the store: then the worker fails.
+        await self._write((), ())
         settled = [await self._settle_alone(settle) for settle in settles]
         claimed: list[Claim] = []
         for demand in demands:

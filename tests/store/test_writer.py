@@ -15,7 +15,7 @@ import pytest
 from bide.errors import NotFound, StoreBusy, StoreFull, StoreUnavailable
 from bide.events import EventKind as E
 from bide.job import JobStatus as S
-from bide.store.base import Accepted, Completed, Fact, JobFilter, Released, Settled, Suspended
+from bide.store.base import Accepted, Completed, Fact, JobFilter, Prunable, Released, Settled, Suspended
 from bide.store.sqlite import SQLiteStore
 from bide.store.sqlite.filelock import FileLock, lock_path
 from bide.store.sqlite.sql import statement
@@ -438,6 +438,23 @@ async def test_what_people_do_of_unknown_outcome_is_done_once(path: Path, wire: 
         await store.delete(done, None)
         assert list(await store.get([done], None)) == []
         await assert_sound(store)
+
+
+async def test_what_was_done_with_an_unknown_outcome_is_counted(path: Path, wire: Wire, happened: bool) -> None:
+    async with opened(path, wire) as store:
+        for _ in range(3):
+            await finish(store, await register(store))
+        wire.lose_reply(happened=happened)
+        assert await store.prune(Prunable(before=store.now() + 1), None, 2) == 2
+        assert await store.prune(Prunable(before=store.now() + 1), None, 2) == 1
+        worker = await register(store)
+        runs = [await start(store, worker, max_attempts=9) for _ in range(3)]
+        wire.lose_reply(happened=happened)
+        assert await store.overdue({run.id: run.lease for run in runs[:2]}) == 2
+        await claims(store, worker, wanting(3))
+        wire.lose_reply(happened=happened)
+        assert await store.rescue([worker]) == 3
+        assert await store.rescue(()) == 0
 
 
 async def test_where_the_outcome_stays_unknown_it_is_not_called_done(path: Path, wire: Wire) -> None:

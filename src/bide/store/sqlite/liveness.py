@@ -70,10 +70,12 @@ def release(jobs: Mapping[str, int], executed: Mapping[str, int]) -> Callable[[T
 
 
 def rescue(dead: Collection[str]) -> Callable[[Tx], int]:
+    before: dict[str, int] = {}
+
     def verb(tx: Tx) -> int:
         tx.db.execute(_BURY, {"dead": json(list(dead)), "now": tx.now})
         rows = tx.db.execute(_ABANDONED, {"limit": BOUND}).fetchall()
-        taken = _take_back(tx, dict(rows), lambda job: _rescued(job, _LOST))
+        taken = _take_back(tx, dict(rows), lambda job: _rescued(job, _LOST), before)
         tx.db.execute(_FORGET, {"before": tx.now - TOMBSTONE})
         return taken
 
@@ -81,17 +83,27 @@ def rescue(dead: Collection[str]) -> Callable[[Tx], int]:
 
 
 def overdue(jobs: Mapping[str, int]) -> Callable[[Tx], int]:
-    return lambda tx: _take_back(tx, jobs, lambda job: _rescued(job, _LATE))
+    before: dict[str, int] = {}
+    return lambda tx: _take_back(tx, jobs, lambda job: _rescued(job, _LATE), before)
 
 
-def _take_back(tx: Tx, jobs: Mapping[str, int], how: Callable[[Held], Leaving]) -> int:
-    """End the runs of these jobs, as far as they still have these leases."""
-    if not jobs:
+def _take_back(
+    tx: Tx, jobs: Mapping[str, int], how: Callable[[Held], Leaving], before: dict[str, int] | None = None
+) -> int:
+    """End the runs of these jobs, as far as they still have these leases; returns how many.
+
+    `before` are those that earlier runs of the verb ended, should that have been committed; it is kept up to date.
+    """
+    before = {} if before is None else before
+    if not jobs and not before:
         return 0
+    known = held(tx, [*jobs, *before])
+    done = sum(job not in known or known[job].lease != lease for job, lease in before.items())
     ends: list[Leaving] = []
-    for job in held(tx, list(jobs)).values():
-        if job.status != "running" or job.lease != jobs[job.id]:
+    for job in known.values():
+        if job.status != "running" or job.lease != jobs.get(job.id):
             continue
+        before[job.id] = job.lease
         end = how(job) if job.cancel_requested_at is None else cancelled(job)
         if end[2] != "pending":
             withdraw(tx, job.id)
@@ -99,7 +111,7 @@ def _take_back(tx: Tx, jobs: Mapping[str, int], how: Callable[[Held], Leaving]) 
     if ends:
         left = leave(tx, ends)
         assert left, "each of them was seen to be able to, in this transaction"
-    return len(ends)
+    return done + len(ends)
 
 
 def _given_back(job: Held, why: str, executed: Mapping[str, int]) -> Leaving:

@@ -10,6 +10,7 @@ from bide.events import EventKind as E
 from bide.store.base import Prunable
 from bide.store.sqlite.moves import append, resume
 from bide.store.sqlite.rows import data, json
+from bide.store.sqlite.settling import held
 from bide.store.sqlite.sql import statement
 from bide.store.sqlite.writer import Tx
 
@@ -79,10 +80,16 @@ def promote(waited: int) -> Callable[[Tx], int]:
 
 
 def prune(prunable: Prunable, owner: str | None, limit: int) -> Callable[[Tx], int]:
+    deleted: set[str] = set()
+
     def verb(tx: Tx) -> int:
-        rows = tx.db.execute(_PRUNE, {**prunable_by(prunable, owner), "limit": limit}).fetchall()
-        _delete_all(tx, [row[0] for row in rows])
-        return len(rows)
+        # By a run of this verb whose outcome was unknown: what is there still it has not deleted.
+        deleted.difference_update(held(tx, list(deleted)))
+        rows = tx.db.execute(_PRUNE, {**prunable_by(prunable, owner), "limit": limit - len(deleted)}).fetchall()
+        ids = [row[0] for row in rows]
+        _delete_all(tx, ids)
+        deleted.update(ids)
+        return len(deleted)
 
     return verb
 
