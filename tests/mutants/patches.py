@@ -223,8 +223,8 @@ PATCHES = (
     Patch(
         "types are claimed that are not known",
         f"{SQL}/pick.sql",
-        " and type in (select value from json_each(:types))",
-        " and :types is not null",
+        "        and type in (select key from json_each(:types))\n",
+        "",
         f"{CONTRACT}test_types_that_are_not_demanded_are_left_alone",
     ),
     Patch(
@@ -240,5 +240,33 @@ PATCHES = (
         "        # A beat that is asked for from here on must know these claims.\n        self._flushes += 1\n",
         "",
         f"{FAULTS}test_paused.py::test_a_full_worker_learns_that_a_job_was_taken_from_it",
+    ),
+    Patch(
+        "two beats in a row are taken for a lost answer",
+        "worker.py",
+        "if claim in before and asked <= self._answered",
+        "if claim in before and asked <= self._asked",
+        f"{FAULTS}test_code.py::test_a_claim_whose_answer_waits_for_a_blocked_loop_is_not_given_back",
+    ),
+    Patch(
+        "a claim carries whatever there is",
+        f"{SQL}/claiming.py",
+        "for place, _ in picked[:enough]]",
+        "for place, _ in picked if enough]",
+        f"{FAULTS}test_storage.py::test_many_large_inputs_are_claimed_a_few_at_a_time",
+    ),
+    Patch(
+        "time in which nobody could look counts",
+        "upkeep.py",
+        "before.still + min(now - before.looked, lease / BEATS_A_LEASE)",
+        "before.still + now - before.looked",
+        f"{FAULTS}test_storage.py::test_a_time_in_which_nobody_could_look_is_not_time_that_a_worker_stood_still",
+    ),
+    Patch(
+        "older code runs what newer code enqueued",
+        f"{SQL}/pick.sql",
+        "(type_version = 1 or type_version <=",
+        "(type_version >= 1 or type_version <=",
+        f"{FAULTS}test_code.py::test_older_code_leaves_alone_what_newer_code_enqueued",
     ),
 )
