@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import time
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ import pytest
 
 from bide import Bide, Confirm, EventKind, JobContext, JobStatus, Retry, RetryPolicy
 from bide.errors import IdempotencyConflict, InvalidOption, InvalidPayload
+from bide.store.sqlite.procedure import TURN
 from bide.upkeep import Upkeep
 from tests.faults.rows import Row, covers
-from tests.support import finished, holds, quick, told, until
+from tests.support import finished, holds, quick, told, until, working
 
 
 class Unprintable(Exception):
@@ -280,6 +282,17 @@ async def test_a_worker_whose_loop_is_blocked_is_stuck_and_not_dead(
 async def test_a_claim_whose_answer_waits_for_a_blocked_loop_is_not_given_back(bide: Bide[None], path: Path) -> None:
     bide = Bide(bide.url, settings=quick(slots=2, lease=0.6))
     effects: list[str] = []
+    blocked = threading.Event()
+
+    class Slow(sqlite3.Connection):
+        turns = 0
+
+        def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+            if sql == TURN.call:
+                Slow.turns += 1
+                if Slow.turns == 2:  # the one that claims the other job: its answer comes to a loop that is blocked
+                    blocked.wait()
+            return super().execute(sql, parameters)
 
     def look(column: str) -> int:
         with closing(sqlite3.connect(path)) as db:
@@ -287,6 +300,7 @@ async def test_a_claim_whose_answer_waits_for_a_blocked_loop_is_not_given_back(b
 
     @bide.job
     async def blocking(ctx: JobContext) -> None:
+        blocked.set()
         while look("count(*) from bide_job where status = 'running'") < 2:
             time.sleep(0.01)
         beats = look("beat from bide_worker")
@@ -304,8 +318,8 @@ async def test_a_claim_whose_answer_waits_for_a_blocked_loop_is_not_given_back(b
     async with bide:
         await blocking.enqueue()
         job = await beside.enqueue()
-        async with bide.worker():
-            await finished(bide, job)
+    async with working(bide, path, connect=partial(sqlite3.connect, factory=Slow)):
+        await finished(bide, job)
         assert EventKind.RELEASED not in await told(bide, job)
     assert effects == ["begins"]
 

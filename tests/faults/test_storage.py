@@ -392,7 +392,9 @@ class Narrow(sqlite3.Connection):
 
 
 @covers(Row.PAYLOADS)
-async def test_many_large_inputs_are_claimed_a_few_at_a_time(bide: Bide[None], path: Path) -> None:
+async def test_many_large_inputs_are_claimed_a_few_at_a_time(
+    bide: Bide[None], path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     @bide.job
     async def measure(ctx: JobContext, text: str) -> int:
         return len(text)
@@ -401,6 +403,7 @@ async def test_many_large_inputs_are_claimed_a_few_at_a_time(bide: Bide[None], p
         jobs = [await measure.enqueue("x" * 3_000_000) for _ in range(10)]
     async with working(bide, path, connect=connecting(Narrow)):
         assert [(await finished(bide, job)).result for job in jobs] == [3_000_000] * 10
+    assert "one by one" not in caplog.text
 
 
 @covers(Row.PAYLOADS)
