@@ -167,19 +167,30 @@ class Bide(Generic[D]):
 
     async def __aenter__(self) -> Self:
         """Open the store. May be entered more than once in one event loop; the last one to leave closes it."""
-        await self.open_on(self._make_store)
-        return self
-
-    async def open_on(self, make_store: Callable[[], Store]) -> None:
-        """Open as `async with` does, but on this store instead of the URL's: what `bide.testing` builds on."""
         async with self._opening:
             if self._opened is None:
-                self._opened = await _Opened.begin(make_store())
+                self._opened = await _Opened.begin(self._make_store())
             elif self._opened.loop is not asyncio.get_running_loop():
                 raise InvalidOption(
                     "This Bide is open in another event loop.", hint="From another thread use bide.run(…)."
                 )
             self._openers += 1
+        return self
+
+    async def open_on(self, make_store: Callable[[], Store]) -> None:
+        """Open as `async with` does, but on this store instead of the URL's: what `bide.testing` builds on.
+
+        `async with` then shares that store. Raises InvalidOption where another one is open: what is enqueued from here
+        on would go there, into a real database perhaps.
+        """
+        async with self._opening:
+            if self._opened is not None:
+                raise InvalidOption(
+                    "This Bide is open already, on a store of its own.",
+                    hint="Enter the Harness first: what opens the app within it shares its store.",
+                )
+            self._opened = await _Opened.begin(make_store())
+            self._openers = 1
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
