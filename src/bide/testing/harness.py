@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime
@@ -26,14 +26,14 @@ from typing import Any, Generic, Self, cast
 from pydantic import BaseModel
 from typing_extensions import TypeVar
 
-from bide.app import Bide
+from bide.app import PAGE, Bide
 from bide.errors import BideError
 from bide.hitl import PromptView
 from bide.job import Job, JobStatus
 from bide.job_type import JobCall
 from bide.portal import Portal
 from bide.schedule import Duration
-from bide.store.base import Store
+from bide.store.base import Claim, Demand, Inserted, JobFilter, JobRow, NewJob, Settle, Settled, Store
 from bide.store.sqlite import SQLiteStore
 from bide.testing.checker import assert_sound
 from bide.testing.clock import ManualClock
@@ -47,14 +47,41 @@ D = TypeVar("D", default=object)
 PATIENCE = 60.0
 """Seconds of real time that a job may run without coming to rest."""
 
-_OPTIONS = WorkerOptions(lease=3_600.0, poll=3_600.0, drain=0.1, cancel_grace=1.0)
-"""The harness sweeps by hand, so nothing here happens by the passing of real time."""
+NAMED = 5
+"""How many jobs an error names."""
+
+_OPTIONS = WorkerOptions(queues=(), lease=3_600.0, poll=3_600.0, drain=0.1, cancel_grace=1.0)
+"""The harness sweeps by hand, so nothing here happens by the passing of real time. No queue: see `_EveryQueue`."""
 
 
 class Unsettled(BideError, AssertionError):
     """A test asked for what its job has not come to: says where the job stands instead."""
 
     code = "unsettled"
+
+
+class _EveryQueue(SQLiteStore):
+    """Hands a worker that names no queue the jobs of all: a test's jobs choose theirs as they like."""
+
+    def __init__(self, path: Path, clock: ManualClock) -> None:
+        super().__init__(path, clock=clock, synchronous="NORMAL")
+        self._queues: set[str] = set()
+
+    async def insert(self, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
+        self._queues.update(job.queue for job in jobs)
+        return await super().insert(jobs)
+
+    async def settle_and_claim(
+        self,
+        worker: str,
+        settles: Sequence[Settle],
+        demands: Sequence[Demand],
+        *,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> tuple[Sequence[Settled], Sequence[Claim]]:
+        every = tuple(self._queues)
+        wider = [demand if demand.queues else replace(demand, queues=every) for demand in demands]
+        return await super().settle_and_claim(worker, settles, wider, meanwhile=meanwhile)
 
 
 class Harness(Generic[D]):
@@ -71,14 +98,14 @@ class Harness(Generic[D]):
         self._clock = ManualClock(datetime.fromisoformat(now) if isinstance(now, str) else now)
         self._stack = AsyncExitStack()
         self._work = AsyncExitStack()
+        self._worker: asyncio.Task[None] | None = None
         self._pauses = 1
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             folder = await asyncio.to_thread(tempfile.mkdtemp, prefix="bide-test-")
             stack.push_async_callback(asyncio.to_thread, shutil.rmtree, folder, ignore_errors=True)
-            store = SQLiteStore(str(Path(folder, "jobs.db")), clock=self._clock, synchronous="NORMAL")
-            await self._bide.open_on(lambda: store)
+            await self._bide.open_on(lambda: _EveryQueue(Path(folder, "jobs.db"), self._clock))
             stack.push_async_callback(self._bide.shut)
             await self._resume()
             stack.push_async_callback(self._pause)
@@ -103,7 +130,11 @@ class Harness(Generic[D]):
     # ── Running ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def run_until_idle(self) -> None:
-        """Run until nothing can go on: every job is finished, or waits for an answer or for a later time."""
+        """Run until nothing can go on: every job is finished, or waits for an answer or for a later time.
+
+        Raises Unsettled where that does not come about: jobs run on and on, the app has no code for one, or the worker
+        has broken.
+        """
         await self._settle(asyncio.Event())
 
     @asynccontextmanager
@@ -187,10 +218,11 @@ class Harness(Generic[D]):
         return expected
 
     async def _crash_once(self, call: JobCall[R], answers: Mapping[str, BaseModel], store: CrashingStore) -> R:
-        # One attempt more than the job has: the crash spends one that the job's own failures may need.
-        new = self._bide.accept(call)
+        # Each run is a job of its own, which an idempotency key would prevent.
+        new = self._bide.accept(replace(call, options=replace(call.options, idempotency_key=None)))
         await self._pause()
         try:
+            # One attempt more than the job has: the crash spends one that the job's own failures may need.
             await self._store.insert([new._replace(max_attempts=new.max_attempts + 1)])
             job: Job[Any] = await self._bide.get(new.id)
             async with self._working(cast("Store", store)) as worker:
@@ -244,8 +276,7 @@ class Harness(Generic[D]):
 
     @asynccontextmanager
     async def _working(self, store: Store) -> AsyncGenerator[Worker]:
-        options = replace(_OPTIONS, queues=self._bide.registry.queues())
-        worker = Worker(store, self._bide.registry, options, self._open_deps)
+        worker = Worker(store, self._bide.registry, _OPTIONS, self._open_deps)
         running = asyncio.create_task(worker.run())
         ready = asyncio.create_task(worker.ready())
         await asyncio.wait([running, ready], return_when=asyncio.FIRST_COMPLETED)
@@ -253,8 +284,10 @@ class Harness(Generic[D]):
         try:
             if running.done():
                 running.result()
+            self._worker = running
             yield worker
         finally:
+            self._worker = None
             running.cancel()
             await asyncio.wait([running])
 
@@ -275,15 +308,51 @@ class Harness(Generic[D]):
                     changed.clear()
                     await self._upkeep.sweep(thorough=False)
                     stats = await self._store.stats(None)
-                    if not stats.ready and not stats.by_status.get(JobStatus.RUNNING):
-                        return
+                    if not stats.by_status.get(JobStatus.RUNNING):
+                        if not stats.ready:
+                            return
+                        await self._refuse_strangers(stats.ready)
                     change = asyncio.create_task(changed.wait())
-                    await asyncio.wait([change, fall], return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.wait([change, fall, self._at_work()], return_when=asyncio.FIRST_COMPLETED)
                     change.cancel()
         except TimeoutError:
             raise Unsettled(
-                f"Jobs were still running after {PATIENCE:.0f} s.", hint="Does one of them wait for something outside?"
+                f"Not at rest after {PATIENCE:.0f} s: {_named(await self._moving())}.",
+                hint="Does one of them wait for something outside?",
             ) from None
         finally:
             fall.cancel()
             unsubscribe()
+
+    def _at_work(self) -> asyncio.Task[None]:
+        """The worker, as long as it works."""
+        if self._worker is None:
+            raise Unsettled("Jobs are ready, and nothing is executed while the harness is paused.")
+        if self._worker.done():
+            error = self._worker.exception()
+            raise Unsettled(f"The worker has stopped: {error!r}.") from error
+        return self._worker
+
+    async def _refuse_strangers(self, ready: int) -> None:
+        """Raise Unsettled where nothing is ready but jobs that the app has no code for."""
+        strangers = [row for row in await self._moving() if self._bide.registry.find(row.type) is None]
+        if len(strangers) >= ready:
+            raise Unsettled(
+                f"Nobody here can execute what is left: {_named(strangers)}.",
+                hint="The app has no job type of that name: import the module that holds it.",
+            )
+
+    async def _moving(self) -> list[JobRow]:
+        """The jobs that run, or wait for nothing but a worker."""
+        found: list[JobRow] = []
+        page = JobFilter(statuses=(JobStatus.RUNNING, JobStatus.PENDING), limit=PAGE)
+        while rows := await self._store.list(page, None):
+            now = self._store.now()
+            found += [row for row in rows if row.due_at is None or row.due_at <= now]
+            page = replace(page, before=rows[-1].id)
+        return found
+
+
+def _named(rows: Sequence[JobRow]) -> str:
+    more = f" and {len(rows) - NAMED} more" if len(rows) > NAMED else ""
+    return ", ".join(f"job {row.id} ({row.type}) is {row.status}" for row in rows[:NAMED]) + more
