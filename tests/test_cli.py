@@ -343,6 +343,17 @@ async def test_list_show_and_stats_read_the_database_alone(shell: Shell, app: Bi
     assert "waiting for you" in counted
 
 
+async def test_a_status_that_only_a_newer_version_knows_is_shown(shell: Shell, app: Bide[None]) -> None:
+    job = await enqueue(app, "slow", "never")
+    with sqlite3.connect(shell.folder / "jobs.db") as db:
+        db.execute("pragma ignore_check_constraints = on")
+        db.execute("update bide_job set status = 'quarantined\x1b'")
+    db.close()
+    for output in await shell.each_ok("jobs list", f"jobs show {job.id}", "stats", "stats --json"):
+        assert "quarantined" in output
+        assert "\x1b" not in output
+
+
 async def test_a_job_is_named_by_its_id_or_a_unique_end(shell: Shell, app: Bide[None]) -> None:
     job = await enqueue(app, "slow", "never")
     shown, no_id, no_end, no_job = await asyncio.gather(

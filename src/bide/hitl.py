@@ -241,7 +241,8 @@ class PromptView(BaseModel, frozen=True, populate_by_name=True):
     kind: str
     data: dict[str, Any]
     schema_: Annotated[dict[str, Any], Field(alias="schema")]
-    status: PromptStatus
+    status: PromptStatus | str
+    """Readers accept statuses that only a newer version of Bide knows."""
     assignee: str | None = None
     deadline_at: datetime | None = None
     opened_at: datetime

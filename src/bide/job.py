@@ -7,14 +7,18 @@ from enum import StrEnum
 from typing import Generic
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from typing_extensions import TypeVar
 
 R_co = TypeVar("R_co", covariant=True, default=object)
 
 
 class JobStatus(StrEnum):
-    """Six states; the detail is in `Job.reason` and `Job.due_at`, not in more states."""
+    """Six states; the detail is in `Job.reason` and `Job.due_at`, not in more states.
+
+    Readers accept statuses that only a newer version of Bide knows: such a one is none of these members, but it has its
+    text, and does not count as terminal.
+    """
 
     PENDING = "pending"
     RUNNING = "running"
@@ -27,6 +31,16 @@ class JobStatus(StrEnum):
     @property
     def terminal(self) -> bool:
         return self in TERMINAL
+
+    @classmethod
+    def read(cls, text: str) -> JobStatus:
+        """The status that a row holds. `JobStatus(text)` refuses what is not known, and so a mistyped one."""
+        try:
+            return cls(text)
+        except ValueError:
+            status = str.__new__(cls, text)
+            status._name_ = status._value_ = text
+            return status
 
 
 TERMINAL = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})
@@ -47,6 +61,14 @@ class Progress(BaseModel, frozen=True):
     message: str | None = None
     stages: tuple[Stage, ...] = ()
 
+    @classmethod
+    def read(cls, text: str) -> Progress:
+        """What a row holds; one that cannot be read, as a newer version may write, counts as nothing known."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError:
+            return cls()
+
 
 class JobError(BaseModel, frozen=True):
     """Why a job, or its last attempt, failed. `type` is the exception's class name."""
@@ -54,6 +76,14 @@ class JobError(BaseModel, frozen=True):
     type: str
     message: str
     traceback: str | None = None
+
+    @classmethod
+    def read(cls, text: str) -> JobError:
+        """What a row holds; one that cannot be read, as a newer version may write, is shown as it is stored."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError:
+            return cls(type="Unknown", message=text)
 
 
 class Job(BaseModel, Generic[R_co], frozen=True):

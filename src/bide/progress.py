@@ -69,9 +69,9 @@ class Meter:
         self._loop = loop
         self._write = write
         self._held = held
-        before = Progress.model_validate_json(shown) if shown else None
-        self._floor = before.percent if before else None
-        self._message = before.message if before else None
+        before = Progress.read(shown) if shown else Progress()
+        self._floor = before.percent
+        self._message = before.message
         self._written = shown
         self._next: str | None = None
         self._held_back: tuple[float, str | None, StageScope | None] | None = None

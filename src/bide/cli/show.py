@@ -37,14 +37,18 @@ WIDE = 110
 
 
 def word(status: JobStatus) -> str:
-    return WORDS.get(status, status.value)
+    return WORDS.get(status) or one_line(status, 40)
+
+
+def style(status: JobStatus) -> str:
+    return STYLES.get(status, "")
 
 
 def status_text(job: Job[Any]) -> Text:
     """The status, and what is behind it: a cancel on its way, or the time for which the job waits."""
     if job.cancel_requested_at is not None and not job.status.terminal:
         return Text("cancelling", style="dim")
-    text = Text(word(job.status), style=STYLES[job.status])
+    text = Text(word(job.status), style=style(job.status))
     if job.status is JobStatus.PENDING and job.due_at is not None:
         text.append(printable(f" ({job.reason or 'due'}, {clock(job.due_at)})"), style="dim")
     return text
@@ -102,11 +106,11 @@ def stats_table(stats: Stats) -> RenderableType:
     table.add_column("Status")
     table.add_column("Jobs", justify="right")
     table.add_column("Oldest finished")
-    for status in JobStatus:
+    for status, count in stats.by_status.items():
         oldest = stats.oldest.get(status)
         table.add_row(
-            Text(word(status), style=STYLES[status]),
-            f"{stats.by_status.get(status, 0):,}",
+            Text(word(status), style=style(status)),
+            f"{count:,}",
             "" if oldest is None else clock(instant(oldest)),
         )
     return Group(table, Text(f"\n{stats.ready:,} ready to run, {stats.open_prompts:,} open question(s)"))
@@ -114,7 +118,7 @@ def stats_table(stats: Stats) -> RenderableType:
 
 def stats_data(stats: Stats) -> dict[str, Any]:
     return {
-        "by_status": {status.value: stats.by_status.get(status, 0) for status in JobStatus},
+        "by_status": {status.value: count for status, count in stats.by_status.items()},
         "ready": stats.ready,
         "open_prompts": stats.open_prompts,
         "oldest": {status.value: instant(at).isoformat() for status, at in stats.oldest.items()},
@@ -181,12 +185,13 @@ def _prompt_table(prompts: Sequence[PromptView]) -> Table:
     for column in ("Question", "Kind", "Status", "Opened", "By", "Answer"):
         table.add_column(column)
     for prompt in prompts:
+        status = one_line(prompt.status)
         answer = prompt.answer
         by = None if answer is None else "the deadline" if answer.defaulted else answer.by
         table.add_row(
             f"{one_line(prompt.key)} ({short(prompt.id)})",
             one_line(prompt.kind),
-            prompt.status if prompt.deadline_at is None else f"{prompt.status}, until {clock(prompt.deadline_at)}",
+            status if prompt.deadline_at is None else f"{status}, until {clock(prompt.deadline_at)}",
             clock(prompt.opened_at),
             one_line(by or prompt.assignee or ""),
             "" if prompt.response is None else one_line(as_json(prompt.response, indent=None), 120),

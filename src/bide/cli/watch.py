@@ -17,7 +17,7 @@ from rich.text import Text
 
 from bide.app import PAGE, Bide
 from bide.cli.session import connect, find_job, short
-from bide.cli.show import STYLES, WIDE, message_text, percent_text, status_text
+from bide.cli.show import WIDE, message_text, percent_text, status_text, style
 from bide.cli.text import one_line
 from bide.errors import BideError, NotFound
 from bide.job import Job, JobStatus
@@ -135,17 +135,17 @@ class Bars:
 
 
 def _bar(job: Job[Any]) -> ProgressBar:
-    style = STYLES[job.status]
+    colour = style(job.status)
     if job.status is JobStatus.COMPLETED:
-        return ProgressBar(total=100, completed=100, finished_style=style)
+        return ProgressBar(total=100, completed=100, finished_style=colour)
     # A pulse says "at work, how far is unknown"; a job that does not run has an empty bar instead.
     unknown = job.progress.percent is None
     return ProgressBar(
         total=100,
         completed=job.progress.percent or 0,
         pulse=unknown and job.status is JobStatus.RUNNING,
-        complete_style=style,
-        finished_style=style,
+        complete_style=colour,
+        finished_style=colour,
     )
 
 

@@ -169,7 +169,7 @@ class PromptRow:
     kind: str
     data: str
     schema: str
-    status: PromptStatus
+    status: PromptStatus | str
     assignee: str | None
     default: str | None
     opened_at: int
@@ -368,7 +368,8 @@ class Prunable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stats:
-    """Counts per status; `ready`: what could be claimed now; `oldest`: the first `finished_at` per terminal status."""
+    """Counts per status, also of those that only a newer version knows; `ready`: what could be claimed now; `oldest`:
+    the first `finished_at` per terminal status."""
 
     by_status: Mapping[JobStatus, int]
     ready: int

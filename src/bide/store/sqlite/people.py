@@ -25,6 +25,7 @@ _ANSWER = statement("answer")
 _RESPOND = statement("respond")
 
 _FINISHED = ("completed", "failed", "cancelled")
+_CANCELLABLE = ("pending", "running", "pending_hitl", "cancelled")
 
 
 def serve(job: str, owner: str | None) -> Callable[[Tx], Sequence[PromptRow]]:
@@ -96,6 +97,10 @@ def cancel(job: str, owner: str | None, by: str | None, reason: str | None) -> C
         status, requested_at = state
         if status in _FINISHED and status != "cancelled":
             raise AlreadyFinished(f"Job {job} is {status}.")
+        if status not in _CANCELLABLE:
+            raise Conflict(
+                f"Job {job} is {status}, which this version of Bide does not know.", hint="Use the newer one."
+            )
         if status != "cancelled" and requested_at is None:
             cancel_job(tx, job, by, reason)
         return job_rows(tx.db, [job])[0]

@@ -129,12 +129,14 @@ def stats(owner: str | None) -> Callable[[sqlite3.Connection], Stats]:
         with snapshot(db):
             rows = db.execute(_STATS, {"owner": owner}).fetchall()
             (open_prompts,) = db.execute(_COUNT_OPEN, {"owner": owner}).fetchone()
-        counts = {JobStatus(status): count for status, count, _, _ in rows}
         return Stats(
-            by_status={status: counts.get(status, 0) for status in JobStatus},
+            by_status={
+                **dict.fromkeys(JobStatus, 0),
+                **{JobStatus.read(status): count for status, count, _, _ in rows},
+            },
             ready=sum(ready for _, _, ready, _ in rows),
             open_prompts=open_prompts,
-            oldest={JobStatus(status): oldest for status, _, _, oldest in rows if oldest is not None},
+            oldest={JobStatus.read(status): oldest for status, _, _, oldest in rows if oldest is not None},
         )
 
     return query

@@ -52,7 +52,7 @@ def job_row(row: tuple[Any, ...]) -> JobRow:
         queue=row[3],
         priority=row[4],
         owner=row[5],
-        status=_STATUS[row[6]],
+        status=_STATUS.get(row[6]) or JobStatus.read(row[6]),
         reason=row[7],
         attempt=row[8],
         max_attempts=row[9],
