@@ -15,7 +15,7 @@ import termios
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
@@ -40,6 +40,7 @@ from bide import (
     Question,
     Validate,
 )
+from bide.app import PAGE
 from bide.cli.ask import ask_in_terminal
 from bide.settings import Settings
 
@@ -311,6 +312,25 @@ async def test_migrate_goes_up_and_down(shell: Shell) -> None:
     assert "holds no tables" in await shell.ok("migrate", "status")
 
 
+async def test_a_schema_that_is_not_known_is_refused_with_those_that_are(shell: Shell) -> None:
+    await shell.ok("migrate", "up")
+    for name in ("nonsense", "-7"):
+        complaint = await shell.refused("migrate", "down", f"--to={name}", "--yes")
+        assert name in complaint
+        assert "base, 0001" in complaint
+    assert "as this version expects" in await shell.ok("migrate", "status")
+
+
+async def test_what_loses_data_is_not_done_where_nobody_agrees(shell: Shell, app: Bide[None]) -> None:
+    job = await app.cancel(await enqueue(app, "slow", "never"))
+    for command in (("migrate", "down"), ("cleanup", "--older-than", "0s")):
+        assert "--yes" in await shell.refused(*command)
+        assert (await shell.run(*command, typed="n\n")).code == 1
+        assert "1 job(s)" in (await shell.run(*command, typed="n\n")).out
+    assert (await app.get(job)).status is JobStatus.CANCELLED
+    assert "1 job(s) deleted" in await shell.ok("cleanup", "--older-than", "0s", typed="y\n")
+
+
 # ── Looking ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -354,6 +374,21 @@ async def test_a_status_that_only_a_newer_version_knows_is_shown(shell: Shell, a
         assert "\x1b" not in output
 
 
+async def test_list_goes_page_by_page_to_the_end(shell: Shell, app: Bide[None]) -> None:
+    made = [str((await enqueue(app, "slow", "never")).id) for _ in range(4)]
+    first = await shell.ok("jobs", "list", "--limit", "3")
+    assert [job for job in made if job in first] == made[1:]
+    assert f"--before {made[1]}" in first
+    last, by_end, of_type = await shell.each_ok(
+        f"jobs list --limit 3 --before {made[1]}",
+        f"jobs list --limit 1 --before {made[2][-8:]} --json",
+        "jobs list --limit 4 --type slow",
+    )
+    assert made[0] in last
+    assert [row["id"] for row in json.loads(by_end)] == [made[1]]
+    assert "--before" not in last + of_type
+
+
 async def test_a_job_is_named_by_its_id_or_a_unique_end(shell: Shell, app: Bide[None]) -> None:
     job = await enqueue(app, "slow", "never")
     shown, no_id, no_end, no_job = await asyncio.gather(
@@ -375,10 +410,14 @@ async def test_cancel_and_cleanup(shell: Shell, app: Bide[None]) -> None:
     events = await app.history(job)
     assert "not needed" in json.dumps(events[-1].data)
 
+    for no_unit in ("30", "0", " 1.5 "):
+        assert "30d" in await shell.refused("cleanup", "--older-than", no_unit, "--yes", code=2)
     assert "1 job(s) would be deleted" in await shell.ok("cleanup", "--older-than", "0s", "--dry-run")
-    assert "0 job(s) deleted" in await shell.ok("cleanup", "--older-than", "7d")
-    assert "never deleted" in await shell.refused("cleanup", "--older-than", "0s", "--status", "pending")
-    assert "1 job(s) deleted" in await shell.ok("cleanup", "--older-than", "0s")
+    long_ago = await shell.ok("cleanup", "--older-than", "7d", "--yes")
+    assert "0 job(s) deleted" in long_ago
+    assert f"before {datetime.now(UTC).astimezone() - timedelta(days=7):%Y-%m-%d}" in long_ago
+    assert "never deleted" in await shell.refused("cleanup", "--older-than", "0s", "--status", "pending", "--yes")
+    assert "1 job(s) deleted" in await shell.ok("cleanup", "--older-than", "0s", "--yes")
     assert [row.id for row in await app.list()] == [kept.id]
 
 
@@ -523,6 +562,13 @@ def test_a_form_asks_for_every_kind_of_field() -> None:
     assert "[2] Dog" in shown
 
 
+def test_a_form_says_how_a_value_is_left_out_and_how_a_text_is_empty() -> None:
+    before = {"name": "Ann", "seats": 2, "meal": "soup", "address": {"street": "Elm", "number": 3}}
+    response, shown = asked(Form(Booking), '""', "", "-", "", "-", before=before)
+    assert response == {"name": "", "seats": 2, "meal": None, "address": {"street": "Elm", "number": None}}
+    assert '- leaves an optional value out, "" is an empty text' in shown
+
+
 def test_a_refused_form_shows_each_error_at_its_field_and_offers_what_was_given() -> None:
     before = {"name": "Ann", "seats": 2, "meal": None, "address": {"street": "Elm", "number": 3}}
     errors = [{"path": "/address/street", "message": "no such street"}, {"path": "", "message": "fully booked"}]
@@ -604,6 +650,19 @@ async def test_watch_prints_a_line_per_change_elsewhere(shell: Shell, app: Bide[
         assert await process.wait() == 0
     assert "completed  100 %" in rest.splitlines()[-1]
     assert "No job is unfinished." in await shell.ok("jobs", "watch")
+
+
+async def test_watch_says_how_many_it_leaves_out(shell: Shell, app: Bide[None]) -> None:
+    waiting = app.registry.get("slow")
+    made = await app.enqueue_many([waiting.call("never") for _ in range(PAGE + 3)])
+    process = await shell.start("jobs", "watch", stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        await line_with(process.stdout, f"the newest {PAGE}; 3 older ones are left out")
+        await line_with(process.stdout, str(made[3].id)[-8:])
+    finally:
+        process.kill()
+        await process.wait()
 
 
 # ── The worker ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from bide.cli.form import FormReader
+from bide.cli.form import HOW_TO_LEAVE_OUT, FormReader
 from bide.cli.terminal import CANCEL_WORD, CancelJob, Errors, Terminal
 from bide.cli.text import as_json, markdown
 from bide.hitl import PromptView
@@ -192,6 +192,7 @@ def _chosen(given: str, options: Sequence[Mapping[str, str]], several: bool) -> 
 
 def _fill_in(terminal: Terminal, prompt: PromptView, before: Mapping[str, Any] | None, refused: Errors) -> Response:
     terminal.title(str(prompt.data.get("title") or prompt.key), f" ({CANCEL_WORD} cancels the job)")
+    terminal.say(f"  {HOW_TO_LEAVE_OUT}", "dim")
     unknown = {name: value for name, value in prompt.data.items() if name not in {"title", "initial"}}
     if unknown:
         terminal.say(as_json(unknown))

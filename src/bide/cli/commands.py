@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import getpass
 from collections.abc import Mapping
+from datetime import timedelta
+from functools import partial
 from typing import Annotated, Any, cast
 from uuid import UUID
 
@@ -19,10 +21,12 @@ from bide.cli.show import job_table, show_job, stats_data, stats_table, word
 from bide.cli.text import as_json, one_line, styled
 from bide.cli.watch import watch
 from bide.cli.work import load_app, run_worker, set_up_logging
+from bide.clock import instant
 from bide.errors import Conflict, InvalidOption, InvalidPayload, InvalidResponse, NotAssigned, NotFound
 from bide.events import Event
 from bide.hitl import PromptView, Receipt
 from bide.job import TERMINAL, Job, JobStatus
+from bide.schedule import seconds
 from bide.store.sqlite.migrations import run as schema
 
 cli = typer.Typer(
@@ -56,6 +60,7 @@ Types = Annotated[list[str] | None, typer.Option("--type", metavar="TYPE", help=
 Queues = Annotated[list[str] | None, typer.Option("--queue", metavar="QUEUE", help="A queue; may be repeated.")]
 Which = Annotated[str | None, typer.Option("--prompt", help="Which question: its id, the end of it, or its key.")]
 Revision = Annotated[str, typer.Option("--to", metavar="REVISION", help="Where to; `base` leaves no table.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask: for scripts.")]
 
 
 # ── Executing ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -107,7 +112,7 @@ def migrate_status(url: UrlArgument) -> None:
 def migrate_down(
     url: UrlArgument,
     to: Revision = "-1",
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Bring the tables back to an older schema. Stop everything that uses the database first. Data is lost."""
     path = sqlite_path(url)
@@ -116,9 +121,19 @@ def migrate_down(
         raise NotFound(f"{path} holds no tables of Bide.", hint="There is nothing to take back.")
     write(f"{path} is at schema {before.current}. {_what_is_lost(url, before)}")
     if not yes:
-        typer.confirm("Go on?", abort=True)
+        _agree()
     after = schema.down(path, to)
     write(f"{path} is at schema {after.current or 'none: no table is left'}")
+
+
+def _agree() -> None:
+    """Go on only if a person, or what is typed for one, says so."""
+    try:
+        agreed = typer.confirm("Go on?")
+    except typer.Abort:
+        raise InvalidOption("Nobody agreed, so nothing is lost.", hint="A script that means it says --yes.") from None
+    if not agreed:
+        raise typer.Abort
 
 
 def _what_is_lost(url: str, before: schema.SchemaStatus) -> str:
@@ -143,16 +158,31 @@ def list_jobs(
     types: Types = None,
     queue: Queues = None,
     limit: Annotated[int, typer.Option(metavar="N", min=1, max=PAGE, help="How many at most.")] = 20,
+    before: Annotated[
+        str | None, typer.Option("--before", metavar="ID", help="Only jobs older than this one: the next page.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
-    """List jobs, newest first."""
+    """List jobs, newest first. With --json the next page is `--before` the last id; an empty one was the last."""
     with opened(url) as app:
-        found = app.run(app.list(statuses=status or (), types=types or (), queues=queue or (), limit=limit))
+        page = partial(app.list, statuses=status or (), types=types or (), queues=queue or ())
+        found = app.run(page(before=None if before is None else app.run(_cursor(app, before)), limit=limit))
+        more = len(found) == limit and app.run(page(before=found[-1].id, limit=1))
     if json:
         write(as_json([job.model_dump(mode="json") for job in found]))
     else:
         console = make_console()
         console.print(job_table(found, console.width))
+        if more:
+            console.print(styled(f"There are more: the same with --before {found[-1].id}", "dim"))
+
+
+async def _cursor(app: Bide[Any], name: str) -> UUID:
+    """The id of the job that ended the page before. It may be deleted by now, if it is given as a whole."""
+    try:
+        return UUID(name)
+    except ValueError:
+        return (await find_job(app, name)).id
 
 
 @jobs.command()
@@ -186,7 +216,10 @@ async def _whole_history(app: Bide[Any], job: Job[Any]) -> list[Event]:
 @jobs.command("watch")
 def watch_jobs(
     url: Url,
-    job: Annotated[list[str] | None, typer.Argument(metavar="ID", help="By default all unfinished jobs.")] = None,
+    job: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="ID", help=f"By default the unfinished jobs, the newest {PAGE} of them."),
+    ] = None,
 ) -> None:
     """Show the progress of jobs until they have finished."""
     asyncio.run(watch(url, job or [], make_console()))
@@ -322,16 +355,29 @@ def cleanup(
     older_than: Annotated[str, typer.Option("--older-than", metavar="AGE", help="How long ago they finished, as 7d.")],
     status: Statuses = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
+    yes: Yes = False,
 ) -> None:
-    """Delete jobs that finished long ago. Never an unfinished one."""
+    """Delete jobs that finished long ago. Never an unfinished one. Says how many it would be, and asks first."""
+    _demand_unit(older_than)
     chosen = tuple(status or sorted(TERMINAL))
     with opened(url) as app:
+        count = app.run(app.cleanable(older_than=older_than, statuses=chosen))
+        cutoff = instant(app.store.now()).astimezone() - timedelta(seconds=seconds(older_than))
+        which = f"{', '.join(chosen)}, finished before {cutoff:%Y-%m-%d %H:%M:%S %z}"
+        if dry_run or not yes:
+            write(f"{count:,} job(s) would be deleted: {which}")
         if dry_run:
-            count = app.run(app.cleanable(older_than=older_than, statuses=chosen))
-        else:
-            count = app.run(app.cleanup(older_than=older_than, statuses=chosen))
-    done = "would be deleted" if dry_run else "deleted"
-    write(f"{count:,} job(s) {done}: {', '.join(chosen)}, finished more than {older_than} ago")
+            return
+        if not yes:
+            _agree()
+        count = app.run(app.cleanup(older_than=older_than, statuses=chosen))
+    write(f"{count:,} job(s) deleted: {which}")
+
+
+def _demand_unit(age: str) -> None:
+    """In code a number counts seconds; who types 30 to delete by means days."""
+    if age.strip().replace(".", "", 1).isdecimal():
+        raise typer.BadParameter(f"{age!r} of what? Write 30d, 12h or 0s.", param_hint="--older-than")
 
 
 @cli.command()

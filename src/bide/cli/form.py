@@ -27,6 +27,10 @@ EMPTY_TEXT = '""'
 
 LEAVE_OUT = "-"
 
+HOW_TO_LEAVE_OUT = (
+    f"An empty line takes what stands in [ ]; {LEAVE_OUT} leaves an optional value out, {EMPTY_TEXT} is an empty text."
+)
+
 FORMATS: dict[str, tuple[str, Callable[[str], object]]] = {
     "date": ("YYYY-MM-DD", date.fromisoformat),
     "date-time": ("YYYY-MM-DDTHH:MM:SS+00:00", datetime.fromisoformat),

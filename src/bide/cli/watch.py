@@ -39,7 +39,7 @@ class Board(Protocol):
 
 
 async def watch(url: str, names: Sequence[str], console: Console) -> None:
-    """Show these jobs, or all that are unfinished now, until each has finished."""
+    """Show these jobs, or the newest of those that are unfinished now, until each has finished."""
     async with connect(url) as app:
         if names:
             jobs = list({job.id: job for name in names for job in [await find_job(app, name)]}.values())
@@ -48,6 +48,11 @@ async def watch(url: str, names: Sequence[str], console: Console) -> None:
         if not jobs:
             console.print("No job is unfinished.")
             return
+        if not names and len(jobs) == PAGE:
+            by_status = (await app.stats()).by_status
+            left_out = sum(n for status, n in by_status.items() if status in UNFINISHED) - PAGE
+            if left_out > 0:
+                console.print(f"These are the newest {PAGE}; {left_out:,} older ones are left out.")
         with _board(console) as board:
             for job in jobs:
                 board.show(job)

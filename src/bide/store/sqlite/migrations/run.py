@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bide.errors import InvalidOption
 from bide.store.sqlite.failures import translated
 from bide.store.sqlite.filelock import FileLock, lock_path
 from bide.store.sqlite.migrations import HEAD
@@ -52,7 +53,10 @@ def up(path: str, revision: str = "head") -> SchemaStatus:
 
 
 def down(path: str, revision: str) -> SchemaStatus:
-    """Downgrade to a revision, or to `base`: no table left. Stop all workers first: data of newer columns is lost."""
+    """Downgrade to a revision, or to `base`: no table left. Stop all workers first: data of newer columns is lost.
+
+    Raises InvalidOption for a revision that there is not.
+    """
     with _exclusively(path) as db:
         refuse_newer(stamp_of(db))
         _migrate(db, revision, up=False)
@@ -72,19 +76,27 @@ def _exclusively(path: str) -> Generator[sqlite3.Connection]:
 
 def _migrate(db: sqlite3.Connection, revision: str, *, up: bool) -> None:
     from alembic import command
+    from alembic.script import ScriptDirectory
+    from alembic.util import CommandError
     from sqlalchemy import create_engine
     from sqlalchemy.exc import DBAPIError
     from sqlalchemy.pool import StaticPool
 
     engine = create_engine("sqlite://", creator=lambda: db, poolclass=StaticPool)
+    config = _config()
     try:
         with _ALEMBIC, engine.connect() as connection:
             # The driver's own transactions are off: SQLite takes part in schema changes only with a BEGIN of our own.
             connection.exec_driver_sql("begin immediate")
-            config = _config()
             config.attributes["connection"] = connection
             (command.upgrade if up else command.downgrade)(config, revision)
             connection.commit()
+    except CommandError as error:
+        known = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+        raise InvalidOption(
+            f"There is no way to schema {revision!r}: {error}.",
+            hint=f"Known are {', '.join(['base', *reversed(known)])}.",
+        ) from None
     except DBAPIError as error:
         # Callers know the database's own errors only.
         if isinstance(error.orig, sqlite3.Error):
