@@ -115,17 +115,6 @@ async def test_jobs_that_do_not_come_to_rest_are_named(bide: Bide[None], monkeyp
             await jobs.run_until_idle()
 
 
-async def test_what_is_paused_is_not_waited_for(bide: Bide[None]) -> None:
-    @bide.job
-    async def nothing(ctx: JobContext) -> None: ...
-
-    async with Harness(bide) as jobs, jobs.paused():
-        await nothing.enqueue()
-        async with asyncio.timeout(AT_ONCE):
-            with pytest.raises(Unsettled, match="paused"):
-                await jobs.run_until_idle()
-
-
 # ── Crashing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

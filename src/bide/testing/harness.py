@@ -87,6 +87,8 @@ class _EveryQueue(SQLiteStore):
 class Harness(Generic[D]):
     """Runs the jobs of `bide` in this process. `deps` replaces what `Bide(deps=…)` would open.
 
+    Enter it before anything else opens the app: what comes after shares its file. Raises InvalidOption otherwise.
+
     now: where the clock begins, a datetime or ISO text; by default the current time. It only moves by `advance`.
 
     In synchronous tests `with Harness(bide) as jobs:` and `bide.run(jobs.run_until_idle())`.
@@ -313,8 +315,10 @@ class Harness(Generic[D]):
                             return
                         await self._refuse_strangers(stats.ready)
                     change = asyncio.create_task(changed.wait())
-                    await asyncio.wait([change, fall, self._at_work()], return_when=asyncio.FIRST_COMPLETED)
+                    awaited = [task for task in (change, fall, self._worker) if task is not None]
+                    await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
                     change.cancel()
+                    self._refuse_broken_worker()
         except TimeoutError:
             raise Unsettled(
                 f"Not at rest after {PATIENCE:.0f} s: {_named(await self._moving())}.",
@@ -324,14 +328,11 @@ class Harness(Generic[D]):
             fall.cancel()
             unsubscribe()
 
-    def _at_work(self) -> asyncio.Task[None]:
-        """The worker, as long as it works."""
-        if self._worker is None:
-            raise Unsettled("Jobs are ready, and nothing is executed while the harness is paused.")
-        if self._worker.done():
+    def _refuse_broken_worker(self) -> None:
+        """Raise Unsettled with the error that the worker died of."""
+        if self._worker is not None and self._worker.done():
             error = self._worker.exception()
             raise Unsettled(f"The worker has stopped: {error!r}.") from error
-        return self._worker
 
     async def _refuse_strangers(self, ready: int) -> None:
         """Raise Unsettled where nothing is ready but jobs that the app has no code for."""
