@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import anyio
 import pytest
+from pydantic import BaseModel
 
 from bide import (
     Bide,
@@ -23,7 +23,9 @@ from bide import (
     PromptTimedOut,
     Revise,
 )
+from bide.errors import InvalidResponse, PromptClosed
 from bide.testing import Harness
+from tests.support import until
 
 Body = Callable[[JobContext, Callable[[], Awaitable[str]]], Awaitable[str]]
 
@@ -289,25 +291,25 @@ async def test_an_answer_that_comes_before_the_run_has_ended_is_not_lost(bide: B
 
 
 async def test_a_question_that_is_not_awaited_any_more_is_withdrawn(bide: Bide[None]) -> None:
-    started = asyncio.Event()
-
-    async def slow() -> None:
-        await started.wait()
-        await asyncio.sleep(0.05)
+    opened, given_up = asyncio.Event(), asyncio.Event()
 
     @bide.job
     async def impatient(ctx: JobContext) -> str:
         async def ask_briefly() -> None:
-            started.set()
-            # Not how a deadline is set; what a timeout around a question does is said in the guide.
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(told(ctx, "brief"), 0.01)
+            asking = asyncio.ensure_future(told(ctx, "brief"))
+            await opened.wait()
+            asking.cancel()
+            await asyncio.wait([asking])
+            given_up.set()
 
-        await asyncio.gather(ask_briefly(), ctx.step(slow))
+        # While the step runs, the job is not suspended.
+        await asyncio.gather(ask_briefly(), ctx.step(given_up.wait))
         return await told(ctx, "kept")
 
     async with Harness(bide) as jobs:
         job = await impatient.enqueue()
+        await until(bide, job, EventKind.PROMPT_OPENED)
+        opened.set()
         await jobs.run_until_idle()
         assert [prompt.key for prompt in await bide.prompts(job)] == ["kept"]
         statuses = {prompt.key: prompt.status for prompt in await bide.prompts(job, open_only=False)}
@@ -369,6 +371,49 @@ async def test_a_deadline_with_a_default_resumes_with_it(bide: Bide[None]) -> No
         await jobs.advance("1h")
         await jobs.run_until_idle()
         assert await jobs.result(job) == "proceed, defaulted: True"
+
+
+class Payment(BaseModel):
+    cents: int
+
+
+async def test_a_machine_answers_with_what_the_job_waits_for(bide: Bide[None]) -> None:
+    @bide.job
+    async def sell(ctx: JobContext) -> Payment:
+        return await ctx.wait_for("paid", Payment)
+
+    async with Harness(bide) as jobs:
+        job = await sell.enqueue()
+        await jobs.run_until_idle()
+        asked = await jobs.prompt(job, "paid")
+        assert (asked.kind, asked.deadline_at) == ("callback", None)
+        with pytest.raises(InvalidResponse):
+            await bide.respond(job, {"cents": "many"}, prompt=asked.id, by="the bank")
+        await bide.respond(job, {"cents": 900}, prompt=asked.id, by="the bank")
+        await jobs.run_until_idle()
+        assert await jobs.result(job) == Payment(cents=900)
+
+
+async def test_a_machine_that_does_not_answer_in_time_is_waited_for_no_longer(bide: Bide[None]) -> None:
+    @bide.job
+    async def sell(ctx: JobContext) -> str:
+        try:
+            return f"{(await ctx.wait_for('paid', Payment, timeout='1h')).cents}"
+        except PromptTimedOut:
+            return "not paid"
+
+    async with Harness(bide) as jobs:
+        job = await sell.enqueue()
+        await jobs.run_until_idle()
+        asked = await jobs.prompt(job, "paid")
+        await jobs.advance("59m")
+        await jobs.run_until_idle()
+        assert await state(bide, job) is JobStatus.PENDING_HITL
+        await jobs.advance("1m")
+        with pytest.raises(PromptClosed):
+            await bide.respond(job, {"cents": 900}, prompt=asked.id, by="the bank")
+        await jobs.run_until_idle()
+        assert await jobs.result(job) == "not paid"
 
 
 async def test_a_def_job_asks_and_sleeps_from_its_thread(bide: Bide[None]) -> None:
