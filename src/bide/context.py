@@ -7,7 +7,6 @@ store what an earlier run of the same job recorded, and goes on where that one e
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import inspect
 import random
 import sys
@@ -45,6 +44,7 @@ from bide.retry import GiveUp, RetryAfter, RetryPolicy, decide
 from bide.run import Ending, Run
 from bide.schedule import Duration, seconds
 from bide.store.base import Fact, NewPrompt, PromptRow, StepRow
+from bide.thread import STEP_THREADS, in_thread
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -483,22 +483,12 @@ async def _call(
         async with asyncio.timeout(timeout):
             if _is_async(fn):
                 return await fn(*args, **kwargs)
-            context = contextvars.copy_context()
-            call = step.run.loop.run_in_executor(step.run.host.threads, lambda: context.run(_outcome, fn, args, kwargs))
-            value, error = await call
-            if error is not None:
-                raise error
+            # Given back when the step is: one whose time is over may hang in its thread for ever.
+            async with step.run.host.step_threads:
+                value = await in_thread(f"{STEP_THREADS}-{step.name}", partial(fn, *args, **kwargs))
             return await value if inspect.isawaitable(value) else value
     finally:
         _current.reset(token)
-
-
-def _outcome(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, BaseException | None]:
-    """What a `def` step comes to: a StopIteration that it raised could not be handed out of a thread as one."""
-    try:
-        return fn(*args, **kwargs), None
-    except BaseException as error:  # noqa: BLE001 - carried to the run
-        return None, error
 
 
 def _tell_retry(step: Step, error: Exception, verdict: RetryAfter) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import logging
 import random
-import threading
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +16,7 @@ from bide.job_type import Definition
 from bide.retry import GiveUp, RetryAfter, decide
 from bide.run import Ending, Host, Run
 from bide.store.base import Cancelled, Claim, Completed, Failed, Outcome, Released, Retrying, Settle, Suspended
+from bide.thread import in_thread
 
 log = logging.getLogger("bide.execute")
 
@@ -94,33 +93,7 @@ async def _call(run: Run) -> Any:
     ctx: JobContext[Any] = JobContext(run)
     if definition.is_async:
         return await definition.fn(ctx, *args, **kwargs)
-    return await _in_thread(run, lambda: definition.fn(ctx, *args, **kwargs))
-
-
-async def _in_thread(run: Run, call: Callable[[], Any]) -> Any:
-    """Run a `def` job in a thread of its own: one that never returns must not use up a pool."""
-    done: asyncio.Future[tuple[Any, BaseException | None]] = run.loop.create_future()
-    context = contextvars.copy_context()
-
-    def hand_over(value: Any, error: BaseException | None) -> None:
-        if not done.done():
-            done.set_result((value, error))
-
-    def body() -> None:
-        try:
-            value, error = context.run(call), None
-        except BaseException as raised:  # noqa: BLE001 - carried to the run
-            value, error = None, raised
-        try:
-            run.loop.call_soon_threadsafe(hand_over, value, error)
-        except RuntimeError:
-            log.warning("job %s ended after its worker's event loop was closed", run.claim.id)
-
-    threading.Thread(target=body, name=f"bide-{run.claim.type}", daemon=True).start()
-    value, error = await done
-    if error is not None:
-        raise error
-    return value
+    return await in_thread(f"bide-{run.claim.type}", lambda: definition.fn(ctx, *args, **kwargs))
 
 
 # ── Outcomes ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -26,8 +26,6 @@ from bide.progress import Meter
 from bide.store.base import Fact, Suspended
 
 if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
-
     from bide.batch import Batcher
     from bide.job_type import Definition
     from bide.store.base import Claim, PromptRow, Recall, StepRow, Store
@@ -92,7 +90,8 @@ class Host(Protocol):
 
     store: Store
     facts: Batcher[Fact, bool]
-    threads: ThreadPoolExecutor
+    step_threads: asyncio.Semaphore
+    """How many `def` steps are waited for at once."""
     deps: Any
     cancel_grace: float
     """Seconds between two deliveries of an ending."""

@@ -13,7 +13,6 @@ import random
 import socket
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -49,9 +48,6 @@ from bide.upkeep import Upkeep
 T = TypeVar("T")
 
 log = logging.getLogger("bide.worker")
-
-STEP_THREADS = "bide-step"
-"""How the names of the threads of `def` steps begin."""
 
 BACKOFF = (0.05, 5.0)
 """Seconds before the store is tried again after it failed: the first wait, doubled up to the second."""
@@ -94,7 +90,7 @@ class Worker:
         self.store = store
         self.deps: Any = None
         self.cancel_grace = options.cancel_grace
-        self.threads = ThreadPoolExecutor(options.threads, thread_name_prefix=STEP_THREADS)
+        self.step_threads = asyncio.Semaphore(options.threads)
         self.facts: Batcher[Fact, bool] = Batcher(lambda facts: self.patiently(lambda: store.note(facts)))
         self.upkeep = Upkeep(
             store,
@@ -211,7 +207,6 @@ class Worker:
             log.exception("the worker has stopped; its jobs are taken over by others")
             raise
         finally:
-            self.threads.shutdown(wait=False, cancel_futures=True)
             self._over.set()
 
     async def _begin(self) -> None:

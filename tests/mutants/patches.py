@@ -156,6 +156,13 @@ PATCHES = (
         f"{FAULTS}test_code.py::test_odd_progress_is_clamped_and_never_falls",
     ),
     Patch(
+        "a hung step keeps its place",
+        "context.py",
+        "            async with step.run.host.step_threads:\n                value =",
+        "            await step.run.host.step_threads.acquire()\n            if True:\n                value =",
+        "engine/test_threads.py::test_steps_that_never_return_keep_no_other_step_from_running",
+    ),
+    Patch(
         "owner missing in a query",
         f"{SQL}/prompts_of_job.sql",
         "and (:owner is null or job.owner = :owner)",

@@ -21,7 +21,8 @@ from rich.logging import RichHandler
 from bide.app import Bide
 from bide.cli.text import PrintableFormatter
 from bide.execute import abandoned
-from bide.worker import STEP_THREADS, Worker
+from bide.thread import STEP_THREADS
+from bide.worker import Worker
 
 log = logging.getLogger("bide.cli")
 
@@ -78,13 +79,12 @@ def run_worker(app: Bide[Any], queues: Sequence[str]) -> None:
             "stopped%s", " at once" if forced is not None else f"; {left} abandoned call(s) end with the process"
         )
         logging.shutdown()
-        # What swallows every cancellation, and a `def` step that runs on, cannot be ended from here, and Python would
-        # wait for them: leave without them.
+        # What swallows every cancellation cannot be ended from here, and asyncio would wait for it: leave without it.
         os._exit(0 if forced is None else 128 + forced)
 
 
 def _unending_steps() -> int:
-    """How many `def` steps still run in their threads; the idle ones are about to end."""
+    """How many `def` steps still run in their threads; one that has just handed over its result is about to end."""
     threads = [thread for thread in threading.enumerate() if thread.name.startswith(STEP_THREADS)]
     for thread in threads:
         thread.join(0.05)
