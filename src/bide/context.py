@@ -16,9 +16,11 @@ from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import partial
+from types import FunctionType
 from typing import Any, Generic, ParamSpec, TypeAlias, TypeVar, cast, overload
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 import orjson
 import uuid_utils.compat
@@ -41,7 +43,7 @@ from bide.events import EventKind
 from bide.hitl import Callback, Prompt, Response
 from bide.progress import Meter, StageScope
 from bide.retry import GiveUp, RetryAfter, RetryPolicy, decide
-from bide.run import Ending, Run
+from bide.run import ASK, OWN, Ending, Run
 from bide.schedule import Duration, seconds
 from bide.store.base import Fact, NewPrompt, PromptRow, StepRow
 from bide.thread import STEP_THREADS, in_thread
@@ -297,7 +299,7 @@ class JobContext(Scope, Generic[D_co]):
             self._run,
             _Options(
                 key=_key(key),
-                name=None if name is None else _key(name),
+                name=None if name is None else _not_reserved(_key(name)),
                 retry=retry or RetryPolicy(max_attempts=max_attempts),
                 timeout=None if timeout is None else seconds(timeout),
                 returns=returns,
@@ -306,15 +308,15 @@ class JobContext(Scope, Generic[D_co]):
 
     async def now(self, key: Key = "") -> datetime:
         """The time of this call when it first ran."""
-        return cast("datetime", await _step(self._run, _Options(key=_key(key), name="now"), _now, (self._run,), {}))
+        return cast("datetime", await self._own("now", key, _now, self._run))
 
     async def uuid(self, key: Key = "") -> UUID:
         """A UUID (version 7), the same in every run."""
-        return cast("UUID", await _step(self._run, _Options(key=_key(key), name="uuid"), _uuid, (), {}))
+        return cast("UUID", await self._own("uuid", key, _uuid))
 
     async def random(self, key: Key = "") -> float:
         """A number from [0, 1), the same in every run. Not for secrets."""
-        return cast("float", await _step(self._run, _Options(key=_key(key), name="random"), _random, (), {}))
+        return cast("float", await self._own("random", key, _random))
 
     # ── Waiting ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -323,12 +325,12 @@ class JobContext(Scope, Generic[D_co]):
         run = self._run
         await run.enter()
         _not_nested("sleep")
-        step = ("sleep", _key(key))
+        step = (f"{OWN}sleep", _key(key))
         run.visit(*step)
         row = run.steps.get(step)
         if row is None or row.result is None:
             deadline = run.host.store.now() + round(seconds(duration) * 1_000_000)
-            row = StepRow(name="sleep", key=step[1], result=str(deadline), error=None)
+            row = StepRow(name=step[0], key=step[1], result=str(deadline), error=None)
             await _record(run, row, {"until": deadline})
         deadline = int(cast("str", row.result))
         if run.host.store.now() < deadline:
@@ -355,7 +357,7 @@ class JobContext(Scope, Generic[D_co]):
         name = _key(key)
         if not name:
             raise InvalidOption("A question needs a key that is not empty.")
-        run.visit("ask", name)
+        run.visit(ASK, name)
         codec = codec_for(prompt.answer_type)
         row = run.prompts.get(name)
         if row is None:
@@ -394,6 +396,9 @@ class JobContext(Scope, Generic[D_co]):
         return self._run.bridge(op)
 
     # ── Inside ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _own(self, name: str, key: Key, fn: Callable[..., Any], *args: Any) -> Any:
+        return await _step(self._run, _Options(key=_key(key), name=OWN + name), fn, args, {})
 
     def _open(self) -> None:
         run = self._run
@@ -587,18 +592,40 @@ def _inner(fn: Callable[..., Any]) -> Callable[..., Any]:
     return fn
 
 
+def _not_reserved(name: str) -> str:
+    if name.startswith(OWN):
+        raise InvalidOption(
+            f"A step cannot be named {name!r}: under names with {OWN!r} the context remembers what is its own.",
+            hint="Give another with ctx.options(name=…).",
+        )
+    return name
+
+
 def _name(fn: Callable[..., Any]) -> str:
     fn = _inner(fn)
     name = getattr(fn, "__name__", None) or type(fn).__name__
     if name == "<lambda>":
         raise InvalidOption("A lambda has no name to remember it by.", hint="Use ctx.options(name=…).step(…).")
-    return str(name)
+    return _not_reserved(str(name))
 
 
-@lru_cache(maxsize=1024)
+_RETURNS: WeakKeyDictionary[FunctionType, object] = WeakKeyDictionary()
+"""By the function, as long as it lives: a closure that were kept here would keep what it closes over."""
+
+
 def _returns(fn: Callable[..., Any]) -> object:
     fn = _inner(fn)
     target = fn if inspect.isroutine(fn) else type(fn).__call__
+    function = getattr(target, "__func__", target)
+    if not isinstance(function, FunctionType):
+        return _annotated(fn, target)
+    known = _RETURNS.get(function)
+    if known is None:
+        known = _RETURNS[function] = _annotated(fn, target)
+    return known
+
+
+def _annotated(fn: Callable[..., Any], target: Callable[..., Any]) -> object:
     try:
         return typing.get_type_hints(target, include_extras=True).get("return", inspect.Signature.empty)
     except Exception as error:
@@ -608,7 +635,6 @@ def _returns(fn: Callable[..., Any]) -> object:
         ) from error
 
 
-@lru_cache(maxsize=1024)
 def _is_async(fn: Callable[..., Any]) -> bool:
     fn = _inner(fn)
     return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(getattr(fn, "__call__", None))  # noqa: B004

@@ -41,9 +41,10 @@ QUIET_TURNS = 5
 A branch that has just been started, or that yields once or twice between two verbs, is so let come to its next verb.
 """
 
+OWN = "ctx."
+"""How the names begin under which a context remembers what is its own: no step of a user's has such a name."""
 
-BREATH = 0.05
-"""Seconds that a verb of a run that is over waits before it refuses."""
+ASK = OWN + "ask"
 
 DEFERRED = 300 * 1_000_000
 """Microseconds until a job whose stored values this code cannot read is tried again, perhaps by a newer worker."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+import weakref
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -233,6 +236,138 @@ async def test_a_step_is_tried_again_within_its_run(bide: Bide[None]) -> None:
         assert await jobs.result(job) == "through"
         assert attempts == [1, 2, 3]
         assert len(keys) == 1
+
+
+async def now() -> str:
+    return "mine"
+
+
+async def uuid() -> str:
+    return "mine"
+
+
+async def random() -> str:
+    return "mine"
+
+
+async def sleep() -> str:
+    return "mine"
+
+
+async def ask() -> str:
+    return "mine"
+
+
+@pytest.mark.parametrize("own", [now, uuid, random, sleep, ask], ids=lambda own: own.__name__)
+async def test_a_step_may_be_named_as_what_the_context_remembers_itself(
+    own: Callable[[], Awaitable[str]], bide: Bide[None]
+) -> None:
+    @bide.job(max_attempts=1)
+    async def both(ctx: JobContext) -> str:
+        await ctx.now("k")
+        await ctx.uuid("k")
+        await ctx.random("k")
+        await ctx.sleep("1s", key="k")
+        await ctx.ask("k", QUESTION)
+        return await ctx.options(key="k").step(own)
+
+    async with Harness(bide) as jobs:
+        job = await both.enqueue()
+        await jobs.run_until_idle()
+        await jobs.advance("1s")
+        await jobs.run_until_idle()
+        await jobs.answer(job, "k", Proceed())
+        await jobs.run_until_idle()
+        assert await jobs.result(job) == "mine"
+
+
+async def test_the_names_of_what_the_context_remembers_itself_are_refused(bide: Bide[None]) -> None:
+    async def disguised() -> None: ...
+
+    disguised.__name__ = "ctx.now"
+
+    @bide.job(max_attempts=1)
+    async def posing(ctx: JobContext) -> str:
+        with pytest.raises(InvalidOption, match=r"'ctx\.sleep'"):
+            ctx.options(name="ctx.sleep")
+        with pytest.raises(InvalidOption, match=r"'ctx\.now'"):
+            await ctx.step(disguised)
+        return "refused"
+
+    async with Harness(bide) as jobs:
+        job = await posing.enqueue()
+        await jobs.run_until_idle()
+        assert await jobs.result(job) == "refused"
+
+
+@dataclass
+class Model:
+    """It compares by value, so it has no hash."""
+
+    name: str
+
+    async def __call__(self) -> Base:
+        return Base(name=self.name)
+
+
+async def test_any_callable_may_be_a_step(bide: Bide[None]) -> None:
+    @bide.job(max_attempts=1)
+    async def calling(ctx: JobContext) -> list[Base]:
+        model = Model("m")
+        return [
+            await ctx.step(model),
+            await ctx.options(name="method").step(model.__call__),
+            await ctx.options(name="part").step(partial(Model.__call__, model)),
+        ]
+
+    async with Harness(bide) as jobs:
+        job = await calling.enqueue()
+        await jobs.run_until_idle()
+        assert await jobs.result(job) == [Base(name="m")] * 3
+
+
+async def test_what_a_step_closes_over_is_let_go_with_its_job(bide: Bide[None]) -> None:
+    class Document:
+        """Something large."""
+
+    held: list[weakref.ref[Document]] = []
+
+    @bide.job
+    async def summary(ctx: JobContext) -> str:
+        document = Document()
+        held.append(weakref.ref(document))
+
+        async def summarise() -> str:
+            return type(document).__name__
+
+        return await ctx.step(summarise)
+
+    async with Harness(bide) as jobs:
+        job = await summary.enqueue()
+        await jobs.run_until_idle()
+        assert await jobs.result(job) == "Document"
+        gc.collect()
+        assert [reference() for reference in held] == [None]
+
+
+async def test_functions_of_one_code_and_different_annotations_are_told_apart(bide: Bide[None]) -> None:
+    def make(kind: Any) -> Callable[[], Any]:
+        def value() -> Any:
+            return ("a", "b")
+
+        value.__annotations__["return"] = kind
+        return value
+
+    @bide.job
+    async def typed(ctx: JobContext) -> None:
+        as_list: Any = await ctx.options(key=1).step(make(Any))
+        as_tuple: Any = await ctx.options(key=2).step(make(tuple[str, str]))
+        assert (as_list, as_tuple) == (["a", "b"], ("a", "b"))
+
+    async with Harness(bide) as jobs:
+        job = await typed.enqueue()
+        await jobs.run_until_idle()
+        await jobs.result(job)
 
 
 async def test_steps_are_leaves(bide: Bide[None]) -> None:
