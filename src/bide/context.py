@@ -43,7 +43,7 @@ from bide.events import EventKind
 from bide.hitl import Callback, Prompt, Response
 from bide.progress import Meter, StageScope
 from bide.retry import GiveUp, RetryAfter, RetryPolicy, decide
-from bide.run import ASK, OWN, Ending, Run
+from bide.run import ASK, OWN, Ending, Parked, Run
 from bide.schedule import Duration, seconds
 from bide.store.base import Fact, NewPrompt, PromptRow, StepRow
 from bide.thread import STEP_THREADS, in_thread
@@ -236,8 +236,8 @@ class JobContext(Scope, Generic[D_co]):
     def progress(self, percent: float, message: str | None = None) -> None:
         """Show `percent` (0–100, clamped) of the job, or of the current stage, and a message of at most 500 characters.
 
-        It never falls within an attempt, stands still while the run replays, and is written at most twice a second;
-        the last value is always written. Raises JobEnded once the run has ended.
+        It never falls within an attempt, stands still while the run replays or is ended from outside, and is written at
+        most twice a second; the last value is always written. Raises JobEnded once the run has ended.
         """
         self._open()
         self._meter().set(percent, message)
@@ -255,15 +255,16 @@ class JobContext(Scope, Generic[D_co]):
         current_step().emit(text)
 
     def log(self, message: str, **fields: Any) -> None:
-        """Write a line into the job's history. Nothing is written while the run replays."""
+        """Write a line into the job's history. What an earlier run said is not written again by one that replays, and
+        what is said while the job is suspended or given back is not written; in the clean-up after a cancel, it is.
+        """
         self._open()
         run = self._run
-        if not run.replaying:
-            fact = Fact(run.claim.id, run.claim.lease, EventKind.LOG, _log_line(message, fields))
-            if _on(run.loop):
-                void(run.note(fact))  # now: the function may return before the loop comes to a call it was handed
-            else:
-                run.loop.call_soon_threadsafe(run.note, fact)
+        line = Fact(run.claim.id, run.claim.lease, EventKind.LOG, _log_line(message, fields))
+        if _on(run.loop):
+            run.say(line)  # now: the function may return before the loop comes to a call it was handed
+        else:
+            run.loop.call_soon_threadsafe(run.say, line)
 
     @property
     def cancelled(self) -> bool:
@@ -334,7 +335,7 @@ class JobContext(Scope, Generic[D_co]):
             await _record(run, row, {"until": deadline})
         deadline = int(cast("str", row.result))
         if run.host.store.now() < deadline:
-            await run.park(wake_at=deadline)
+            await run.park(Parked(wake_at=deadline))
 
     async def ask(
         self,
@@ -372,7 +373,7 @@ class JobContext(Scope, Generic[D_co]):
                 row = await _open(run, name, prompt, codec, timeout, default, assignee, refused=(row.id, refused))
         if row.status == "expired":
             raise PromptTimedOut(name)
-        await run.park(prompt=row.id)
+        await run.park(Parked(prompt=row.id))
         raise AssertionError("a parked call does not return")
 
     def response(self, key: Key, /) -> Response:
@@ -414,7 +415,7 @@ class JobContext(Scope, Generic[D_co]):
             run.meter = Meter(
                 run.loop,
                 lambda text: void(run.note(Fact(claim.id, claim.lease, EventKind.PROGRESS, text))),
-                lambda: run.replaying,
+                lambda: run.replaying or run.ending is not None,
                 shown=claim.progress,
             )
         return run.meter
@@ -472,11 +473,7 @@ async def _recall(run: Run, row: StepRow, codec: Codec[Any]) -> Any:
         raise StepFailed(row.name, stored["type"], stored["message"], final=stored["final"])
     text = row.result
     if text is None:
-        run.busy += 1
-        try:
-            text = await run.host.patiently(lambda: run.host.store.step_result(run.claim.id, row.name, row.key))
-        finally:
-            run.end()
+        text = await run.read(lambda: run.host.store.step_result(run.claim.id, row.name, row.key))
     return await _decode(run, codec, text, f"the result of step {row.name!r}")
 
 

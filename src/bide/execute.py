@@ -7,7 +7,10 @@ import logging
 import random
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
+
+import orjson
 
 from bide.codec import encode, escape
 from bide.context import JobContext, enter_run
@@ -15,7 +18,7 @@ from bide.errors import BideError, InvalidPayload, JobTimedOut, StepFailed
 from bide.job_type import Definition
 from bide.retry import GiveUp, RetryAfter, decide
 from bide.run import Ending, Host, Run
-from bide.store.base import Cancelled, Claim, Completed, Failed, Outcome, Released, Retrying, Settle, Suspended
+from bide.store.base import Cancelled, Claim, Completed, Failed, Outcome, Released, Retrying, Settle
 from bide.thread import in_thread
 
 log = logging.getLogger("bide.execute")
@@ -41,6 +44,9 @@ async def _main(run: Run, ended: Ended) -> None:
     except BaseException as error:
         log.exception("how job %s ended could not be told", run.claim.id)
         outcome = Failed(encode({"type": type(error).__name__, "message": "how the job ended could not be told"}))
+    if run.replaying and run.ending is None:
+        # The function came to its end: what it said last, it said after all that it remembers.
+        run.catch_up()
     if run.noting:
         await run.noted()
     _end(run, outcome, ended)
@@ -88,8 +94,9 @@ async def _call(run: Run) -> Any:
     try:
         args, kwargs = definition.input.decode(run.claim.input)
     except InvalidPayload as error:
-        await run.defer(f"the job's input no longer fits its signature: {error}")
-        raise
+        # Nothing of it runs yet: what has to be told to end is only this.
+        run.suspend([await run.deferral(f"the job's input no longer fits its signature: {error}")])
+        raise asyncio.CancelledError from error
     ctx: JobContext[Any] = JobContext(run)
     if definition.is_async:
         return await definition.fn(ctx, *args, **kwargs)
@@ -133,7 +140,9 @@ def _ended_from_outside(
         case Ending.SUSPEND:
             suspension = run.suspension
             assert suspension is not None, "a run is only suspended with what it waits for"
-            return Suspended(suspension.awaiting, suspension.wake_at, _data(audit) or suspension.data)
+            if suspension.data is not None:
+                audit = {**orjson.loads(suspension.data), **audit}
+            return replace(suspension, data=_data(audit))
         case Ending.CANCEL:
             return Cancelled(_data(audit))
         case Ending.TIMEOUT:

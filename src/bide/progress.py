@@ -54,8 +54,9 @@ class Meter:
     """The progress of one run. `write` gets the JSON text of a `Progress`, on the event loop.
 
     `shown` is what earlier runs of the same attempt have shown: its percentage is the floor. While `held()` says that
-    the run still replays, nothing moves: a page must not jump back to what it showed an hour ago. What was said last in
-    the replay is about the work that now begins, so `catch_up` shows it, unless more had been reached before.
+    the run still replays, or is being ended, nothing moves: a page must not jump back to what it showed an hour ago,
+    nor on to what clean-up code says. What was said last in the replay is about the work that now begins, so `catch_up`
+    shows it, unless more had been reached before.
     """
 
     def __init__(

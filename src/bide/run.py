@@ -14,14 +14,17 @@ import asyncio
 import concurrent.futures
 import contextvars
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast
+
+import orjson
 
 from bide.clock import alive_for
 from bide.codec import encode, escape
 from bide.errors import DuplicateStep, JobCancelled, JobEnded, JobTimedOut, LeaseLost
 from bide.errors import Suspended as JobSuspended
+from bide.events import EventKind
 from bide.progress import Meter
 from bide.store.base import Fact, Suspended
 
@@ -41,13 +44,17 @@ QUIET_TURNS = 5
 A branch that has just been started, or that yields once or twice between two verbs, is so let come to its next verb.
 """
 
+DEFERRED = (300.0, 3_600.0)
+"""Seconds until a job whose stored values this code cannot read is tried again, perhaps by newer code: the first wait,
+doubled up to the second."""
+
+RECENT = 50
+"""How many events at the end of a job's history are looked through for its last wait."""
+
 OWN = "ctx."
 """How the names begin under which a context remembers what is its own: no step of a user's has such a name."""
 
 ASK = OWN + "ask"
-
-DEFERRED = 300 * 1_000_000
-"""Microseconds until a job whose stored values this code cannot read is tried again, perhaps by a newer worker."""
 
 
 class Ending(Enum):
@@ -60,18 +67,23 @@ class Ending(Enum):
     RELEASE = auto()
 
 
-class Parked(NamedTuple):
-    """A verb that waits: for the answer of this prompt, or for this time."""
+GOES_ON = frozenset({Ending.SUSPEND, Ending.LEASE_LOST, Ending.RELEASE})
+"""After these the job goes on in another run: what the clean-up of this one says would not be true of it."""
 
-    prompt: str | None
-    wake_at: int | None
+
+class Parked(NamedTuple):
+    """A verb that waits: for the answer of this prompt, or for this time. `told`: why, where it is for other code."""
+
+    prompt: str | None = None
+    wake_at: int | None = None
+    told: str | None = None
 
 
 class Doings:
     """What a run has to do with its context. Most jobs of a drain never touch theirs, so it is made on first use:
     every container is one more for the garbage collector, which took half the time of a no-op job."""
 
-    __slots__ = ("bridges", "notes", "parked", "prompts", "steps", "tasks", "visited")
+    __slots__ = ("bridges", "held_back", "notes", "parked", "prompts", "steps", "tasks", "unvisited", "visited")
 
     def __init__(self, recall: Recall | None) -> None:
         self.visited: set[tuple[str, str]] = set()
@@ -84,6 +96,8 @@ class Doings:
         if recall is not None:
             self.steps.update(((step.name, step.key), step) for step in recall.steps)
             self.prompts.update((prompt.key, prompt) for prompt in recall.prompts)
+        self.unvisited = {*self.steps, *((ASK, key) for key in self.prompts)}
+        self.held_back: list[Fact] = []
 
 
 class Host(Protocol):
@@ -218,19 +232,37 @@ class Run:
                 hint="A repeat needs a key of its own: ctx.options(key=…), or another key for a question.",
             )
         doings.visited.add((name, key))
-        if self.replaying and len(doings.visited) == len(doings.steps) + len(doings.prompts):
-            # All that was recorded has been seen again: a long tail without another verb is new work, and shown.
-            self._catch_up()
+        if self.replaying and (name, key) in doings.unvisited:
+            # What was said on the way to it was said by an earlier run, too.
+            doings.held_back.clear()
+            doings.unvisited.remove((name, key))
+            if not doings.unvisited:
+                # All that was recorded has been seen again: a long tail without another verb is new work, and shown.
+                self.catch_up()
 
-    def _catch_up(self) -> None:
+    def catch_up(self) -> None:
+        """The replay is over: show what was said since the last record that the code came to."""
         self.replaying = False
         if self.meter is not None:
             self.meter.catch_up()
+        held_back, self.doings.held_back = self.doings.held_back, []
+        for line in held_back:
+            _ = self.note(line)
+
+    def say(self, line: Fact) -> None:
+        """Write a line of the job's log. One said in a replay is held back until it shows whether it is new: the code
+        comes to another record, and so has said it before, or to what is new, or to its end."""
+        if self.ending in GOES_ON:
+            return
+        if self.replaying:
+            self.doings.held_back.append(line)
+        else:
+            _ = self.note(line)
 
     def begin(self) -> None:
         """An unrecorded verb starts: the replay is over, and the run is busy until `end`."""
         if self.replaying:
-            self._catch_up()
+            self.catch_up()
         self.busy += 1
         self._adopt_task()
 
@@ -238,10 +270,9 @@ class Run:
         self.busy -= 1
         self._look()
 
-    async def park(self, *, prompt: str | None = None, wake_at: int | None = None) -> None:
+    async def park(self, parked: Parked) -> None:
         """Wait for what only a later run will see: an answer, or a time. Never returns: the run ends as suspended."""
         self._adopt_task()
-        parked = Parked(prompt, wake_at)
         self.doings.parked.add(parked)
         self._look()
         try:
@@ -266,17 +297,38 @@ class Run:
         if turns:
             self._quiet = self.loop.call_soon(self._listen, turns - 1)
         else:
-            times = [one.wake_at for one in parked if one.wake_at is not None]
-            prompts = tuple(sorted(one.prompt for one in parked if one.prompt is not None))
-            self.suspension = Suspended(prompts, min(times, default=None))
-            self.finish(Ending.SUSPEND)
+            self.suspend(parked)
+
+    def suspend(self, parked: Collection[Parked]) -> None:
+        """End the run, to go on when one of these comes true."""
+        times = [one.wake_at for one in parked if one.wake_at is not None]
+        prompts = {one.prompt for one in parked if one.prompt is not None}
+        told = next((one.told for one in parked if one.told is not None), None)
+        if told is not None:
+            # Other code may well come to questions that this code did not.
+            prompts.update(prompt.id for prompt in self.prompts.values() if prompt.status == "open")
+        self.suspension = Suspended(tuple(sorted(prompts)), min(times, default=None), told)
+        self.finish(Ending.SUSPEND)
 
     async def defer(self, why: str) -> None:
         """Let the job wait for other code: it comes back in a while, with no attempt spent. Never returns."""
-        at = self.host.store.now() + DEFERRED
-        self.suspension = Suspended((), at, encode({"deferred": escape(why, 500)}))
-        self.finish(Ending.SUSPEND)
-        await self.loop.create_future()
+        await self.park(await self.deferral(why))
+
+    async def deferral(self, why: str) -> Parked:
+        """What waits for other code: twice as long as the last time, where the job's last wait was for that too."""
+        seconds = await self.read(self._patience)
+        wake_at = self.host.store.now() + round(seconds * 1_000_000)
+        return Parked(wake_at=wake_at, told=encode({"deferred": escape(why, 500), "again_in": seconds}))
+
+    async def _patience(self) -> float:
+        first, longest = DEFERRED
+        store, job = self.host.store, self.claim.id
+        (row,) = await store.get([job], None)
+        for event in reversed(await store.history(job, None, max(0, row.seq - RECENT), RECENT)):
+            if event.kind in {EventKind.SLEEPING, EventKind.WAITING}:
+                before = orjson.loads(event.data or "{}").get("again_in")
+                return first if before is None else min(longest, before * 2)
+        return first
 
     # ── Endings ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -358,6 +410,14 @@ class Run:
             except asyncio.CancelledError:
                 # The run is over already; only its last facts are on their way.
                 continue
+
+    async def read(self, verb: Callable[[], Awaitable[T]]) -> T:
+        """Read what this run needs to go on. It is busy meanwhile, but still replays."""
+        self.busy += 1
+        try:
+            return await self.host.patiently(verb)
+        finally:
+            self.end()
 
     async def write(self, verb: Callable[[], Awaitable[T]]) -> T:
         """A write of this run, tried until the database takes it. Raises LeaseLost, and ends the run."""

@@ -156,6 +156,48 @@ PATCHES = (
         f"{FAULTS}test_code.py::test_odd_progress_is_clamped_and_never_falls",
     ),
     Patch(
+        "progress written as often as it is said",
+        "progress.py",
+        "INTERVAL = 0.5",
+        "INTERVAL = 0.0",
+        "engine/test_telling.py::test_progress_is_written_twice_a_second_and_its_last_value_always",
+    ),
+    Patch(
+        "a nested stage that ignores the one around it",
+        "progress.py",
+        "self.low = outer.map(low) if outer else float(low)",
+        "self.low = float(low)",
+        "engine/test_telling.py::test_a_nested_stage_fills_its_part_of_the_stage_around_it",
+    ),
+    Patch(
+        "a nested stage as wide as the job",
+        "progress.py",
+        "self.high = outer.map(high) if outer else float(high)",
+        "self.high = float(high)",
+        "engine/test_telling.py::test_a_nested_stage_fills_its_part_of_the_stage_around_it",
+    ),
+    Patch(
+        "what is said while a job is suspended is written",
+        "run.py",
+        "        if self.ending in GOES_ON:\n            return\n",
+        "",
+        "engine/test_telling.py::test_what_is_said_while_a_job_is_being_suspended_is_not_written",
+    ),
+    Patch(
+        "what follows a step taken out of the code stays unheard",
+        "execute.py",
+        "if run.replaying and run.ending is None:",
+        "if run.replaying and run.ending is not None:",
+        "engine/test_telling.py::test_what_is_said_after_a_step_was_taken_out_of_the_code_is_heard",
+    ),
+    Patch(
+        "a job that waits for other code withdraws its questions",
+        "run.py",
+        'if prompt.status == "open")',
+        'if prompt.status == "expired")',
+        "engine/test_deferral.py::test_a_question_that_the_code_did_not_come_to_stays_open_for_other_code",
+    ),
+    Patch(
         "a hung step keeps its place",
         "context.py",
         "            async with step.run.host.step_threads:\n                value =",
@@ -186,8 +228,9 @@ PATCHES = (
     Patch(
         "parking raises instead of waiting to be cancelled",
         "run.py",
-        "        parked = Parked(prompt, wake_at)\n",
-        "        parked = Parked(prompt, wake_at)\n"
+        "        self.doings.parked.add(parked)\n",
+        "        self.doings.parked.add(parked)\n"
+        "        prompt, wake_at, _ = parked\n"
         "        self.suspension = Suspended((prompt,) if prompt else (), wake_at)\n"
         "        self.ending = Ending.SUSPEND\n        raise JobSuspended\n",
         "engine/test_suspension.py::test_a_question_suspends_after_its_sibling_step_and_repeats_nothing",
