@@ -11,6 +11,7 @@ import inspect
 import random
 import sys
 import typing
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
@@ -58,6 +59,9 @@ Key: TypeAlias = str | int | UUID
 
 KEY_LIMIT = 200
 
+PIECE = 64 * 1024
+"""Characters of output that one event tells at most."""
+
 
 class _Missing:
     """The type of the default that was not given."""
@@ -75,8 +79,8 @@ class Step:
     key: str
     attempt: int
     children: int = 0
-    _outputs: int = 0
-    _text: list[str] = field(default_factory=list[str])
+    emitted: bool = False
+    _pieces: deque[str] = field(default_factory=deque[str])
     _written: asyncio.Future[bool] | None = None
 
     @property
@@ -87,7 +91,8 @@ class Step:
     def emit(self, text: str) -> None:
         """Append to the job's output: ordered, durable, and not repeated by a replay. May be called from any thread.
 
-        When a step that has emitted runs again, readers first see an `output.reset` for it.
+        When a step that has emitted runs again, readers first see an `output.reset` for it. A long text is told in
+        several events.
         """
         if self.run.closed:
             raise JobEnded("This job's run has ended: its step emits no more.")
@@ -101,18 +106,25 @@ class Step:
     def _append(self, text: str) -> None:
         if self.run.closed:
             return
-        if self._outputs == 0 and (self.run.claim.recall is not None or self.attempt > 1):
-            self._put(EventKind.OUTPUT_RESET, {})
-        self._outputs += 1
-        self._text.append(text)
+        self.emitted = True
+        self._pieces.extend(text[at : at + PIECE] for at in range(0, len(text), PIECE))
         if self._written is None or self._written.done():
             self._flush()
 
     def _flush(self) -> None:
         # Tokens that arrive while a write is in flight travel together in the next one.
-        if self._text:
-            text, self._text = "".join(self._text), []
-            self._put(EventKind.OUTPUT, {"text": text})
+        together: list[str] = []
+        room = PIECE
+        while self._pieces and len(self._pieces[0]) <= room:
+            piece = self._pieces.popleft()
+            room -= len(piece)
+            together.append(piece)
+        if together:
+            self._put(EventKind.OUTPUT, {"text": "".join(together)})
+
+    def take_back(self) -> None:
+        """Tell readers that what an earlier run or try of this step has emitted does not count."""
+        self._put(EventKind.OUTPUT_RESET, {})
 
     def _put(self, kind: EventKind, data: dict[str, Any]) -> None:
         claim = self.run.claim
@@ -123,7 +135,7 @@ class Step:
     async def flushed(self) -> None:
         # Twice round the loop: what was handed over by call_soon comes first.
         await asyncio.sleep(0)
-        while self._text or (self._written is not None and not self._written.done()):
+        while self._pieces or (self._written is not None and not self._written.done()):
             if self._written is not None:
                 await asyncio.wait([self._written])
             await asyncio.sleep(0)
@@ -441,10 +453,13 @@ async def _step(
         return await _recall(run, row, codec)
     run.begin()
     try:
+        emitted = await run.has_emitted(name, key)
         run.check_lease()
         attempt = 1
         while True:
             step = Step(run, name, key, attempt)
+            if emitted:
+                step.take_back()
             try:
                 value = await _call(step, options.timeout, fn, args, kwargs)
                 text, decoded = codec.round_trip(value)
@@ -457,6 +472,7 @@ async def _step(
                     _tell_retry(step, error, verdict)
                     await asyncio.sleep(verdict.seconds)
                     attempt += 1
+                    emitted = step.emitted
                     continue
                 raise await _fail(run, name, key, error) from error
         await step.flushed()

@@ -83,7 +83,18 @@ class Doings:
     """What a run has to do with its context. Most jobs of a drain never touch theirs, so it is made on first use:
     every container is one more for the garbage collector, which took half the time of a no-op job."""
 
-    __slots__ = ("bridges", "held_back", "notes", "parked", "prompts", "steps", "tasks", "unvisited", "visited")
+    __slots__ = (
+        "bridges",
+        "emitters",
+        "held_back",
+        "notes",
+        "parked",
+        "prompts",
+        "steps",
+        "tasks",
+        "unvisited",
+        "visited",
+    )
 
     def __init__(self, recall: Recall | None) -> None:
         self.visited: set[tuple[str, str]] = set()
@@ -98,6 +109,7 @@ class Doings:
             self.prompts.update((prompt.key, prompt) for prompt in recall.prompts)
         self.unvisited = {*self.steps, *((ASK, key) for key in self.prompts)}
         self.held_back: list[Fact] = []
+        self.emitters: Collection[tuple[str, str]] | None = None if recall is not None else ()
 
 
 class Host(Protocol):
@@ -418,6 +430,13 @@ class Run:
             return await self.host.patiently(verb)
         finally:
             self.end()
+
+    async def has_emitted(self, name: str, key: str) -> bool:
+        """Whether readers have output of this step from an earlier run, which did not come to record it."""
+        doings = self.doings
+        if doings.emitters is None:
+            doings.emitters = await self.read(lambda: self.host.store.emitters(self.claim.id))
+        return (name, key) in doings.emitters
 
     async def write(self, verb: Callable[[], Awaitable[T]]) -> T:
         """A write of this run, tried until the database takes it. Raises LeaseLost, and ends the run."""

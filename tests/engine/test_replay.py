@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field
 from bide import (
     Bide,
     Confirm,
+    Event,
     EventKind,
     Fail,
     JobContext,
@@ -623,6 +624,96 @@ async def test_a_step_that_runs_again_resets_its_output(bide: Bide[None]) -> Non
         assert await jobs.result(job) == "written"
         told = [event for event in await bide.history(job) if event.kind in {EventKind.OUTPUT, EventKind.OUTPUT_RESET}]
         assert [event.data.get("text") for event in told] == ["try 1", None, "try 2"]
+
+
+def output(history: Sequence[Event]) -> list[str | None]:
+    """The texts of a job's output, and None for each time that it began anew."""
+    return [event.data.get("text") for event in history if event.kind in {EventKind.OUTPUT, EventKind.OUTPUT_RESET}]
+
+
+async def test_output_that_no_later_try_repeats_is_taken_back(bide: Bide[None]) -> None:
+    tries: list[int] = []
+
+    async def write() -> str:
+        tries.append(1)
+        if len(tries) == 1:
+            current_step().emit("half a sent")
+            raise ConnectionError
+        if len(tries) == 2:
+            raise ConnectionError
+        return "written"
+
+    @bide.job
+    async def author(ctx: JobContext) -> str:
+        return await ctx.options(retry=RetryPolicy(max_attempts=3, base=0.0, jitter=0.0)).step(write)
+
+    async with Harness(bide) as jobs:
+        job = await author.enqueue()
+        await jobs.run_until_idle()
+        assert await jobs.result(job) == "written"
+        assert output(await bide.history(job)) == ["half a sent", None]
+
+
+async def test_output_of_a_worker_that_died_is_taken_back_when_its_step_runs_again(bide: Bide[None]) -> None:
+    tries: list[int] = []
+
+    async def write() -> str:
+        tries.append(1)
+        if len(tries) == 1:
+            current_step().emit("half a sent")
+        return "written"
+
+    @bide.job
+    async def author(ctx: JobContext) -> str:
+        return await ctx.step(write)
+
+    async with Harness(bide) as jobs:
+        async with jobs.paused():
+            job = await author.enqueue()
+        assert await jobs.crash(3)  # it claims, writes the output, and dies before it records the step
+        await jobs.run_until_idle()
+        assert await jobs.result(job) == "written"
+        assert len(tries) == 2
+        assert output(await bide.history(job)) == ["half a sent", None]
+
+
+async def test_output_of_a_step_that_runs_for_the_first_time_takes_nothing_back(bide: Bide[None]) -> None:
+    async def write() -> None:
+        current_step().emit("text")
+
+    @bide.job
+    async def author(ctx: JobContext) -> None:
+        await ctx.options(key="before").step(write)
+        await ctx.ask("go", QUESTION)
+        await ctx.options(key="after").step(write)
+
+    async with Harness(bide) as jobs:
+        job = await author.enqueue()
+        await jobs.run_until_idle()
+        await jobs.answer(job, "go", Proceed())
+        await jobs.run_until_idle()
+        await jobs.result(job)
+        assert output(await bide.history(job)) == ["text", "text"]
+
+
+async def test_output_of_any_length_is_told_in_pieces_and_in_order(bide: Bide[None]) -> None:
+    long = "".join(f"{n} " for n in range(2_500_000))  # more than the 16 MB of a payload
+
+    async def write() -> None:
+        for text in ("begin ", long, "end"):
+            current_step().emit(text)
+
+    @bide.job
+    async def author(ctx: JobContext) -> None:
+        await ctx.step(write)
+
+    async with Harness(bide) as jobs:
+        job = await author.enqueue()
+        await jobs.run_until_idle()
+        await jobs.result(job)
+        texts = [text or "" for text in output(await bide.history(job))]
+        assert "".join(texts) == f"begin {long}end"
+        assert max(map(len, texts)) <= 64 * 1024
 
 
 async def test_a_large_result_is_loaded_on_use(bide: Bide[None]) -> None:

@@ -30,6 +30,7 @@ DRIVEN = {
     "count_prunable": "INDEX bide_job_finished (finished_at>? AND finished_at<?)",
     "list_jobs": "INDEX sqlite_autoindex_bide_job_1 (id<?)",
     "list_owned": "INDEX bide_job_owner (owner=? AND id<?)",
+    "emitters": "INDEX bide_event_seq (job=?)",
     "history": "INDEX bide_event_seq (job=? AND seq>?)",
     "ended": "INDEX bide_event_seq (job=?)",
     "changed": "INTEGER PRIMARY KEY (rowid>?)",

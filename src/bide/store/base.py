@@ -493,6 +493,11 @@ class Store(Protocol):
         """The stored result of one step, however large."""
         ...
 
+    async def emitters(self, job: str) -> Collection[tuple[str, str]]:
+        """The steps of a job, by name and key, that have written output, recorded or not: what the `step` and the `key`
+        in the data of its OUTPUT events say."""
+        ...
+
     async def ask(self, job: str, lease: int, prompt: NewPrompt) -> PromptRow:
         """Open a prompt, or return the one this (job, key) has that is not withdrawn: the stored one wins,
         unless it is the one to be replaced.

@@ -21,6 +21,7 @@ _PROMPTS_OF_JOB = statement("prompts_of_job")
 _PROMPT = statement("prompt")
 _STEPS = statement("steps")
 _STEP_RESULT = statement("step_result")
+_EMITTERS = statement("emitters")
 _ORPHANS = statement("orphans")
 _STATS = statement("stats")
 _COUNT_OPEN = statement("count_open")
@@ -105,6 +106,10 @@ def step_result(job: str, name: str, key: str) -> Callable[[sqlite3.Connection],
         return str(row[0])
 
     return query
+
+
+def emitters(job: str) -> Callable[[sqlite3.Connection], frozenset[tuple[str, str]]]:
+    return lambda db: frozenset((row[0], row[1]) for row in db.execute(_EMITTERS, {"job": job}).fetchall())
 
 
 def orphans(db: sqlite3.Connection) -> Sequence[str]:

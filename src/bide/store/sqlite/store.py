@@ -175,6 +175,9 @@ class SQLiteStore:
     async def step_result(self, job: str, name: str, key: str) -> str:
         return await self._readers.read(reading.step_result(job, name, key))
 
+    async def emitters(self, job: str) -> Collection[tuple[str, str]]:
+        return await self._readers.read(reading.emitters(job))
+
     async def ask(self, job: str, lease: int, prompt: NewPrompt) -> PromptRow:
         return await self._writer.submit(running.ask(job, lease, prompt))
 

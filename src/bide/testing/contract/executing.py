@@ -613,7 +613,7 @@ class Suspending(Fixtures):
 
 
 class Writing(Fixtures):
-    """What a run writes: `record`, `step_result`, `ask`, `note`."""
+    """What a run writes: `record`, `step_result`, `emitters`, `ask`, `note`."""
 
     async def test_a_step_is_remembered_once(self, store: Store, worker: str) -> None:
         run = await start(store, worker)
@@ -740,6 +740,24 @@ class Writing(Fixtures):
         with pytest.raises(LeaseLost):
             await store.ask(new_id(), run.lease, question())
         assert list(await store.prompts(None)) == []
+
+    async def test_the_steps_with_output_are_known_in_every_later_run_recorded_or_not(
+        self, store: Store, worker: str
+    ) -> None:
+        run, other = await start(store, worker, max_attempts=2), await start(store, worker)
+        assert not await store.emitters(run.id)
+
+        def said(kind: E, name: str, key: str, by: Claim) -> Fact:
+            return Fact(by.id, by.lease, kind, json.dumps({"step": name, "key": key, "text": "t"}))
+
+        await store.note([said(E.OUTPUT, "write", "", run), said(E.OUTPUT, "write", "2", run)])
+        await store.note([said(E.OUTPUT, "write", "2", run), said(E.LOG, "silent", "", run)])
+        await store.note([said(E.OUTPUT, "other", "", other)])
+        await record(store, run, step("write", ""))
+        await settle(store, worker, run, Retrying(BROKEN, 0))
+        again = await claim(store, worker)
+        assert set(await store.emitters(again.id)) == {("write", ""), ("write", "2")}
+        assert not await store.emitters(new_id())
 
     async def test_facts_are_appended_in_order(self, store: Store, worker: str) -> None:
         run, other = await start(store, worker), await start(store, worker)
