@@ -135,6 +135,7 @@ BAD: dict[str, tuple[Any, str]] = {
     "bytes": (b"x", "bytes is not JSON; encode it as base64, or keep a file and pass its path"),
     "bytearray": (bytearray(b"x"), "bytearray is not JSON; encode it as base64, or keep a file and pass its path"),
     "generator": ((n for n in "ab"), "a generator can be read only once; return a list"),
+    "secret": (SecretStr("x"), "a secret would be kept as asterisks; pass its name, and look it up in the job"),
 }
 BAD_TYPES: list[Any] = [
     datetime(2026, 1, 1, tzinfo=UTC),
@@ -153,7 +154,6 @@ BAD_TYPES: list[Any] = [
     OrderedDict(a=1),
     defaultdict(int),
     orjson.Fragment(b"nonsense"),
-    SecretStr("x"),
 ]
 
 
@@ -466,8 +466,8 @@ def test_what_fits_its_annotation_comes_back_as_it_was(annotation: Any, value: A
         pytest.param(str, Name("x"), "x", id="subclass of str"),
         pytest.param(Any, (1, (2,)), [1, [2]], id="tuple without annotation"),
         pytest.param(Sequence[int], [1], [1], id="sequence"),
-        pytest.param(dict, {1: "a"}, {"1": "a"}, id="bare dict"),
-        pytest.param(dict[str, Any], {"at": date(2026, 1, 2)}, {"at": "2026-01-02"}, id="date within Any"),
+        pytest.param(dict, {"a": (1,)}, {"a": [1]}, id="bare dict"),
+        pytest.param(dict[str, Any], {"a": {"b": (1, 2)}}, {"a": {"b": [1, 2]}}, id="tuple within Any"),
         pytest.param(
             datetime | str, "2026-01-02T00:00:00Z", datetime(2026, 1, 2, tzinfo=UTC), id="text like a datetime"
         ),
@@ -538,9 +538,8 @@ class Hostile(BaseModel):
         pytest.param(list[Lenient], [Lenient(), Lenient(rating=math.inf)], "$[1].rating", id="inf in a model"),
         pytest.param(Lenient, Lenient(anything={"a": "\ud800"}), "$.anything.a", id="surrogate in a model"),
         pytest.param(Lenient, Lenient(data=b"\xff"), "$", id="bytes that are not text"),
-        pytest.param(Lenient, Lenient(anything=object()), "$", id="object in Any"),
-        pytest.param(Lenient, Lenient(anything=nested(100_000)), "$", id="deep"),
-        pytest.param(Lenient, Lenient(anything=CIRCLE), "$", id="circle"),
+        pytest.param(Lenient, Lenient(anything=object()), "$.anything", id="object in Any"),
+        pytest.param(Lenient, Lenient(anything=CIRCLE), "$.anything[1].again", id="circle"),
         pytest.param(Decimal, Decimal("NaN"), "$", id="decimal nan"),
         pytest.param(Annotated[int, Field(gt=0)], -1, "$", id="out of range"),
         pytest.param(WriteOnlyAlias, WriteOnlyAlias(a=1), "$.a", id="alias only written"),
@@ -561,11 +560,130 @@ def test_what_cannot_be_kept_is_refused(annotation: Any, value: Any, path: str) 
         assert len(str(caught.value)) < 600
 
 
-def test_depth_is_the_same_with_an_annotation() -> None:
+@pytest.mark.parametrize("levels", [MAX_DEPTH + 1, 100_000])
+def test_depth_is_the_same_with_an_annotation(levels: int) -> None:
     codec = codec_for(list[Any])
     assert codec.round_trip(nested(MAX_DEPTH))[1] == nested(MAX_DEPTH)
+    with pytest.raises(InvalidPayload, match="more than 200 levels deep"):
+        codec.round_trip(nested(levels))
+
+
+class Open(BaseModel, extra="allow"):
+    at: datetime | None = None
+
+
+class Loose(BaseModel):
+    # Of a declared type, beside what has none: these come back as they were.
+    at: datetime = datetime(2026, 1, 2, tzinfo=UTC)
+    data: bytes = b"\x01ok"
+    default: Any = None
+    kids: list[Loose] = []
+
+
+class LoosePair(NamedTuple):
+    left: bytes
+    right: Any
+
+
+@dataclass
+class LoosePoint:
+    at: date
+    note: object = None
+
+
+class LooseOptions(TypedDict, total=False):
+    note: Any
+    at: date
+
+
+DAY = date(2026, 1, 2)
+UNTYPED: list[tuple[Any, Callable[[Any], Any], str]] = [
+    (dict[str, Any], lambda bad: {"a": bad}, "$.a"),
+    (dict[str, Any], lambda bad: {"a": {"b c": [0, bad]}}, '$.a["b c"][1]'),
+    (dict, lambda bad: {"a": [bad]}, "$.a[0]"),
+    (dict[int, Any], lambda bad: {1: bad}, '$["1"]'),
+    (list, lambda bad: [1, bad], "$[1]"),
+    (list[object], lambda bad: [1, [bad]], "$[1][0]"),
+    (tuple[Any, ...], lambda bad: (bad,), "$[0]"),
+    (Any | None, lambda bad: bad, "$"),
+    (int | list[Any] | None, lambda bad: [bad], "$[0]"),
+    (Sequence[Any], lambda bad: [bad], "$[0]"),
+    (RootModel[dict[str, Any]], lambda bad: RootModel[dict[str, Any]]({"a": bad}), "$.a"),
+    (Loose, lambda bad: Loose(default=[bad]), "$.default[0]"),
+    (Loose, lambda bad: Loose(kids=[Loose(), Loose(kids=[Loose(default=bad)])]), "$.kids[1].kids[0].default"),
+    (dict[str, list[Loose]], lambda bad: {"a": [Loose(default=bad)]}, "$.a[0].default"),
+    (list[LoosePoint], lambda bad: [LoosePoint(DAY), LoosePoint(DAY, bad)], "$[1].note"),
+    (LooseOptions, lambda bad: LooseOptions(at=DAY, note=bad), "$.note"),
+    (LoosePair, lambda bad: LoosePair(b"x", bad), "$[1]"),
+    (Open, lambda bad: Open.model_validate({"more": bad}), "$.more"),
+    (list[Open], lambda bad: [Open.model_validate({"more": [bad]})], "$[0].more[0]"),
+]
+untyped = pytest.mark.parametrize(
+    ("annotation", "around", "path"), UNTYPED, ids=[f"{kind} {path}" for kind, _, path in UNTYPED]
+)
+
+
+@untyped
+@pytest.mark.parametrize(
+    "bad",
+    [math.nan, math.inf, b"x", b"\xff", {1: 2}, {1}, datetime(2026, 1, 1, tzinfo=UTC), Level.LOW, POST, object()],
+    ids=lambda value: repr(value)[:20],
+)
+def test_where_no_type_is_declared_only_plain_json_is_taken_at_any_depth(
+    annotation: Any, around: Callable[[Any], Any], path: str, bad: Any
+) -> None:
+    with pytest.raises(InvalidPayload) as caught:
+        codec_for(annotation).encode(around(bad))
+    assert caught.value.path == path
+    assert caught.value.reason == refusal(bad).reason
+
+
+@untyped
+@pytest.mark.parametrize("good", [None, 1.5, 2**53 + 1, "null", SUSPECT, [1, {"a": [True]}]], ids=repr)
+def test_plain_json_comes_back_wherever_it_stands(
+    annotation: Any, around: Callable[[Any], Any], path: str, good: Any
+) -> None:
+    assert codec_for(annotation).round_trip(around(good))[1] == around(good), path
+
+
+@pytest.mark.parametrize("annotation", [dict, dict[str, Any]], ids=str)
+def test_keys_of_no_declared_type_are_texts(annotation: Any) -> None:
+    # Written as texts, 1 and "1" would be one key.
     with pytest.raises(InvalidPayload):
-        codec.round_trip(nested(MAX_DEPTH + 1))
+        codec_for(annotation).encode({1: "a", "1": "b"})
+
+
+class Told(BaseModel):
+    blob: Any
+
+    @field_serializer("blob")
+    def write(self, blob: Any) -> str:
+        return str(blob.hex())
+
+    @field_validator("blob", mode="before")
+    @classmethod
+    def read(cls, blob: Any) -> Any:
+        return bytes.fromhex(blob) if isinstance(blob, str) else blob
+
+
+def test_a_field_of_any_type_whose_model_says_how_it_is_written_comes_back() -> None:
+    assert codec_for(Told).round_trip(Told(blob=b"\xff"))[1] == Told(blob=b"\xff")
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "path"),
+    [
+        (dict[str, int], {"a": 1, "b": "2"}, "$.b"),
+        (list[dict[str, datetime]], [{"at": "2026-01-01"}], "$[0].at"),
+        (dict[str, int | None], {"a": "1"}, "$.a"),
+        (tuple[int, str], (1, 2), "$[1]"),
+    ],
+    ids=repr,
+)
+def test_what_is_of_another_type_is_refused_by_its_path(annotation: Any, value: Any, path: str) -> None:
+    with pytest.raises(InvalidPayload) as caught:
+        codec_for(annotation).encode(value)
+    assert caught.value.path == path
 
 
 def test_an_unannotated_result_names_the_remedy() -> None:
@@ -579,7 +697,7 @@ def test_errors_do_not_repeat_the_payload() -> None:
     with pytest.raises(InvalidPayload) as reading:
         codec_for(dict[str, int]).decode('{"a":"hunter2","b c":"hunter2"}')
     assert "hunter2" not in f"{writing.value} {reading.value}"
-    assert "Expected `int`" in str(writing.value)
+    assert str(writing.value) == "$[0]: cannot be written as list[int]: Input should be a valid integer"
     assert reading.value.path == "$.a"
     assert "(and 1 more)" in reading.value.reason
 
@@ -686,8 +804,14 @@ class Tag(BaseModel):
     metadata: int = Field(default=1, json_schema_extra={"type": "generator"})
 
 
+class Defaulted(BaseModel):
+    default: Iterable[int]
+
+
 def test_fields_named_as_a_schema_names_its_own_are_no_trouble() -> None:
     assert codec_for(Tag).round_trip(Tag())[1] == Tag()
+    with pytest.raises(UnencodableType, match="read only once"):
+        codec_for(Defaulted)
 
 
 def test_a_codec_knows_its_type() -> None:

@@ -70,6 +70,9 @@ def test_arguments_are_kept_as_json_by_name(bide: Bide[None], args: tuple[Any, .
         ((1, "\ud800", None, 1.0), "$.to"),
         ((1, "a", math.nan, 1.0), "$.note"),
         ((1, "a", None, math.inf), "$.weight"),
+        (("1", "a", None, 1.0), "$.count"),
+        ((1, b"a", None, 1.0), "$.to"),
+        ((1, "a", {"b": [b"c"]}, 1.0), "$.note.b[0]"),
     ],
 )
 def test_arguments_that_json_cannot_keep_are_refused_by_name(

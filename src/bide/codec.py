@@ -13,8 +13,10 @@ anything is stored, and in the same way for every store:
 
 What `Codec` does with the types that JSON lacks is Pydantic's JSON mode: datetime, date, time and timedelta as ISO 8601
 text, UUID and Decimal as text, Enum by value, bytes as UTF-8 text (refused when it is not; `ser_json_bytes` and
-`val_json_bytes` choose base64), sets, tuples and NamedTuple as arrays. Inside `dict` or `Any` nothing tells Pydantic
-what to rebuild, so there they come back as text, in the first run and in every replay alike.
+`val_json_bytes` choose base64), sets, tuples and NamedTuple as arrays. Where a value has no type declared - `Any`,
+`object`, a bare `dict` or `list`, the extra fields of a model - nothing tells Pydantic what to rebuild: left to itself
+it writes NaN as null, bytes and dates as text and keys as strings, without a word. So plain JSON values alone are taken
+there, at any depth, by the rules of `encode`.
 """
 
 from __future__ import annotations
@@ -23,8 +25,10 @@ import hashlib
 import inspect
 import json
 import math
+import operator
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from itertools import chain
 from types import AsyncGeneratorType, CoroutineType, GeneratorType, NoneType
@@ -32,6 +36,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast
 
 import orjson
 from pydantic import Secret, SecretBytes, SecretStr, TypeAdapter, ValidationError
+from pydantic_core import SchemaSerializer
 
 from bide.errors import InvalidPayload, UnencodableType
 
@@ -207,10 +212,12 @@ def _flaw(item: object) -> str | None:
     return next(reason for kind, reason in _REASONS if isinstance(item, kind)).format(_name(item))
 
 
+_MASKED = "a secret would be kept as asterisks; pass its name, and look it up in the job"
 _REASONS: tuple[tuple[type | tuple[type, ...], str], ...] = (
     ((bytes, bytearray, memoryview), "{} is not JSON; encode it as base64, or keep a file and pass its path"),
     ((GeneratorType, AsyncGeneratorType), "a {} can be read only once; return a list"),
     (CoroutineType, "a {} was never awaited"),
+    ((SecretStr, SecretBytes, Secret), _MASKED),
     (object, "{} is not a JSON type; convert it, or annotate it (a result: the return type) so that it can be rebuilt"),
 )
 
@@ -234,6 +241,18 @@ def _too_deep(root: Any, trail: list[_Key]) -> InvalidPayload:
             return InvalidPayload(_path(trail[:depth]), "the container contains itself")
         above.add(id(item))
     return InvalidPayload(_path(trail), f"more than {MAX_DEPTH} levels deep")
+
+
+def _known_part(value: object, trail: Iterable[_Key]) -> Iterator[_Key]:
+    """Yield as much of a trail as there is in `value`: Pydantic's goes on, with the members of a union for one."""
+    for key in trail:
+        if not isinstance(value, dict | list | tuple):
+            return
+        try:
+            value = cast("Any", value)[key]
+        except (LookupError, TypeError):
+            return
+        yield key
 
 
 def _path(trail: Iterable[_Key]) -> str:
@@ -268,8 +287,8 @@ class Codec(Generic[T]):
     replay cannot differ: an instance of a subclass comes back as the class annotated, a union as the member that fits
     its JSON best, a float field's 1 as 1.0.
 
-    Without an annotation (`inspect.Signature.empty`), and for `Any` and `object`, values are plain JSON values, tuples
-    come back as lists, and everything else is refused.
+    Without an annotation (`inspect.Signature.empty`), and for `Any` and `object` wherever they stand in one, values are
+    plain JSON values, tuples come back as lists, and everything else is refused.
 
     Fields travel under their aliases, whatever the model's `serialize_by_alias` and `validate_by_alias` say; a field
     whose serialization alias differs from its validation alias cannot be read back. Computed fields are left out, as
@@ -278,7 +297,7 @@ class Codec(Generic[T]):
     Raises UnencodableType for an annotation that cannot be built or cannot be read back, such as Iterator.
     """
 
-    __slots__ = ("_adapter", "_schema", "annotation", "exact")
+    __slots__ = ("_adapter", "_schema", "_serializer", "annotation", "exact")
 
     def __init__(self, annotation: object) -> None:
         self.annotation = annotation
@@ -293,6 +312,7 @@ class Codec(Generic[T]):
             kind = NoneType if annotation is None else annotation
             self.exact = _SCALARS & {kind} if isinstance(kind, type) else frozenset()
             self._adapter = _build(annotation)
+            self._serializer = _strict_serializer(self._adapter)
 
     @property
     def takes_none(self) -> bool:
@@ -321,7 +341,7 @@ class Codec(Generic[T]):
         text = encode(self._dump(value, "json"), limit=limit)
         # A masked secret reads back without complaint, as asterisks: the loss would show weeks later.
         if _MASK in text and _holds_secret(self._dump(value, "python")):
-            raise InvalidPayload("$", "a secret would be kept as asterisks; pass its name, and look it up in the job")
+            raise InvalidPayload("$", _MASKED)
         return text, self.decode(text)
 
     def schema(self) -> dict[str, Any]:
@@ -343,15 +363,29 @@ class Codec(Generic[T]):
         if self._adapter is None:
             return value
         try:
-            return self._adapter.dump_python(value, mode=mode, by_alias=True, round_trip=True, warnings="error")
+            return self._serializer.to_python(value, mode=mode, by_alias=True, round_trip=True, warnings="error")
         except Exception as error:  # a serializer of the user's may raise anything
-            raise InvalidPayload("$", f"cannot be written as {self._shown}: {_say(error)}") from error
+            raise self._unwritable(self._adapter, value, error) from error
 
-    def _unfit(self, error: ValidationError) -> InvalidPayload:
+    def _unwritable(self, adapter: TypeAdapter[T], value: T, error: Exception) -> InvalidPayload:
+        """Say where the flaw is that a dump stopped at. Its error does not tell, so others are asked."""
+        with suppress(Exception):  # the user's code may raise again, and must not hide what it raised first
+            dumped = self._serializer.to_python(value, mode="python", by_alias=True, round_trip=True, warnings="none")
+            if found := _find_stray(dumped):
+                trail, flaw = found
+                return InvalidPayload(_path(trail) + flaw.path[1:], flaw.reason)
+            try:
+                adapter.validate_python(value, strict=True)
+            except ValidationError as invalid:
+                trail = tuple(_known_part(value, invalid.errors()[0]["loc"]))
+                return InvalidPayload(_path(trail), self._unfit(invalid, "written").reason)
+        return InvalidPayload("$", f"cannot be written as {self._shown}: {_say(error)}")
+
+    def _unfit(self, error: ValidationError, done: Literal["read", "written"] = "read") -> InvalidPayload:
         # Without the input: a payload may hold what no log should.
         flaws = error.errors(include_url=False, include_context=False, include_input=False)
         more = f" (and {len(flaws) - 1} more)" if len(flaws) > 1 else ""
-        return InvalidPayload(_path(flaws[0]["loc"]), f"cannot be read as {self._shown}: {flaws[0]['msg']}{more}")
+        return InvalidPayload(_path(flaws[0]["loc"]), f"cannot be {done} as {self._shown}: {flaws[0]['msg']}{more}")
 
     @property
     def _shown(self) -> str:
@@ -403,13 +437,100 @@ def _one_way(schema: object) -> str | None:
         node = pending.pop()
         if isinstance(node, dict):
             fields = cast("dict[str, object]", node)
-            # Where the node describes fields, "type" may be one of them, and its value is no text.
-            if isinstance(kind := fields.get("type"), str) and kind in _ONE_WAY:
+            kind = _kind(fields)
+            if kind and kind in _ONE_WAY:
                 return _ONE_WAY[kind]
-            pending.extend(part for name, part in fields.items() if name not in {"default", "metadata"})
+            pending.extend(part for name, part in fields.items() if kind is None or name not in {"default", "metadata"})
         elif isinstance(node, list | tuple):
             pending.extend(cast("Iterable[object]", node))
     return None
+
+
+def _kind(node: Mapping[str, object]) -> str | None:
+    """The type of a node of a core schema. Of one that lists fields "type" may be a field, and its value is no text."""
+    return kind if isinstance(kind := node.get("type"), str) else None
+
+
+# ── Values of no declared type ───────────────────────────────────────────────────────────────────────────────────────
+
+
+class _Stray:
+    """Stands in a dump for a value of no declared type that is not plain JSON. To Pydantic it is of an unknown type:
+    in JSON mode it is refused, in Python mode it stays where it is, so that its path can be told."""
+
+    def __init__(self, flaw: InvalidPayload) -> None:
+        self.flaw = flaw
+
+
+def _plain(value: object) -> object:
+    """What is written for a value of no declared type: itself, if it is plain JSON."""
+    # A text or an integer may be unsound: Pydantic leaves it as it is, and `encode` sees it.
+    if type(value) in _UNTOUCHED or _encode_unsuspicious(value) is not None:
+        return value
+    try:
+        _inspect(value)
+    except InvalidPayload as flaw:
+        return _Stray(flaw)
+    return value
+
+
+def _find_stray(dumped: object) -> tuple[tuple[str | int, ...], InvalidPayload] | None:
+    """Return the first one in a dump in Python mode, and where it is."""
+    pending: list[tuple[tuple[str | int, ...], object]] = [((), dumped)]
+    while pending:
+        trail, item = pending.pop()
+        if isinstance(item, _Stray):
+            return trail, item.flaw
+        entries: Iterable[tuple[str | int, object]] = ()
+        if isinstance(item, Mapping):
+            entries = ((str(key), held) for key, held in cast("Mapping[object, object]", item).items())
+        elif isinstance(item, Collection) and not isinstance(item, str | bytes):
+            entries = enumerate(cast("Collection[object]", item))
+        pending.extend([((*trail, key), held) for key, held in entries][::-1])
+    return None
+
+
+def _strict_serializer(adapter: TypeAdapter[Any]) -> SchemaSerializer:
+    """Return what writes values of an annotation; where parts of it have no declared type, by way of `_plain`."""
+    schema: Any = adapter.core_schema
+    strict = _with_plain(schema)
+    if strict is schema:
+        return adapter.serializer
+    # Else it would take the serializers that the models in it have made for themselves.
+    return SchemaSerializer(strict, _use_prebuilt=False)
+
+
+_UNTOUCHED = _SCALARS - {float}
+_ANY: dict[str, Any] = {"type": "any", "serialization": {"type": "function-plain", "function": _plain}}
+_TEXT = {"type": "str"}
+_NOT_OF_VALUES = frozenset({"default", "metadata", "config", "return_schema", "json_schema_input_schema"})
+"""Parts of a node that do not describe the values in it. What a serializer of the user's returns is as he means it."""
+
+
+def _with_plain(schema: Any, *, extra: bool = False) -> Any:
+    """Return a core schema with `_plain` wherever it says "any"; the very same one if it says so nowhere.
+
+    extra: whether the model around it takes fields that it does not declare.
+    """
+    if isinstance(schema, list | tuple):  # a tuple: a member of a union, with its label
+        held: list[Any] | tuple[Any, ...] = schema  # pyright: ignore[reportUnknownVariableType]
+        parts = [_with_plain(part, extra=extra) for part in held]
+        return held if all(map(operator.is_, parts, held)) else type(held)(parts)
+    if not isinstance(schema, dict):
+        return schema
+    node = cast("dict[str, Any]", schema)
+    kind = _kind(node)
+    if kind == "any":
+        return node if "serialization" in node else node | _ANY
+    if kind and "config" in node:
+        extra = node["config"].get("extra_fields_behavior") == "allow"
+    skipped = _NOT_OF_VALUES if kind else ()
+    strict = {name: part if name in skipped else _with_plain(part, extra=extra) for name, part in node.items()}
+    if kind == "dict" and strict.get("keys_schema", _ANY) is not node.get("keys_schema"):
+        strict["keys_schema"] = _TEXT
+    if kind in {"model-fields", "typed-dict"} and (extra or node.get("extra_behavior") == "allow"):
+        strict.setdefault("extras_schema", _ANY)
+    return node if strict.keys() == node.keys() and all(map(operator.is_, strict.values(), node.values())) else strict
 
 
 _MASK = "*" * 10

@@ -137,7 +137,7 @@ class JobType(Generic[P, R_co]):
 class Input:
     """The arguments of a function, as one JSON object by parameter name, so that a default can be added later."""
 
-    __slots__ = ("_codec", "_empty", "_exact", "_keywords", "_plain", "_positional", "_rest", "_signature")
+    __slots__ = ("_codec", "_empty", "_exact", "_keywords", "_positional", "_rest", "_signature")
 
     def __init__(self, signature: inspect.Signature, hints: Mapping[str, Any]) -> None:
         self._signature = signature
@@ -145,7 +145,6 @@ class Input:
         self._positional: list[str] = []
         self._keywords: list[str] = []
         self._rest: str | None = None
-        self._plain: list[str] = []
         for name, parameter in signature.parameters.items():
             hint = hints.get(name, Any)
             match parameter.kind:
@@ -158,8 +157,6 @@ class Input:
                     self._keywords.append(name)
                 case _:
                     self._positional.append(name)
-            if hint is Any or hint is object:
-                self._plain.append(name)
             required = parameter.default is parameter.empty
             fields[name] = hint if required else operator.getitem(cast("Any", typing.NotRequired), hint)
         # Values of these types, one for each parameter: what is enqueued most, written without further checks.
@@ -179,13 +176,6 @@ class Input:
             bound = self._signature.bind(*args, **kwargs)
         except TypeError as error:
             raise InvalidArguments(f"{error}.") from None
-        for name in self._plain:
-            # Where nothing tells what to rebuild, Pydantic writes NaN as null and bytes as text, without a word.
-            if name in bound.arguments:
-                try:
-                    encode(bound.arguments[name])
-                except InvalidPayload as refused:
-                    raise InvalidPayload(f"$.{name}{refused.path[1:]}", refused.reason) from None
         return self._codec.encode(bound.arguments)
 
     def decode(self, text: str) -> tuple[list[Any], dict[str, Any]]:

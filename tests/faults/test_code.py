@@ -7,12 +7,15 @@ import logging
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing, suppress
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from bide import Bide, Confirm, EventKind, JobContext, JobStatus, Retry, RetryPolicy
 from bide.errors import IdempotencyConflict, InvalidOption, InvalidPayload
@@ -171,39 +174,75 @@ PAYLOADS: dict[str, tuple[Any, str]] = {
 }
 
 
-@covers(Row.PAYLOADS)
-@pytest.mark.parametrize("name", PAYLOADS)
-async def test_an_input_that_is_not_json_is_refused_with_its_path(name: str, bide: Bide[None]) -> None:
-    value, where = PAYLOADS[name]
+class Holder(BaseModel):
+    at: date = date(2026, 1, 2)
+    held: Any
 
-    @bide.job
+
+HOLDERS: dict[str, tuple[Any, Callable[[Any], Any], str]] = {
+    "Any": (Any, lambda value: value, ""),
+    "dict[str, Any]": (dict[str, Any], lambda value: {"a": value}, ".a"),
+    "list[Any]": (list[Any], lambda value: [None, value], "[1]"),
+    "a model with a field of Any": (Holder, lambda value: Holder(held=value), ".held"),
+}
+"""Where a value stands that no type is declared for: the annotation, what is around it, and the path to it."""
+
+
+@covers(Row.PAYLOADS)
+@pytest.mark.parametrize("holder", HOLDERS)
+@pytest.mark.parametrize("name", PAYLOADS)
+async def test_an_input_that_is_not_json_is_refused_with_its_path(name: str, holder: str, bide: Bide[None]) -> None:
+    value, where = PAYLOADS[name]
+    annotation, around, inner = HOLDERS[holder]
+
     async def takes(ctx: JobContext, value: Any) -> None:
         return None
 
+    takes.__annotations__["value"] = annotation
+    job_type = bide.job(takes)
     async with bide:
         with pytest.raises(InvalidPayload) as refused:
-            await takes.enqueue(value)
-        assert refused.value.path.startswith(where)
+            await job_type.enqueue(around(value))
+        assert refused.value.path.startswith(where.replace(".value", f".value{inner}"))
         assert await bide.list() == []
 
 
 @covers(Row.PAYLOADS)
+@pytest.mark.parametrize("holder", HOLDERS)
 @pytest.mark.parametrize("name", PAYLOADS)
-async def test_such_a_result_fails_its_job_once(name: str, bide: Bide[None]) -> None:
+async def test_such_a_result_fails_its_job_once(name: str, holder: str, bide: Bide[None]) -> None:
     value, where = PAYLOADS[name]
+    annotation, around, inner = HOLDERS[holder]
     runs: list[int] = []
 
-    @bide.job(max_attempts=5)
     async def gives(ctx: JobContext) -> Any:
         runs.append(ctx.attempt)
-        return value
+        return around(value)
 
+    gives.__annotations__["return"] = annotation
+    job_type = bide.job(max_attempts=5)(gives)
     async with bide.worker():
-        failed = await finished(bide, await gives.enqueue())
+        failed = await finished(bide, await job_type.enqueue())
         assert (failed.status, failed.reason, failed.attempt) == (JobStatus.FAILED, "invalid_result", 1)
         assert failed.error is not None
-        assert failed.error.message.startswith(where.replace(".value", ""))
+        assert failed.error.message.startswith(where.replace(".value", inner))
     assert runs == [1]
+
+
+@covers(Row.PAYLOADS)
+async def test_what_a_step_returns_is_never_altered_in_silence(bide: Bide[None]) -> None:
+    async def measure() -> dict[str, Any]:
+        return {"score": float("nan"), "blob": b"\x01ok"}
+
+    @bide.job(max_attempts=5)
+    async def measuring(ctx: JobContext) -> dict[str, Any]:
+        return await ctx.step(measure)
+
+    async with bide.worker():
+        failed = await finished(bide, await measuring.enqueue())
+        assert (failed.status, failed.attempt) == (JobStatus.FAILED, 1)
+        assert failed.error is not None
+        assert "$.score: nan is not JSON" in failed.error.message
 
 
 @covers(Row.ENQUEUE_TWICE)
