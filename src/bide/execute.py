@@ -166,7 +166,9 @@ def _failed(run: Run, error: BaseException, reason: str = "error") -> Outcome:
         if error.final:
             return Failed(_error(error), reason)
         judged = error.__cause__ or error
-    verdict = decide(run.definition.retry, judged, claim.attempt, random=random.random)
+    # How often is the job's own: the code's limit may be another than when it was accepted.
+    policy = replace(run.definition.retry, max_attempts=claim.max_attempts)
+    verdict = decide(policy, judged, claim.attempt, random=random.random)
     match verdict:
         case RetryAfter(delay):
             return Retrying(_error(error), round(delay * 1_000_000))

@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from bide import Bide, Confirm, EventKind, JobContext, JobStatus, Retry, RetryPolicy
 from bide.errors import IdempotencyConflict, InvalidOption, InvalidPayload
 from bide.store.sqlite.procedure import TURN
+from bide.testing import check
 from bide.upkeep import Upkeep
 from tests.faults.rows import Row, covers
 from tests.support import finished, holds, quick, told, until, working
@@ -620,6 +621,24 @@ async def test_where_the_worker_fails_the_block_is_cancelled_and_told(bide: Bide
     task = asyncio.current_task()
     assert task is not None
     assert task.cancelling() == 0
+
+
+@covers(Row.TWO_VERSIONS)
+@pytest.mark.parametrize(("then", "now"), [(1, 3), (3, 1)], ids=["more since", "fewer since"])
+async def test_a_job_has_the_attempts_that_it_was_accepted_with(then: int, now: int, bide: Bide[None]) -> None:
+    async def failing(ctx: JobContext) -> None:
+        raise ValueError
+
+    bide = Bide(bide.url, settings=quick())
+    older: Bide[None] = Bide(bide.url)
+    enqueued_by = older.job(retry=RetryPolicy(max_attempts=then))(failing)
+    bide.job(retry=RetryPolicy(max_attempts=now, base=0.0, jitter=0.0))(failing)
+    async with older:
+        job = await enqueued_by.enqueue()
+    async with bide.worker():
+        failed = await finished(bide, job)
+        assert (failed.status, failed.attempt, failed.max_attempts) == (JobStatus.FAILED, then, then)
+        assert await check(bide.store) == []
 
 
 @covers(Row.CHANGED_CODE, Row.TWO_VERSIONS)
