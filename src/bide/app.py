@@ -45,6 +45,7 @@ from bide.schedule import Duration, seconds
 from bide.settings import Settings
 from bide.store.base import (
     Accepted,
+    Action,
     EventRow,
     Existing,
     IdempotencyClash,
@@ -491,17 +492,20 @@ class Bide(Generic[D]):
         """Answer a question of a job. The response is checked, recorded with who and when, and delivered exactly once.
 
         prompt: its id; without one, the job must have a single open question that was shown since it opened.
-        `{"action": "cancel"}` cancels the job. response_id: repeat it to get the same receipt after a lost reply.
+        `{"action": "cancel"}` cancels the job, unless the question's own schema has it as an answer. response_id:
+        repeat it to get the same receipt after a lost reply.
 
         Raises NotFound, InvalidResponse (the question stays open), PromptClosed with what was recorded, NotAssigned,
         PromptAmbiguous, PromptNotServed.
         """
-        if prompt is None and response_id is not None:
-            prompt = await self._prompt_answered_by(_id(job), owner, str(response_id))
-        row = await self._chosen_prompt(_id(job), prompt, owner)
-        if row.assignee is not None and by != row.assignee:
-            raise NotAssigned(f"The question {row.key!r} is for {row.assignee!r} to answer.")
-        action, value = read_response(row, response, self._forms)
+        row = await self._chosen_prompt(_id(job), prompt, response_id, owner)
+        action: Action = "answer"
+        value = None
+        # What is closed refuses every answer: the store tells why, or gives the receipt of this very response.
+        if row.status == "open":
+            if row.assignee is not None and by != row.assignee:
+                raise NotAssigned(f"The question {row.key!r} is for {row.assignee!r} to answer.")
+            action, value = read_response(row, response, self._forms)
         identity = str(response_id or uuid_utils.uuid7())
         recorded = await self.store.respond(identity, row.id, owner, action, value, _shown(by))
         return Receipt(
@@ -513,26 +517,24 @@ class Bide(Generic[D]):
             at=instant(recorded.at),
         )
 
-    async def _prompt_answered_by(self, job: str, owner: str | None, response: str) -> str | None:
-        """The question of a response that was recorded before: sent again, it must not answer the next one."""
-        for row in await self.store.prompts(owner, job=job, limit=PAGE):
-            if row.response is not None and row.response.id == response:
-                return row.id
-        return None
-
-    async def _chosen_prompt(self, job: str, prompt: UUID | str | None, owner: str | None) -> PromptRow:
+    async def _chosen_prompt(
+        self, job: str, prompt: UUID | str | None, response_id: UUID | None, owner: str | None
+    ) -> PromptRow:
         if prompt is not None:
             rows = await self.store.prompts(owner, job=job, prompt=str(prompt))
             if not rows:
                 raise NotFound(f"Job {job} has no question {prompt}")
             return rows[0]
+        # Sent again, a response must not answer the next question.
+        if response_id is not None and (answered := await self.store.answered_by(str(response_id), job, owner)):
+            return answered
         rows = await self.store.prompts(owner, job=job, open_only=True)
         match rows:
             case []:
+                if closed := await self.store.last_closed(job, owner):
+                    return closed
                 await self._row(job, owner)
-                raise Conflict(
-                    f"Job {job} asks nothing now.", hint="It may not have asked yet, or be answered already."
-                )
+                raise Conflict(f"Job {job} asks nothing now.", hint="It has not asked anything so far.")
             case [row]:
                 if row.served_at is None:
                     raise PromptNotServed(

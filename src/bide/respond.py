@@ -1,7 +1,8 @@
 """Is this response one that its prompt takes? Checked before anything is written, against the stored schema.
 
 The schema travels with the prompt, so a process that never loaded the asking code can check. A process that knows the
-Pydantic model behind a schema checks by the model too: its own validators, that no schema can tell.
+Pydantic model behind a schema checks by the model too: its own validators, that no schema can tell. Patterns are read
+by Pydantic's engine, as in the model: `re` does not know all of them, and may take years where that one cannot.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import orjson
-from jsonschema import Draft202012Validator, FormatChecker
-from jsonschema import ValidationError as SchemaError
+from jsonschema import Draft202012Validator, FormatChecker, validators
+from jsonschema import ValidationError as FlawOfSchema
+from jsonschema.protocols import Validator
 from pydantic import AnyUrl, BaseModel, TypeAdapter, ValidationError
+from pydantic_core import SchemaError, SchemaValidator, core_schema
 
 from bide.codec import encode
 from bide.errors import InvalidResponse
@@ -48,7 +51,7 @@ def read_response(
     Raises InvalidResponse with a JSON pointer for each flaw, and InvalidPayload for what is not JSON at all.
     """
     given = response.model_dump(mode="json", by_alias=True) if isinstance(response, BaseModel) else dict(response)
-    if given == {"action": "cancel"}:
+    if given == _CANCEL and not _is_answer(prompt.schema):
         return "cancel", None
     text = encode(given)
     errors = [
@@ -69,8 +72,16 @@ def read_response(
     return "answer", text
 
 
-def _flaws(schema: str, given: Any) -> Iterator[SchemaError]:
-    return _validator(schema).iter_errors(given)  # pyright: ignore[reportUnknownMemberType] - its stubs are partial
+_CANCEL = {"action": "cancel"}
+
+
+def _is_answer(schema: str) -> bool:
+    """Whether to cancel is among the schema's own answers, not just a further field that it does not mind."""
+    return not any(_flaws(schema, _CANCEL)) and any(_flaws(schema, {"action": [_CANCEL]}))
+
+
+def _flaws(schema: str, given: Any) -> Iterator[FlawOfSchema]:
+    return _validator(schema).iter_errors(given)
 
 
 def _pydantic_formats() -> FormatChecker:
@@ -91,12 +102,39 @@ def _pydantic_formats() -> FormatChecker:
     return checker
 
 
+@lru_cache(maxsize=256)
+def _pattern(pattern: str) -> SchemaValidator | None:
+    try:
+        return SchemaValidator(core_schema.str_schema(pattern=pattern))
+    except SchemaError:
+        return None  # of a model with `regex_engine="python-re"`: only the model reads it, and it has the last word
+
+
+def _matches(pattern: str, text: str) -> bool:
+    known = _pattern(pattern)
+    return known is None or known.isinstance_python(text)
+
+
+def _check_pattern(validator: Validator, pattern: str, given: Any, _: Any) -> Iterator[FlawOfSchema]:
+    if validator.is_type(given, "string") and not _matches(pattern, given):
+        yield FlawOfSchema(f"{given!r} does not match {pattern!r}")
+
+
+def _check_properties(validator: Any, patterns: dict[str, Any], given: Any, _: Any) -> Iterator[FlawOfSchema]:
+    if validator.is_type(given, "object"):
+        for pattern, schema in patterns.items():
+            of_it = {name: schema for name in given if _pattern(pattern) and _matches(pattern, name)}
+            yield from validator.evolve(schema={"properties": of_it}).iter_errors(given)
+
+
 _FORMATS = _pydantic_formats()
+_KEYWORDS = {"pattern": _check_pattern, "patternProperties": _check_properties}
+_VALIDATOR: Any = cast("Any", validators).extend(Draft202012Validator, _KEYWORDS)  # its stubs are partial
 
 
 @lru_cache(maxsize=256)
-def _validator(schema: str) -> Draft202012Validator:
-    return Draft202012Validator(orjson.loads(schema), format_checker=_FORMATS)
+def _validator(schema: str) -> Validator:
+    return cast("Validator", _VALIDATOR(orjson.loads(schema), format_checker=_FORMATS))
 
 
 def _pointer(path: Iterable[str | int]) -> str:

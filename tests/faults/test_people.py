@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 from uuid import uuid4
 
 import pytest
-from pydantic import BaseModel, field_validator
+from pydantic import BaseModel, Field, field_validator
 
 from bide import (
     Bide,
@@ -158,6 +159,60 @@ async def test_after_a_cancel_no_answer_counts_and_the_reason_is_told(
         assert (await bide.get(job)).status is JobStatus.CANCELLED
 
 
+@covers(Row.LATE_ANSWER, Row.TWO_ANSWERS)
+@pytest.mark.parametrize("named", [True, False], ids=["naming the prompt", "naming none"])
+@pytest.mark.parametrize("closed_by", ["another answer", "its deadline", "a cancel", "a person who cancels"])
+async def test_an_answer_to_what_is_closed_is_told_why_and_what_was_recorded(
+    closed_by: str, named: bool, bide: Bide[None], asking: JobType[[], str]
+) -> None:
+    async with Harness(bide) as jobs:
+        job = await asking.enqueue()
+        await jobs.run_until_idle()
+        (prompt,) = await bide.show_prompts(job)
+        which = prompt.id if named else None
+        recorded: tuple[str, dict[str, Any] | None, str | None]
+        match closed_by:
+            case "another answer":
+                await bide.respond(job, revise("as before"), prompt=prompt.id, by="ann")
+                recorded = ("answered", revise("as before"), "ann")
+            case "its deadline":
+                await jobs.advance("2h")
+                recorded = ("expired", None, None)
+            case "a cancel":
+                await bide.cancel(job)
+                recorded = ("withdrawn", None, None)
+            case _:
+                await bide.respond(job, {"action": "cancel"}, prompt=prompt.id, by="ann")
+                recorded = ("answered", None, "ann")
+        # At once, and when the job has ended; whether the answer would have fitted or not.
+        for response in (PROCEED, {"action": "maybe"}):
+            with pytest.raises(PromptClosed) as closed:
+                await bide.respond(job, response, prompt=which, by="bob")
+            assert (closed.value.reason, closed.value.response, closed.value.by) == recorded
+            await jobs.run_until_idle()
+
+
+@covers(Row.TWO_ANSWERS)
+async def test_a_response_sent_again_after_many_questions_gets_the_same_receipt(bide: Bide[None]) -> None:
+    @bide.job
+    async def many(ctx: JobContext) -> None:
+        await asyncio.gather(*(ctx.ask(f"{n}", QUESTION) for n in range(205)))
+        await ctx.ask("last", QUESTION)
+
+    async with Harness(bide) as jobs:
+        job = await many.enqueue()
+        await jobs.run_until_idle()
+        *others, asked = await bide.store.prompts(None, job=str(job.id), limit=500)
+        for other in others:
+            await bide.respond(job, PROCEED, prompt=other.id)
+        response = uuid4()
+        first = await bide.respond(job, PROCEED, prompt=asked.id, response_id=response)
+        await jobs.run_until_idle()
+        await bide.show_prompts(job)
+        assert await bide.respond(job, PROCEED, response_id=response) == first
+        assert [prompt.key for prompt in await bide.prompts(job)] == ["last"]
+
+
 @covers(Row.UNFIT_ANSWER)
 async def test_an_answer_that_comes_before_its_question_is_refused(bide: Bide[None], asking: JobType[[], str]) -> None:
     async with Harness(bide) as jobs:
@@ -283,6 +338,118 @@ async def test_a_response_sent_again_gets_the_same_receipt(named: bool, bide: Bi
         await bide.respond(job, PROCEED, prompt=second.id, by="ann")
         await jobs.run_until_idle()
         assert await jobs.result(job) == "proceed proceed"
+
+
+class Order(BaseModel):
+    action: Literal["ship", "cancel"]
+
+
+class Shipment(BaseModel):
+    action: Literal["ship", "cancel"] | None = None
+    note: str = ""
+
+
+class Note(BaseModel):
+    """All of it may be left out, and Pydantic's schema takes any further field."""
+
+    text: str = ""
+
+
+class Anything(BaseModel, extra="allow"):
+    text: str = ""
+
+
+@covers(Row.UNFIT_ANSWER)
+@pytest.mark.parametrize("known", [True, False], ids=["known to the app", "unknown to the app"])
+@pytest.mark.parametrize(
+    ("model", "is_answer"), [(Order, True), (Shipment, True), (Note, False), (Anything, False)], ids=str
+)
+async def test_cancel_is_an_answer_only_where_the_question_has_it_among_its_own(
+    model: type[BaseModel], is_answer: bool, known: bool, bide: Bide[None]
+) -> None:
+    async def waits(ctx: JobContext) -> dict[str, Any]:
+        return (await ctx.wait_for("order", model)).model_dump()
+
+    job_type = bide.job(forms=[model] if known else [])(waits)
+    async with Harness(bide) as jobs:
+        job = await job_type.enqueue()
+        await jobs.run_until_idle()
+        (prompt,) = await bide.prompts(job)
+        await bide.respond(job, {"action": "cancel"}, prompt=prompt.id)
+        await jobs.run_until_idle()
+        if is_answer:
+            assert (await jobs.result(job))["action"] == "cancel"
+        else:
+            assert (await bide.get(job)).status is JobStatus.CANCELLED
+
+
+class Home(BaseModel):
+    city: str
+
+
+class Called(BaseModel):
+    """Its patterns are for Pydantic's engine: `re` knows no \\p, and takes years for the second."""
+
+    name: Annotated[str, Field(pattern=r"^\p{Lu}\p{L}+$")] = "Ada"
+    words: Annotated[str, Field(pattern=r"^(\w+\s?)*$")] = ""
+    titles: dict[Annotated[str, Field(pattern=r"^\p{Ll}+$")], Annotated[str, Field(pattern=r"^\p{Lu}")]] = {}
+    homes: dict[Annotated[str, Field(pattern=r"^\p{Ll}+$")], Home] = {}
+
+
+@covers(Row.UNFIT_ANSWER)
+@pytest.mark.parametrize(
+    ("response", "at"),
+    [
+        ({"name": "Äda"}, None),
+        ({"name": "äda"}, "/name"),
+        ({"words": "one two"}, None),
+        ({"words": "a" * 60 + "!"}, "/words"),
+        ({"titles": {"ä": "Frau"}}, None),
+        ({"titles": {"ä": "frau"}}, "/titles/ä"),
+        ({"homes": {"ä": {"city": "Bern"}}}, None),
+        ({"homes": {"ä": {"city": 1}}}, "/homes/ä/city"),
+    ],
+    ids=str,
+)
+async def test_a_pattern_means_what_it_means_to_pydantic(
+    response: dict[str, Any], at: str | None, bide: Bide[None]
+) -> None:
+    @bide.job
+    async def calls(ctx: JobContext) -> str:
+        return (await ctx.ask("who", Form(Called))).model_dump_json(exclude_defaults=True)
+
+    async with Harness(bide) as jobs:
+        job = await calls.enqueue()
+        await jobs.run_until_idle()
+        (prompt,) = await bide.prompts(job)
+        if at is None:
+            await bide.respond(job, response, prompt=prompt.id)
+            await jobs.run_until_idle()
+            assert json.loads(await jobs.result(job)) == response
+        else:
+            with pytest.raises(InvalidResponse) as refused:
+                await bide.respond(job, response, prompt=prompt.id)
+            assert [error["path"] for error in refused.value.errors] == [at]
+
+
+class Lookahead(BaseModel, regex_engine="python-re"):
+    name: Annotated[str, Field(pattern=r"^(?!admin)\w+$")]
+
+
+@covers(Row.UNFIT_ANSWER)
+async def test_a_pattern_that_only_its_model_can_read_is_left_to_the_model(bide: Bide[None]) -> None:
+    @bide.job
+    async def calls(ctx: JobContext) -> str:
+        return (await ctx.ask("who", Form(Lookahead))).name
+
+    async with Harness(bide) as jobs:
+        job = await calls.enqueue()
+        for name in ("admin", "ada"):
+            await jobs.run_until_idle()
+            (prompt,) = await bide.prompts(job)
+            await bide.respond(job, {"name": name}, prompt=prompt.id)
+        await jobs.run_until_idle()
+        assert await jobs.result(job) == "ada"
 
 
 class Amount(BaseModel):

@@ -36,13 +36,24 @@ DRIVEN = {
     "changed": "INTEGER PRIMARY KEY (rowid>?)",
     "prompt": "INDEX sqlite_autoindex_bide_prompt_1 (id=?)",
     "prompts_of_job": "INDEX bide_prompt_job (job=?)",
+    "last_closed": "INDEX bide_prompt_job (job=?)",
+    "answered_by": "INDEX sqlite_autoindex_bide_prompt_1 (id=?)",
     "open_prompts": "INDEX bide_prompt_job (job=?)",
     "key_of": "INDEX bide_job_key (owner=? AND idempotency_key=?)",
     "response": "INDEX sqlite_autoindex_bide_response_",
     "steps": "INDEX sqlite_autoindex_bide_step_1 (job=?)",
 }
 
-SORTS = {"prompts", "prompts_of_job", "open_prompts", "expired_prompts", "shown", "recall_prompts", "workers"}
+SORTS = {
+    "prompts",
+    "prompts_of_job",
+    "last_closed",
+    "open_prompts",
+    "expired_prompts",
+    "shown",
+    "recall_prompts",
+    "workers",
+}
 """Those few that may sort what they have found."""
 
 SCANS = {"stats", "orphans", "count_open", "prompts", "worker_rows", "workers", "forget_workers", "promote"}

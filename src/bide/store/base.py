@@ -644,6 +644,14 @@ class Store(Protocol):
         """Prompts, oldest first; reading them does not serve them."""
         ...
 
+    async def answered_by(self, response: str, job: str, owner: str | None) -> PromptRow | None:
+        """The prompt of this job that the response with this id answered, if there is one."""
+        ...
+
+    async def last_closed(self, job: str, owner: str | None) -> PromptRow | None:
+        """The prompt of a job that was answered, expired or withdrawn last, if there is one."""
+        ...
+
     async def steps(self, job: str, owner: str | None) -> Sequence[StepRow]:
         """Every remembered step of a job, by name and key. Empty also where the job does not exist.
 

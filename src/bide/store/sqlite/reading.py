@@ -19,6 +19,8 @@ _HISTORY = statement("history")
 _PROMPTS = statement("prompts")
 _PROMPTS_OF_JOB = statement("prompts_of_job")
 _PROMPT = statement("prompt")
+_ANSWERED_BY = statement("answered_by")
+_LAST_CLOSED = statement("last_closed")
 _STEPS = statement("steps")
 _STEP_RESULT = statement("step_result")
 _EMITTERS = statement("emitters")
@@ -78,6 +80,14 @@ def prompts(
         return [row for row in rows if job in (None, row.job) and (row.status == "open" or not open_only)][:limit]
 
     return query
+
+
+def answered_by(response: str, job: str, owner: str | None) -> Callable[[sqlite3.Connection], PromptRow | None]:
+    return lambda db: _maybe_prompt(db, _ANSWERED_BY, {"response": response, "job": job, "owner": owner})
+
+
+def last_closed(job: str, owner: str | None) -> Callable[[sqlite3.Connection], PromptRow | None]:
+    return lambda db: _maybe_prompt(db, _LAST_CLOSED, {"job": job, "owner": owner})
 
 
 def served(job: str, owner: str | None) -> Callable[[sqlite3.Connection], list[PromptRow] | None]:
@@ -162,6 +172,11 @@ def changes(since: int) -> Callable[[sqlite3.Connection], Changes]:
         return Changes(mark, frozenset(row[0] for row in rows))
 
     return query
+
+
+def _maybe_prompt(db: sqlite3.Connection, query: str, parameters: dict[str, str | None]) -> PromptRow | None:
+    rows = db.execute(query, parameters).fetchall()
+    return prompt_row(rows[0]) if rows else None
 
 
 def _set(values: Sequence[str]) -> str | None:

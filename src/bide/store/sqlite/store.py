@@ -282,6 +282,12 @@ class SQLiteStore:
     ) -> Sequence[PromptRow]:
         return await self._readers.read(reading.prompts(owner, job, prompt, open_only, limit))
 
+    async def answered_by(self, response: str, job: str, owner: str | None) -> PromptRow | None:
+        return await self._readers.read(reading.answered_by(response, job, owner))
+
+    async def last_closed(self, job: str, owner: str | None) -> PromptRow | None:
+        return await self._readers.read(reading.last_closed(job, owner))
+
     async def steps(self, job: str, owner: str | None) -> Sequence[StepRow]:
         return await self._readers.read(reading.steps(job, owner))
 

@@ -36,6 +36,7 @@ from bide.testing.contract.moves import (
     new_id,
     new_job,
     percent,
+    prompt_row,
     question,
     record,
     register,
@@ -49,7 +50,8 @@ from bide.testing.contract.moves import (
 
 
 class Reading(Fixtures):
-    """`get`, `list`, `history`, `prompts`, `steps`, `orphans`, `stats`, `mark`, `changes`, `subscribe`."""
+    """`get`, `list`, `history`, `prompts`, `answered_by`, `last_closed`, `steps`, `orphans`, `stats`, `mark`,
+    `changes`, `subscribe`."""
 
     async def test_get_gives_those_that_exist(self, store: Store) -> None:
         ids = [await enqueue(store) for _ in range(3)]
@@ -128,6 +130,41 @@ class Reading(Fixtures):
         assert [one.id for one in await store.prompts(None, prompt=c.id)] == [c.id]
         assert [one.id for one in await store.prompts(None, prompt=c.id, job=first.id)] == []
         assert [one.id for one in await store.prompts(None, limit=2)] == [a.id, b.id]
+
+    async def test_a_prompt_is_found_by_the_response_that_answered_it(self, store: Store, worker: str) -> None:
+        first, (a, b) = await wait_for_answer(store, worker, question("a"), question("b"))
+        second, (c,) = await wait_for_answer(store, worker, question("c"))
+        answers = {prompt.id: new_id() for prompt in (a, b, c)}
+        for prompt, response in answers.items():
+            await store.respond(response, prompt, None, "answer", '"yes"', None)
+        found = await store.answered_by(answers[b.id], first.id, None)
+        assert found is not None
+        assert found == await prompt_row(store, b.id)
+        assert found.response is not None
+        assert found.response.id == answers[b.id]
+        assert await store.answered_by(answers[c.id], first.id, None) is None
+        assert await store.answered_by(new_id(), second.id, None) is None
+        assert await store.answered_by(answers[c.id], new_id(), None) is None
+
+    async def test_the_prompt_that_was_closed_last_is_told_however_many_there_are(
+        self, store: Store, worker: str, clock: ManualClock
+    ) -> None:
+        run = await start(store, worker)
+        assert await store.last_closed(run.id, None) is None
+        prompts = [await store.ask(run.id, run.lease, question(f"{n}")) for n in range(250)]
+        assert await store.last_closed(run.id, None) is None
+        for prompt in (*prompts[2:], prompts[1]):
+            clock.advance(us=1)
+            await store.respond(new_id(), prompt.id, None, "answer", '"yes"', None)
+            last = await store.last_closed(run.id, None)
+            assert last is not None
+            assert (last.id, last.status) == (prompt.id, "answered")
+        clock.advance(us=1)
+        await settle(store, worker, run, Completed("1"))
+        withdrawn = await store.last_closed(run.id, None)
+        assert withdrawn is not None
+        assert (withdrawn.id, withdrawn.status) == (prompts[0].id, "withdrawn")
+        assert await store.last_closed(new_id(), None) is None
 
     async def test_steps_are_given_by_name_and_key(self, store: Store, worker: str) -> None:
         run = await start(store, worker)
@@ -253,11 +290,12 @@ def listening(store: Store) -> Generator[Ear]:
 
 @dataclass(frozen=True)
 class Anns:
-    """What is ann's: a job that waits, its prompt, and a job that is done."""
+    """What is ann's: a job that waits, its prompt, and a job that is done, after this response."""
 
     waiting: str
     prompt: str
     done: str
+    response: str
 
 
 async def reaches(verb: str, store: Store, what: Anns, owner: str) -> bool:
@@ -279,6 +317,10 @@ async def reaches(verb: str, store: Store, what: Anns, owner: str) -> bool:
             return bool(await store.history(what.done, owner, 0, 100))
         case "prompts":
             return bool(await store.prompts(owner) or await store.prompts(owner, prompt=what.prompt))
+        case "answered_by":
+            return await store.answered_by(what.response, what.done, owner) is not None
+        case "last_closed":
+            return await store.last_closed(what.done, owner) is not None
         case "steps":
             return bool(await store.steps(what.done, owner))
         case "stats":
@@ -317,9 +359,11 @@ class Owning(Fixtures):
     ) -> None:
         run = await start(store, worker, owner="ann")
         await record(store, run, step())
+        asked, response = await store.ask(run.id, run.lease, question()), new_id()
+        await store.respond(response, asked.id, "ann", "answer", '"yes"', "ann")
         await settle(store, worker, run, Completed('"secret"'))
         waiting, (prompt,) = await wait_for_answer(store, worker, owner="ann")
-        what = Anns(waiting.id, prompt.id, run.id)
+        what = Anns(waiting.id, prompt.id, run.id, response)
         before = [await everything(store, job) for job in (what.done, what.waiting)]
         assert not await reaches(verb, store, what, stranger)
         assert [await everything(store, job) for job in (what.done, what.waiting)] == before
