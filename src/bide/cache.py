@@ -30,20 +30,30 @@ SWEEP_EVERY = 300.0
 AGAIN = 0.2
 """Seconds before the store is asked again after it failed."""
 
-SIZE = 10_000
-"""Snapshots kept at most; the longest unused goes first."""
+SIZE = 64 * 1024 * 1024
+"""Bytes kept at most; the longest unused goes first."""
+
+OVERHEAD = 1_000
+"""Bytes that a snapshot takes beside its payloads."""
 
 
 class _Entry(NamedTuple):
     row: JobRow
     loaded: float
+    weight: int
+
+
+def _weigh(row: JobRow) -> int:
+    """The bytes that a snapshot takes, nearly: a character beyond ASCII takes up to four."""
+    return OVERHEAD + sum(len(text) for text in (row.input, row.result, row.error, row.progress) if text is not None)
 
 
 class SnapshotCache:
     """Reads jobs for many readers of one process. Belongs to one event loop."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, size: int = SIZE) -> None:
         self._store = store
+        self._size = size
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._mark = -1
         self._position = -1
@@ -53,6 +63,8 @@ class SnapshotCache:
         self._announcing: asyncio.Task[None] | None = None
         self.loads = 0
         """Rows read from the store: what the cache did not save."""
+        self.bytes = 0
+        """What the snapshots take."""
 
     async def get(self, job: str) -> JobRow | None:
         """The job as of now, or None."""
@@ -70,18 +82,27 @@ class SnapshotCache:
             return None
         # A change that was announced while this was being read may be missing in it.
         if generation == self._generation:
-            self._entries[job] = _Entry(rows[0], time.monotonic())
-            while len(self._entries) > SIZE:
-                self._entries.popitem(last=False)
+            self._keep(_Entry(rows[0], time.monotonic(), _weigh(rows[0])))
         return rows[0]
 
     def drop(self, job: str) -> None:
-        """Forget a job that was deleted here."""
-        self._entries.pop(job, None)
+        """Forget a job: it has changed, or was deleted here."""
+        if entry := self._entries.pop(job, None):
+            self.bytes -= entry.weight
 
     def clear(self) -> None:
         self._entries.clear()
+        self.bytes = 0
         self._generation += 1
+
+    def _keep(self, entry: _Entry) -> None:
+        self.drop(entry.row.id)
+        if entry.weight > self._size // 4:  # too many others would have to go for it
+            return
+        self._entries[entry.row.id] = entry
+        self.bytes += entry.weight
+        while self.bytes > self._size:
+            self.drop(next(iter(self._entries)))
 
     @contextmanager
     def watch(self, job: str) -> Generator[asyncio.Event]:
@@ -111,7 +132,7 @@ class SnapshotCache:
         oldest = time.monotonic() - TTL
         stale = [job for job, entry in self._entries.items() if entry.loaded < oldest]
         for job in stale:
-            del self._entries[job]
+            self.drop(job)
         log.info("snapshot cache: dropped %d, kept %d", len(stale), len(self._entries))
         return len(stale)
 
@@ -151,7 +172,7 @@ class SnapshotCache:
             stale = list(changes.jobs & self._entries.keys())
             told = list(changes.jobs & self._watchers.keys())
         for job in stale:
-            del self._entries[job]
+            self.drop(job)
         for job in told:
             for changed in self._watchers[job]:
                 changed.set()

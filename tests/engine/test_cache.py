@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from bide import Bide, Confirm, JobContext, JobStatus, Proceed
+from bide import Bide, Confirm, Job, JobContext, JobStatus, Proceed
 from bide.cache import TTL, SnapshotCache
 from bide.errors import NotFound, StoreBusy
 from bide.store.base import Hint
@@ -81,6 +81,61 @@ async def test_who_watches_is_told_though_the_store_failed_when_it_was_asked(
                 await changed.wait()
         assert not failures
         await jobs.run_until_idle()
+
+
+async def test_what_is_kept_is_bounded_in_bytes_and_the_longest_unused_goes_first(bide: Bide[None]) -> None:
+    @bide.job
+    async def large(ctx: JobContext, text: str) -> str:
+        return text
+
+    async with Harness(bide) as jobs:
+        cache = SnapshotCache(bide.store, size=13_000)
+        *four, fifth = [await large.enqueue(letter * 1_000) for letter in "abcde"]
+        whole = await large.enqueue("f" * 1_200)
+        await jobs.run_until_idle()
+
+        async def loads(*read: Job[str]) -> int:
+            before = cache.loads
+            for job in read:
+                await cache.get(str(job.id))
+            return cache.loads - before
+
+        assert await loads(*four) == 4
+        assert await loads(*four) == 0
+        assert await loads(fifth) == 1
+        assert await loads(*four[1:], fifth) == 0, "they were used since"
+        assert await loads(four[0]) == 1, "it had to make room"
+        # One that takes more than a quarter is not kept, and costs the others nothing.
+        assert await loads(whole, whole) == 2
+        assert await loads(four[2], four[3], fifth, four[0]) == 0
+
+
+async def test_changes_and_the_sweep_give_back_the_room(bide: Bide[None], monkeypatch: pytest.MonkeyPatch) -> None:
+    @bide.job
+    async def asking(ctx: JobContext, text: str) -> str:
+        return (await ctx.ask("go", Confirm(summary="?"))).action + text
+
+    async with Harness(bide) as jobs:
+        cache = SnapshotCache(bide.store)
+        job = await asking.enqueue("a" * 1_000)
+        await jobs.run_until_idle()
+        for _ in range(20):
+            await cache.get(str(job.id))
+            cache.drop(str(job.id))
+        assert cache.bytes == 0
+        await cache.get(str(job.id))
+        assert cache.bytes > 1_000
+        await jobs.answer(job, "go", Proceed())
+        await jobs.run_until_idle()
+        await cache.get(str(job.id))
+        assert 2_000 < cache.bytes < 5_000
+        later = time.monotonic() + TTL + 1
+        monkeypatch.setattr("bide.cache.time.monotonic", lambda: later)
+        cache.sweep()
+        assert cache.bytes == 0
+        await cache.get(str(job.id))
+        cache.clear()
+        assert cache.bytes == 0
 
 
 async def test_the_events_of_a_job_that_was_deleted_elsewhere_end(bide: Bide[None]) -> None:
