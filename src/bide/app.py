@@ -408,9 +408,12 @@ class Bide(Generic[D]):
     async def events(
         self, job: Job[Any] | UUID | str, /, *, after: int = 0, owner: str | None = None
     ) -> AsyncGenerator[Event]:
-        """The job's events above `after` as they happen, without gap or duplicate; ends after the terminal one."""
-        identity = _id(job)
-        with self._open.cache.watch(identity) as changed:
+        """The job's events above `after` as they happen, without gap or duplicate; ends after the terminal one.
+
+        Raises NotFound, and NotStarted when the app is closed meanwhile.
+        """
+        identity, opened = _id(job), self._open
+        with opened.cache.watch(identity) as changed:
             while True:
                 changed.clear()
                 for event in await self.history(identity, after=after, owner=owner):
@@ -423,10 +426,13 @@ class Bide(Generic[D]):
                     continue
                 if row.status.terminal:
                     return
-                await changed.wait()
+                await self._change(changed, opened)
 
     async def result(self, job: Job[R], /, *, timeout: Duration | None = None) -> R:
-        """Wait for the job's result. Raises JobFailed, JobWasCancelled, NotFound, and TimeoutError."""
+        """Wait for the job's result.
+
+        Raises JobFailed, JobWasCancelled, NotFound, TimeoutError, and NotStarted when the app is closed meanwhile.
+        """
         async with asyncio.timeout(None if timeout is None else seconds(timeout)):
             row = await self._finished(str(job.id))
         match row.status:
@@ -439,13 +445,23 @@ class Bide(Generic[D]):
                 raise JobFailed(job.id, error.type, error.message)
 
     async def _finished(self, job: str) -> JobRow:
-        with self._open.cache.watch(job) as changed:
+        opened = self._open
+        with opened.cache.watch(job) as changed:
             while True:
                 changed.clear()
                 row = await self._row(job, None)
                 if row.status.terminal:
                     return row
-                await changed.wait()
+                await self._change(changed, opened)
+
+    async def _change(self, changed: asyncio.Event, opened: _Opened) -> None:
+        await changed.wait()
+        # It may have been opened again since: that is another store, and other watchers.
+        if self._opened is not opened:
+            raise NotStarted(
+                "This Bide was closed while a job was waited for.",
+                hint="End what waits before leaving `async with bide`; the job itself goes on.",
+            )
 
     async def _row(self, job: str, owner: str | None) -> JobRow:
         row = await self._open.cache.get(job)
@@ -639,6 +655,7 @@ class _Opened:
         return cls(store)
 
     async def end(self) -> None:
+        self.cache.wake_all()
         await self.inserts.drain()
         self._sweeping.cancel()
         self._unsubscribe()

@@ -9,6 +9,7 @@ job was deleted by another process.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
 from collections import OrderedDict
@@ -116,6 +117,11 @@ class SnapshotCache:
             watchers.discard(changed)
             if not watchers:
                 del self._watchers[job]
+
+    def wake_all(self) -> None:
+        """Set every watcher's event: there will be no more changes to tell of."""
+        for changed in itertools.chain.from_iterable(self._watchers.values()):
+            changed.set()
 
     def hint(self, hint: Hint) -> None:
         """What the store tells its subscribers."""
