@@ -1,7 +1,7 @@
 """Durable jobs with people in the loop."""
 
 from bide.app import Bide
-from bide.context import JobContext, Step, current_step
+from bide.context import JobContext, Key, Step, current_step
 from bide.errors import (
     BideError,
     Fail,
@@ -59,6 +59,7 @@ __all__ = [
     "JobStatus",
     "JobType",
     "JobWasCancelled",
+    "Key",
     "LeaseLost",
     "Option",
     "Preview",

@@ -28,6 +28,7 @@ from bide import (
     JobStatus,
     JobType,
     JobWasCancelled,
+    Key,
     Option,
     Preview,
     Proceed,
@@ -184,6 +185,8 @@ async def stepping(ctx: JobContext, text: str) -> int:
     assert_type(await ctx.step(draft, text, feedback=""), Post)
     assert_type(await ctx.step(count, text), int)
     assert_type(await ctx.options(key="least").step(count, text, least=3), int)
+    keys: list[Key] = ["text", 7, UUID(int=2)]
+    assert_type(await asyncio.gather(*(ctx.options(key=key).step(count, text, least=3) for key in keys)), list[int])
     assert_type(await ctx.options(key=UUID(int=1), max_attempts=3, timeout="30s").step(call_service, text), str)
     assert_type(await ctx.options(retry=RetryPolicy(max_attempts=2), name="called").step(call_service, text), str)
     assert_type(await ctx.options(returns=int).step(Client().size), int)
