@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 from uuid import uuid4
 
 import pytest
@@ -63,6 +63,10 @@ class Booking(BaseModel):
     address: Address
 
 
+class Order(BaseModel):
+    action: Literal["ship", "cancel"]
+
+
 PROMPTS: dict[str, Prompt[Any]] = {
     "clarify": Clarify(
         Question(
@@ -76,6 +80,7 @@ PROMPTS: dict[str, Prompt[Any]] = {
     "preview": Preview(content="A draft with `code`."),
     "validate": Validate(report="2 of 3 checks passed.", passed=False, score=0.66),
     "form": Form(Booking, title="Your booking", initial=Booking(name="Ann", seats=2, address=Address(street="Elm"))),
+    "order": Form(Order),
 }
 
 ANSWERS: dict[str, tuple[list[tuple[str, str]], dict[str, Any]]] = {
@@ -107,6 +112,8 @@ ANSWERS: dict[str, tuple[list[tuple[str, str]], dict[str, Any]]] = {
         ],
         {"name": "Zoë", "seats": 3, "meal": "soup", "address": {"street": "Elm", "number": 12}},
     ),
+    # An answer of its own, not the job's end.
+    "order": ([("Action", "2")], {"action": "cancel"}),
 }
 
 
@@ -470,9 +477,10 @@ async def test_answer_given_as_json(shell: Shell, app: Bide[None]) -> None:
     assert "asks nothing now" in await shell.refused("jobs", "answer", str(job.id))
 
 
-async def test_cancelling_instead_of_answering(shell: Shell, app: Bide[None]) -> None:
+@pytest.mark.parametrize("kind", ["clarify", "order"])
+async def test_cancelling_instead_of_answering(kind: str, shell: Shell, app: Bide[None]) -> None:
     async with app.worker():
-        job = await waiting(app, "clarify")
+        job = await waiting(app, kind)
         assert "is cancelled" in await shell.ok("jobs", "answer", str(job.id), typed="/cancel\n")
     assert (await app.get(job)).status is JobStatus.CANCELLED
 

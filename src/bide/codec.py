@@ -504,7 +504,7 @@ _UNTOUCHED = _SCALARS - {float}
 _ANY: dict[str, Any] = {"type": "any", "serialization": {"type": "function-plain", "function": _plain}}
 _TEXT = {"type": "str"}
 _NOT_OF_VALUES = frozenset({"default", "metadata", "config", "return_schema", "json_schema_input_schema"})
-"""Parts of a node that do not describe the values in it. What a serializer of the user's returns is as he means it."""
+"""Parts of a node that do not describe the values in it. What a serializer of the user's returns is left as it is."""
 
 
 def _with_plain(schema: Any, *, extra: bool = False) -> Any:

@@ -21,6 +21,9 @@ PROCEED = {"1", "p", "proceed", "y", "yes"}
 REVISE = {"2", "r", "revise"}
 CANCEL = {"3", "c", "cancel"}
 
+CANCELLED: Response = {"action": "cancel"}
+"""What is returned where the person cancels: this very object, as the answer of a form may look like it."""
+
 READABLE = 100
 """Columns beyond which prose is tiring to read."""
 
@@ -38,7 +41,7 @@ def ask_in_terminal(
     read: returns the next line, or raises EOFError; by default from standard input. After a refused response, `before`
     is that response, offered anew, and `errors` are those of the InvalidResponse, shown at their fields.
 
-    The response is `{"action": "cancel"}` where the person cancels the job. Raises EOFError where the input ends.
+    The response is `CANCELLED` where the person cancels the job. Raises EOFError where the input ends.
     """
     terminal = Terminal(console, read or _standard_input, echo=read is not None or not sys.stdin.isatty())
     refused = Errors(errors)
@@ -52,7 +55,7 @@ def ask_in_terminal(
             case _:
                 return _fill_in(terminal, prompt, before, refused)
     except CancelJob:
-        return {"action": "cancel"}
+        return CANCELLED
 
 
 def _standard_input() -> str:

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 
 from bide.app import PAGE, Bide, sqlite_path
-from bide.cli.ask import ask_in_terminal
+from bide.cli.ask import CANCELLED, ask_in_terminal
 from bide.cli.session import find_job, make_console, opened, short, write
 from bide.cli.show import job_table, show_job, stats_data, stats_table, word
 from bide.cli.text import as_json, one_line, styled
@@ -276,9 +276,9 @@ def answer(
             return
         for view in asked:
             receipt = _converse(app, console, view, who)
-            _report(console, receipt)
-            if receipt.action == "cancel":
+            if receipt is None:
                 return
+            _report(console, receipt)
 
 
 def _open_prompts(app: Bide[None], job: Job[Any], name: str | None) -> list[PromptView]:
@@ -313,8 +313,8 @@ def _respond_once(
         raise InvalidOption(f"{invalid.message} {flaws}", hint="The question stays open.") from None
 
 
-def _converse(app: Bide[None], console: Console, view: PromptView, by: str | None) -> Receipt:
-    """Ask until the answer is accepted."""
+def _converse(app: Bide[None], console: Console, view: PromptView, by: str | None) -> Receipt | None:
+    """Ask until the answer is accepted, or the job is cancelled."""
     if view.assignee is not None and view.assignee != by:
         raise NotAssigned(
             f"The question {view.key!r} is for {view.assignee!r} to answer.", hint="Say who you are with --by."
@@ -328,6 +328,9 @@ def _converse(app: Bide[None], console: Console, view: PromptView, by: str | Non
             raise InvalidOption(
                 f"The input ended before the question {view.key!r} was answered.", hint="It stays open."
             ) from None
+        if value is CANCELLED:
+            _say_cancelled(console, app.run(app.cancel(view.job_id, by=by)).id)
+            return None
         try:
             return app.run(app.respond(view.job_id, value, prompt=view.id, by=by))
         except InvalidResponse as invalid:
@@ -340,10 +343,14 @@ def _converse(app: Bide[None], console: Console, view: PromptView, by: str | Non
 
 def _report(console: Console, receipt: Receipt) -> None:
     if receipt.action == "cancel":
-        console.print(styled(f"The job {receipt.job_id} is cancelled", "yellow"))
+        _say_cancelled(console, receipt.job_id)
     else:
         name = f" by {one_line(receipt.by)}" if receipt.by else ""
         console.print(styled(f"✓ recorded{name}; the job goes on", "green"))
+
+
+def _say_cancelled(console: Console, job: UUID) -> None:
+    console.print(styled(f"The job {job} is cancelled", "yellow"))
 
 
 # ── Keeping house ────────────────────────────────────────────────────────────────────────────────────────────────────
