@@ -486,6 +486,9 @@ class Jobs(RuleBasedStateMachine):
         if not self.exists(job, bide.respond(job, answer)):
             return
         match list(self.jobs[job].open.items()):
+            case [] if closed := self.jobs[job].questions.values():
+                told = self.refused(PromptClosed, bide.respond(job, answer, by="ana"))
+                assert told.reason in {question.closed for question in closed}
             case []:
                 self.refused(Conflict, bide.respond(job, answer, by="ana"))
             case [(_, question)] if not question.served:

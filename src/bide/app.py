@@ -515,12 +515,12 @@ class Bide(Generic[D]):
         PromptAmbiguous, PromptNotServed.
         """
         row = await self._chosen_prompt(_id(job), prompt, response_id, owner)
+        if row.assignee is not None and by != row.assignee:
+            raise NotAssigned(f"The question {row.key!r} is for {row.assignee!r} to answer.")
         action: Action = "answer"
         value = None
         # What is closed refuses every answer: the store tells why, or gives the receipt of this very response.
         if row.status == "open":
-            if row.assignee is not None and by != row.assignee:
-                raise NotAssigned(f"The question {row.key!r} is for {row.assignee!r} to answer.")
             action, value = read_response(row, response, self._forms)
         identity = str(response_id or uuid_utils.uuid7())
         recorded = await self.store.respond(identity, row.id, owner, action, value, _shown(by))

@@ -441,6 +441,11 @@ async def reading(stage: Stage) -> None:
     assert len(await store.list(JobFilter(limit=3), None)) == 3
     assert [row.id for row in await store.list(JobFilter(), "o")] == [named("keyed")]
     assert await store.prompts(None, limit=500)
+    answered = next(iter(stage.witness.lines("answered")))
+    prompt = await store.answered_by(named(answered["prompt"]), answered["job"], None)
+    assert prompt is not None
+    assert prompt.id == answered["prompt"]
+    assert await store.last_closed(answered["job"], None) is not None
     assert await store.workers() == []
     mark = (await store.changes(-1)).mark
     assert (await store.changes(mark - 50)).jobs
