@@ -582,47 +582,6 @@ async def test_older_code_leaves_alone_what_newer_code_enqueued(bide: Bide[None]
         await finished(new, both)
 
 
-async def test_a_worker_takes_the_jobs_of_every_queue_that_its_types_name(bide: Bide[None]) -> None:
-    @bide.job(queue="mail")
-    async def send(ctx: JobContext) -> str:
-        return "sent"
-
-    async with bide.worker():
-        elsewhere = await send.options(queue="elsewhere").enqueue()
-        assert (await finished(bide, await send.enqueue())).result == "sent"
-        assert (await finished(bide, await send.options(queue="default").enqueue())).result == "sent"
-        assert (await bide.get(elsewhere)).status is JobStatus.PENDING
-    async with bide.worker(queues=["elsewhere"]):
-        assert (await finished(bide, elsewhere)).result == "sent"
-
-
-async def test_where_the_worker_fails_the_block_is_cancelled_and_told(bide: Bide[None]) -> None:
-    @bide.job
-    async def brief(ctx: JobContext) -> None: ...
-
-    def refuse(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
-        if coro.__qualname__ == "_main":  # the task of a job
-            coro.close()
-            raise RuntimeError("no more tasks")
-        return asyncio.Task(coro, loop=loop, **options)
-
-    async def serve() -> None:
-        async with bide.worker():
-            await brief.enqueue()
-            await asyncio.Event().wait()
-
-    loop = asyncio.get_running_loop()
-    loop.set_task_factory(refuse)
-    try:
-        with pytest.raises(RuntimeError, match="no more tasks"):
-            await serve()
-    finally:
-        loop.set_task_factory(None)
-    task = asyncio.current_task()
-    assert task is not None
-    assert task.cancelling() == 0
-
-
 @covers(Row.TWO_VERSIONS)
 @pytest.mark.parametrize(("then", "now"), [(1, 3), (3, 1)], ids=["more since", "fewer since"])
 async def test_a_job_has_the_attempts_that_it_was_accepted_with(then: int, now: int, bide: Bide[None]) -> None:
@@ -774,23 +733,6 @@ async def test_the_tasks_that_a_job_leaves_behind_end_with_it(bide: Bide[None]) 
         ended.append("finished")
         await leaked[0]
     assert ended == ["finished", "JobEnded"]
-
-
-async def test_what_an_attempt_has_shown_is_no_floor_for_the_next(bide: Bide[None]) -> None:
-    @bide.job(retry=RetryPolicy(max_attempts=2, base=0.0, jitter=0.0))
-    async def twice(ctx: JobContext) -> None:
-        if ctx.attempt == 1:
-            ctx.progress(90, "first attempt")
-            raise ValueError
-        await ctx.ask("sure", Confirm(summary="?"))
-        ctx.progress(10, "second attempt")
-
-    async with bide.worker():
-        job = await twice.enqueue()
-        await until(bide, job, EventKind.WAITING)
-        (prompt,) = await bide.prompts(job)
-        await bide.respond(job, {"action": "proceed"}, prompt=prompt.id)
-        assert (await finished(bide, job)).progress.percent == 10
 
 
 @covers(Row.ODD_TEXT)

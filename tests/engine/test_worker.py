@@ -1,0 +1,69 @@
+"""What a worker takes on, what it hands from run to run, and who learns that it failed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from bide import Bide, Confirm, EventKind, JobContext, JobStatus, RetryPolicy
+from tests.support import finished, until
+
+
+async def test_what_an_attempt_has_shown_is_no_floor_for_the_next(bide: Bide[None]) -> None:
+    @bide.job(retry=RetryPolicy(max_attempts=2, base=0.0, jitter=0.0))
+    async def twice(ctx: JobContext) -> None:
+        if ctx.attempt == 1:
+            ctx.progress(90, "first attempt")
+            raise ValueError
+        await ctx.ask("sure", Confirm(summary="?"))
+        ctx.progress(10, "second attempt")
+
+    async with bide.worker():
+        job = await twice.enqueue()
+        await until(bide, job, EventKind.WAITING)
+        (prompt,) = await bide.prompts(job)
+        await bide.respond(job, {"action": "proceed"}, prompt=prompt.id)
+        assert (await finished(bide, job)).progress.percent == 10
+
+
+async def test_a_worker_takes_the_jobs_of_every_queue_that_its_types_name(bide: Bide[None]) -> None:
+    @bide.job(queue="mail")
+    async def send(ctx: JobContext) -> str:
+        return "sent"
+
+    async with bide.worker():
+        elsewhere = await send.options(queue="elsewhere").enqueue()
+        assert (await finished(bide, await send.enqueue())).result == "sent"
+        assert (await finished(bide, await send.options(queue="default").enqueue())).result == "sent"
+        assert (await bide.get(elsewhere)).status is JobStatus.PENDING
+    async with bide.worker(queues=["elsewhere"]):
+        assert (await finished(bide, elsewhere)).result == "sent"
+
+
+async def test_where_the_worker_fails_the_block_is_cancelled_and_told(bide: Bide[None]) -> None:
+    @bide.job
+    async def brief(ctx: JobContext) -> None: ...
+
+    def refuse(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
+        if coro.__qualname__ == "_main":  # the task of a job
+            coro.close()
+            raise RuntimeError("no more tasks")
+        return asyncio.Task(coro, loop=loop, **options)
+
+    async def serve() -> None:
+        async with bide.worker():
+            await brief.enqueue()
+            await asyncio.Event().wait()
+
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(refuse)
+    try:
+        with pytest.raises(RuntimeError, match="no more tasks"):
+            await serve()
+    finally:
+        loop.set_task_factory(None)
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
