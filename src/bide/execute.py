@@ -39,8 +39,9 @@ def execute(claim: Claim, definition: Definition, host: Host, loop: asyncio.Abst
 
 async def _main(run: Run, ended: Ended) -> None:
     enter_run(run)
+    run.begun = True
     try:
-        outcome = await _outcome(run)
+        outcome = _ended_from_outside(run) if run.ending else await _outcome(run)
     except BaseException as error:
         log.exception("how job %s ended could not be told", run.claim.id)
         outcome = Failed(encode({"type": type(error).__name__, "message": "how the job ended could not be told"}))

@@ -148,6 +148,7 @@ class Run:
         "_redelivery",
         "_timer",
         "began",
+        "begun",
         "busy",
         "claim",
         "closed",
@@ -176,6 +177,8 @@ class Run:
         self.loop = loop
         self.root: asyncio.Task[None] | None = None
         self.began = time.monotonic()
+        self.begun = False
+        """Whether its task has taken its first step: cancelled before, it would never take it, and so tell nobody."""
         self.closed = False
         self.ending: Ending | None = None
         self.busy = 0
@@ -346,7 +349,7 @@ class Run:
 
     def finish(self, ending: Ending) -> None:
         """End the run from outside. The first reason holds, but a lost lease overrides every other."""
-        if self.closed or (self.ending is not None and ending is not Ending.LEASE_LOST):
+        if self.closed or self.ending is Ending.LEASE_LOST or (self.ending and ending is not Ending.LEASE_LOST):
             return
         self.ending = ending
         self.deliveries = 0
@@ -365,7 +368,7 @@ class Run:
         if self._redelivery is not None:
             self._redelivery.cancel()
             self._redelivery = None
-        if self.closed or self.root is None:
+        if self.closed or self.root is None or not self.begun:
             return
         if self.deliveries >= DELIVERIES:
             self.abandon()

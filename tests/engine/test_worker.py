@@ -67,3 +67,42 @@ async def test_where_the_worker_fails_the_block_is_cancelled_and_told(bide: Bide
     task = asyncio.current_task()
     assert task is not None
     assert task.cancelling() == 0
+
+
+@pytest.mark.parametrize("threaded", [False, True], ids=["async", "def"])
+async def test_a_job_whose_claim_comes_after_the_drain_is_given_back_before_it_begins(
+    bide: Bide[None], threaded: bool
+) -> None:
+    began: list[str] = []
+
+    @bide.job(name="work")
+    async def as_task(ctx: JobContext) -> None:
+        began.append("async")
+
+    @bide.job(name="work in a thread")
+    def in_thread(ctx: JobContext) -> None:
+        began.append("def")
+
+    claimed, ended = asyncio.Event(), asyncio.Event()
+
+    async with bide:
+        job = await (in_thread if threaded else as_task).enqueue()
+        write = bide.store.settle_and_claim
+
+        async def answer_late(*args: Any, **options: Any) -> Any:
+            settled, claims = await write(*args, **options)
+            if claims:
+                claimed.set()
+                await ended.wait()
+            return settled, claims
+
+        setattr(bide.store, "settle_and_claim", answer_late)  # noqa: B010 - in front of the real verb
+        async with bide.worker() as worker:
+            await claimed.wait()
+            worker.stop()
+            worker.stop()
+            ended.set()
+        assert began == []
+        assert (await bide.get(job)).status is JobStatus.PENDING
+        last = (await bide.history(job))[-1]
+        assert (last.kind, last.data) == (EventKind.RELEASED, {"reason": "released"})
