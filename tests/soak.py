@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -202,14 +202,25 @@ async def soak(folder: Path, jobs: int, kills: int, seed: int, told: Callable[[s
     witness = Witness(folder / "witness.jsonl")
     workers = Workers(folder)
     began = time.monotonic()
+
+    async def finished() -> int:
+        by_status = (await bide.stats()).by_status
+        count = sum(by_status[status] for status in TERMINAL)
+        told(f"{count:,} of {jobs:,} finished, {workers.kills} kills")
+        return count
+
     async with bide:
         try:
             for _ in range(WORKERS):
                 workers.start()
             async with _answering(bide, report):
-                enqueuing = asyncio.create_task(_enqueue(bide, types, jobs, chance))
-                await _kill_and_wait(bide, workers, jobs, kills, random.Random(seed + 1), told)
-                accepted = await enqueuing
+                # The last ones are held back until every kill is done: however fast the others finish, none is missing.
+                last = max(1, jobs // 20)
+                enqueuing = asyncio.create_task(_enqueue(bide, types, jobs - last, chance))
+                await _kill(finished, workers, jobs - last, kills, random.Random(seed + 1))
+                accepted = await enqueuing + await _enqueue(bide, types, last, chance)
+                while await finished() < jobs:
+                    await asyncio.sleep(0.05)
             await workers.stop()
         finally:
             workers.end()
@@ -218,6 +229,8 @@ async def soak(folder: Path, jobs: int, kills: int, seed: int, told: Callable[[s
         began = time.monotonic()
         report.problems += [str(problem) for problem in await check(bide.store, expected=accepted, at_rest=True)]
         by_status = (await bide.stats()).by_status
+    if workers.kills != kills:
+        report.problems.append(f"{kills} kills were asked for, and {workers.kills} happened")
     if by_status[JobStatus.COMPLETED] != jobs:
         report.problems.append(f"{jobs} jobs were accepted, and have come to {dict(by_status)}")
     _compare(witness, folder / "jobs.db", set(accepted), report)
@@ -238,21 +251,14 @@ async def _enqueue(
     return accepted
 
 
-async def _kill_and_wait(
-    bide: Bide[None], workers: Workers, jobs: int, kills: int, chance: random.Random, told: Callable[[str], None]
+async def _kill(
+    finished: Callable[[], Awaitable[int]], workers: Workers, jobs: int, kills: int, chance: random.Random
 ) -> None:
-    """Kill whenever so many jobs have finished; return when all have."""
-    moments = sorted(chance.sample(range(jobs * 95 // 100), kills), reverse=True)
-    while True:
-        by_status = (await bide.stats()).by_status
-        finished = sum(by_status[status] for status in TERMINAL)
-        told(f"{finished:,} of {jobs:,} finished, {workers.kills} kills")
-        if finished == jobs:
-            return
-        while moments and moments[-1] <= finished:
-            moments.pop()
-            await workers.kill_one(chance)
-        await asyncio.sleep(chance.uniform(0.0, 0.05))
+    """Kill so many times, whenever a random number of these jobs has finished."""
+    for moment in sorted(chance.choices(range(jobs), k=kills)):
+        while await finished() < moment:
+            await asyncio.sleep(chance.uniform(0.0, 0.05))
+        await workers.kill_one(chance)
 
 
 @asynccontextmanager
