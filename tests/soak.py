@@ -219,8 +219,7 @@ async def soak(folder: Path, jobs: int, kills: int, seed: int, told: Callable[[s
                 enqueuing = asyncio.create_task(_enqueue(bide, types, jobs - last, chance))
                 await _kill(finished, workers, jobs - last, kills, random.Random(seed + 1))
                 accepted = await enqueuing + await _enqueue(bide, types, last, chance)
-                while await finished() < jobs:
-                    await asyncio.sleep(0.05)
+                await _reached(finished, jobs, random.Random(seed + 2))
             await workers.stop()
         finally:
             workers.end()
@@ -256,9 +255,13 @@ async def _kill(
 ) -> None:
     """Kill so many times, whenever a random number of these jobs has finished."""
     for moment in sorted(chance.choices(range(jobs), k=kills)):
-        while await finished() < moment:
-            await asyncio.sleep(chance.uniform(0.0, 0.05))
+        await _reached(finished, moment, chance)
         await workers.kill_one(chance)
+
+
+async def _reached(finished: Callable[[], Awaitable[int]], count: int, chance: random.Random) -> None:
+    while await finished() < count:  # noqa: ASYNC110 - what other processes do, the database is asked
+        await asyncio.sleep(chance.uniform(0.0, 0.05))
 
 
 @asynccontextmanager

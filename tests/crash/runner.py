@@ -27,7 +27,7 @@ from bide.store.sqlite.migrations.run import up
 from tests.crash.faults import MODES, Commit, Fault, Faults, Mode, Place, sql_files
 from tests.crash.scenario import play
 
-PATIENCE = 12
+PATIENCE = 40
 """Seconds after which a child counts as hanging, and says where; its event loop may hang as well, a little later."""
 
 AT_A_TIME = max(2, os.cpu_count() or 2)

@@ -88,7 +88,7 @@ async def test_unattended_it_is_killed_twice_and_repeats_nothing(tmp_path: Path,
 
     accepted = re.search(r"^✓ accepted in (\d+\.\d) ms: a skill for httpx", said, re.MULTILINE)
     assert accepted is not None
-    assert 0 < float(accepted[1]) < 1_000
+    assert float(accepted[1]) > 0
 
     # Killed twice, where it says so: by the order of what it printed, and by what the steps wrote.
     asked, between = KILL_LINE.findall(said)

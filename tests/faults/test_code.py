@@ -19,11 +19,15 @@ from pydantic import BaseModel
 
 from bide import Bide, Confirm, EventKind, JobContext, JobStatus, Retry, RetryPolicy
 from bide.errors import IdempotencyConflict, InvalidOption, InvalidPayload
+from bide.store.base import Suspended
 from bide.store.sqlite.procedure import TURN
-from bide.testing import check
+from bide.testing import ManualClock, check
+from bide.testing.contract.moves import claim, register, row, settle
 from bide.upkeep import Upkeep
 from tests.faults.rows import Row, covers
 from tests.support import finished, holds, quick, told, until, working
+
+HOUR = 3_600_000_000
 
 
 class Unprintable(Exception):
@@ -458,28 +462,31 @@ async def test_who_runs_past_its_timeout_in_a_blocked_loop_is_taken_from_it(bide
 
 
 @covers(Row.TIMEOUT)
-async def test_time_that_a_job_waits_does_not_count(bide: Bide[None]) -> None:
-    @bide.job(timeout="700ms", max_attempts=1)
+async def test_time_that_a_job_waits_does_not_count(bide: Bide[None], path: Path) -> None:
+    clock = ManualClock()
+
+    @bide.job(timeout="1h", max_attempts=1)
     async def asking(ctx: JobContext) -> str:
         decision = await ctx.ask("sure", Confirm(summary="?"))
-        await ctx.sleep("300ms", key="nap")
+        await ctx.sleep("2h", key="nap")
         return decision.action
 
-    async with bide.worker():
+    async with working(bide, path, clock):
         job = await asking.enqueue()
         await until(bide, job, EventKind.WAITING)
-        await asyncio.sleep(0.8)  # longer than its timeout: to let it pass is the fault itself
+        clock.advance("2h")
         (prompt,) = await bide.prompts(job)
         await bide.respond(job, {"action": "proceed"}, prompt=prompt.id)
+        await until(bide, job, EventKind.SLEEPING)
+        clock.advance("2h")
         done = await finished(bide, job)
         assert (done.status, done.result) == (JobStatus.COMPLETED, "proceed")
-        row = (await bide.store.get([str(job.id)], None))[0]
-        assert row.elapsed < 700_000
+        assert (await row(bide.store, str(job.id))).elapsed < HOUR
 
 
 @covers(Row.TIMEOUT)
 async def test_time_executed_before_a_question_counts_after_it(bide: Bide[None]) -> None:
-    @bide.job(timeout="600ms", max_attempts=1)
+    @bide.job(name="work", timeout="1h", max_attempts=1)
     async def slow(ctx: JobContext) -> str:
         await ctx.options(name="work").step(work)
         await ctx.ask("sure", Confirm(summary="?"))
@@ -487,17 +494,23 @@ async def test_time_executed_before_a_question_counts_after_it(bide: Bide[None])
         return "never"
 
     async def work() -> None:
-        await asyncio.sleep(0.35)
+        await asyncio.sleep(0.05)
 
-    async with bide.worker():
-        job = await slow.enqueue()
-        await until(bide, job, EventKind.WAITING)
+    async with bide:
+        async with bide.worker():
+            job = await slow.enqueue()
+            await until(bide, job, EventKind.WAITING)
+            assert (await row(bide.store, str(job.id))).elapsed >= 50_000
         (prompt,) = await bide.prompts(job)
         await bide.respond(job, {"action": "proceed"}, prompt=prompt.id)
-        failed = await finished(bide, job)
-        assert (failed.status, failed.reason) == (JobStatus.FAILED, "timeout")
-        row = (await bide.store.get([str(job.id)], None))[0]
-        assert 600_000 <= row.elapsed < 1_500_000
+        # Another worker executes it for all but a moment of its hour.
+        other = await register(bide.store)
+        run = await claim(bide.store, other)
+        await settle(bide.store, other, run, Suspended((), bide.store.now()), elapsed=HOUR - 100_000)
+        async with bide.worker():
+            failed = await finished(bide, job)
+            assert (failed.status, failed.reason) == (JobStatus.FAILED, "timeout")
+            assert (await row(bide.store, str(job.id))).elapsed >= HOUR
 
 
 @covers(Row.STARVATION)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -66,19 +65,16 @@ async def test_what_runs_past_the_drain_is_given_back_unspent(kind: str, app: Ap
 @pytest.mark.parametrize("kind", ["async", "def"])
 async def test_a_second_signal_ends_a_worker_at_once_and_gives_back_its_jobs(kind: str, app: App) -> None:
     job = await (app.patient if kind == "async" else app.sleeping).enqueue()
-    # The grace is the default: at once must not mean after it.
-    settings = {**SETTINGS, "cancel_grace": 5}
-    with WorkerProcess(TARGET, app.folder, drain=60, **settings) as worker:
+    # At once must not mean after the drain, nor after the grace: neither would come to its end here.
+    settings = {**SETTINGS, "cancel_grace": 600}
+    with WorkerProcess(TARGET, app.folder, drain=600, **settings) as worker:
         await holds(lambda: bool(app.wrote("waits") or app.wrote("sleeps")))
         worker.send(signal.SIGTERM)
         await holds(lambda: "finishing what runs" in worker.log.read_text())
-        told_at = time.monotonic()
         worker.send(signal.SIGTERM)
         assert await worker.ended() == 128 + signal.SIGTERM
-        took = time.monotonic() - told_at
     released = await app.bide.get(job)
     assert (released.status, released.reason, released.attempt) == (JobStatus.PENDING, "released", 1)
-    assert took < 3
 
 
 @covers(Row.SIGTERM)
