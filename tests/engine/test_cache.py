@@ -13,6 +13,7 @@ from bide.cache import TTL, SnapshotCache
 from bide.errors import NotFound, StoreBusy
 from bide.store.base import Hint
 from bide.testing import Harness
+from tests.support import holds
 
 
 async def test_a_finished_job_is_read_once_and_a_live_one_is_never_stale(bide: Bide[None]) -> None:
@@ -56,6 +57,22 @@ async def test_the_sweep_drops_what_is_older_than_an_hour_and_logs_how_many(
         with caplog.at_level(logging.INFO, "bide.cache"):
             assert cache.sweep() == 1
         assert "dropped 1, kept 0" in caplog.text
+
+
+async def test_an_open_app_sweeps_its_cache_by_itself(
+    bide: Bide[None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    @bide.job
+    async def quick(ctx: JobContext) -> None: ...
+
+    caplog.set_level(logging.INFO, "bide.cache")
+    monkeypatch.setattr("bide.cache.SWEEP_EVERY", 0.01)
+    async with Harness(bide) as jobs:
+        job = await quick.enqueue()
+        await jobs.run_until_idle()
+        await bide.get(job)
+        monkeypatch.setattr("bide.cache.TTL", 0.0)
+        await holds(lambda: "dropped 1, kept 0" in caplog.text)
 
 
 async def test_who_watches_is_told_though_the_store_failed_when_it_was_asked(
