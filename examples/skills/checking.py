@@ -1,8 +1,10 @@
 """Is the skill valid: its front matter by the rules of the skill format, its code blocks by running them."""
 
 import re
+from itertools import pairwise
 from typing import Literal
 
+from markdown_it import MarkdownIt
 from pydantic import BaseModel, ValidationError
 
 from examples.skills.front_matter import FrontMatter, FrontMatterError, read_fields, split_front_matter
@@ -10,7 +12,8 @@ from examples.skills.isolation import run_code
 
 BLOCK_SECONDS = 20
 HEADINGS = ("When to use", "API", "Examples")
-FENCE = re.compile(r"^```python[ \t]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
+PYTHON = re.compile(r"\s*py(thon3?)?\b", re.IGNORECASE)  # a fence's language; a title may follow it
+MARKDOWN = MarkdownIt("commonmark")  # rich brings it; a regular expression misses most ways to write a block
 
 
 class Issue(BaseModel):
@@ -86,9 +89,11 @@ def _front_matter_fault(message: str) -> Issue:
 def check_body(text: str) -> list[Issue]:
     """The sections a reader relies on, and at least one example."""
     _, body = split_front_matter(text)
-    # A `#` line inside a code block is a comment.
-    prose = re.sub(r"^```.*?^```[ \t]*$", "", body, flags=re.MULTILINE | re.DOTALL)
-    found = {match[1].strip() for match in re.finditer(r"^## (.+)$", prose, re.MULTILINE)}
+    found = {
+        title.content
+        for opening, title in pairwise(MARKDOWN.parse(body))
+        if opening.type == "heading_open" and opening.tag == "h2"
+    }
     issues = [
         Issue(severity="error" if heading == "API" else "warning", where=f"section {heading!r}", message="is missing")
         for heading in HEADINGS
@@ -100,8 +105,14 @@ def check_body(text: str) -> list[Issue]:
 
 
 def code_blocks(text: str) -> list[CodeBlock]:
-    """The fenced blocks marked as `python`, with the line each begins at."""
-    return [CodeBlock(line=text.count("\n", 0, match.start()) + 1, code=match[1]) for match in FENCE.finditer(text)]
+    """The fenced blocks marked as Python, with the line each begins at."""
+    _, body = split_front_matter(text)
+    before = text.removesuffix(body).count("\n")
+    return [
+        CodeBlock(line=before + token.map[0] + 1, code=token.content)
+        for token in MARKDOWN.parse(body)
+        if token.type == "fence" and token.map and PYTHON.match(token.info)
+    ]
 
 
 async def run_block(block: CodeBlock, *, timeout: float = BLOCK_SECONDS) -> Issue | None:

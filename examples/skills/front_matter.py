@@ -37,7 +37,7 @@ class FrontMatterError(ValueError):
 
 def split_front_matter(text: str) -> tuple[str | None, str]:
     """What stands between the first two `---` lines, or None, and what follows."""
-    match = re.match(r"---[ \t]*\n(.*?)^---[ \t]*$\n?", text, re.MULTILINE | re.DOTALL)
+    match = re.match(r"---[ \t]*\r?\n(.*?)^---[ \t]*\r?$\n?", text, re.MULTILINE | re.DOTALL)
     return (match[1], text[match.end() :]) if match else (None, text)
 
 

@@ -1,13 +1,22 @@
 """The public names in a few groups a person can choose from, by where and what they are, for any package."""
 
+import re
 from collections.abc import Sequence
 
+from examples.skills.guidance import VERBS
 from examples.skills.surface import PublicName, Topic
 
 ALL = "all"
 TOPIC_LIMIT = 10
 SMALLEST_TOPIC = 2
 LAST = ("constants", "more", "errors")  # these come after the topics that show what the package is for
+CLAUSES = re.compile(r"[,\n]|[.;](?=\s|$)|&|\b(?:and|but)\b")
+EXCLUDING = re.compile(rf"(?:please\s+)?(?:{VERBS['exclude']})\b", re.IGNORECASE)
+CHOOSING = re.compile(
+    r"an?|about|and|are|cover|everything|focus|for|i|include|is|it|just|like|need|on|only|parts?|please|section|that|the|"
+    r"these|things?|this|those|to|topics?|want|what|with|would"
+)
+"""Words of a sentence that chooses, and say nothing else."""
 
 
 def weight(public: PublicName) -> int:
@@ -65,20 +74,22 @@ def _topic(name: str, group: list[PublicName]) -> Topic:
 
 
 def choose_topics(answer: str | Sequence[str], topics: Sequence[Topic]) -> tuple[list[str], str]:
-    """The topics a person's answer names, and those of its words that name none.
+    """The topics that a person's answer names, and what else it says.
 
-    An answer is a list of ids or a text: ids, or the numbers they were shown with, separated by commas or blanks.
-    Nothing chosen means everything; so does "all".
+    An answer is a list of ids or a text: ids, or the numbers they were shown with, alone or in a sentence as "only what
+    is about errors". Nothing chosen means everything; so does "all". What was used to choose is not said again.
     """
     text = answer if isinstance(answer, str) else ",".join(answer)
     ids = [topic.id for topic in topics]
     by_word = {ALL: ALL} | {topic.lower(): topic for topic in ids}
     by_word |= {str(number): topic for number, topic in enumerate([*ids, ALL], start=1)}
-    words = [word for word in text.replace(",", " ").split() if word.lower() not in ("and", "&")]
-    chosen = [by_word[word.lower()] for word in words if word.lower() in by_word]
-    if len(chosen) < len(words):
-        # It is a sentence, not a choice: cover what it names, and pass all of it on as guidance.
-        return [topic for topic in ids if topic in chosen] or ids, text.strip()
-    if ALL in chosen or not chosen:
-        return ids, ""
-    return [topic for topic in ids if topic in chosen], ""
+    chosen: list[str] = []
+    unused: list[str] = []
+    for clause in filter(None, (clause.strip() for clause in CLAUSES.split(text))):
+        words = [word.strip("`'\"()!?:") for word in clause.lower().split()]
+        named = [] if EXCLUDING.match(clause) else [by_word[word] for word in words if word in by_word]
+        chosen += named
+        if not named or any(word not in by_word and not CHOOSING.fullmatch(word) for word in words):
+            unused.append(clause)
+    kept = ids if ALL in chosen or not chosen else [topic for topic in ids if topic in chosen]
+    return kept, ", ".join(unused)

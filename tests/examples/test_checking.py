@@ -38,6 +38,33 @@ not = python at all !
 """
 
 
+@pytest.mark.parametrize(
+    "block",
+    [
+        "```py\n{code}```\n",
+        "```Python\n{code}```\n",
+        "~~~python\n{code}~~~\n",
+        "- item\n\n  ```python\n  {code}  ```\n",
+        "> ```python\n> {code}> ```\n",
+        "```python title=x\n{code}```\n",
+        "````python\n{code}````\n",
+        "```python\n{code}",
+    ],
+)
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+async def test_python_is_run_however_its_block_is_written(block: str, ending: str) -> None:
+    text = (GOOD + "\n" + block.format(code="raise SystemExit(3)\n")).replace("\n", ending)
+    line = next(n for n, line in enumerate(text.splitlines(), 1) if "SystemExit" in line) - 1
+    report = await check_skill(text, folder="parcel")
+    assert (report.passed, report.blocks) == (False, 2)
+    assert [issue.where for issue in report.issues] == [f"code block at line {line}"]
+
+
+async def test_a_heading_inside_a_code_block_is_no_section() -> None:
+    hidden = GOOD.replace("## API\n", "~~~text\n## API\n~~~\n")
+    assert [issue.where for issue in (await check_skill(hidden)).issues] == ["section 'API'"]
+
+
 async def test_a_good_skill_passes_every_check() -> None:
     report = await check_skill(GOOD, folder="parcel")
     assert report.issues == []
@@ -131,4 +158,8 @@ async def test_a_block_has_no_network(code: str) -> None:
 
 def test_only_python_blocks_count_and_a_heading_in_code_is_none() -> None:
     text = "```python\n# one\n## API\n```\n\n```\nplain\n```\n\n  ```python\n  indented\n  ```\n```python\ntwo\n```\n"
-    assert [(block.line, block.code) for block in code_blocks(text)] == [(1, "# one\n## API\n"), (13, "two\n")]
+    assert [(block.line, block.code) for block in code_blocks(text)] == [
+        (1, "# one\n## API\n"),
+        (10, "indented\n"),
+        (13, "two\n"),
+    ]

@@ -193,7 +193,11 @@ def _wait_for_text(path: Path) -> str:
         ("2", ["b"], ""),
         ("4", ["a", "b", "c"], ""),
         (["all", "b"], ["a", "b", "c"], ""),
-        ("B and tell them to be careful", ["b"], "B and tell them to be careful"),
+        ("only what is about b", ["b"], ""),
+        ("Please cover the topics a and c.", ["a", "c"], ""),
+        ("B and tell them to be careful", ["b"], "tell them to be careful"),
+        ("b in great depth, mention the moon", ["b"], "b in great depth, mention the moon"),
+        ("without b, please", ["a", "b", "c"], "without b, please"),
         ("whatever you like", ["a", "b", "c"], "whatever you like"),
     ],
 )
