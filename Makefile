@@ -13,7 +13,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 # uv trusts what the machine trusts, behind a proxy with a certificate of its own too.
 export UV_SYSTEM_CERTS := true
 
-.PHONY: help demo test check format bench mutants soak lock clean
+.PHONY: help demo test check format bench mutants soak crash capacity lock clean
 
 help: ## Show this list
 	@echo 'make …'
@@ -21,7 +21,7 @@ help: ## Show this list
 
 demo: $(VENV)/demo.stamp ## Watch a real job be killed twice, ask you, and finish with nothing repeated
 	@echo '==> Running the demo: a skill is written for an installed package; answer its questions, or let it answer itself'
-	@$(BIN)/python -m examples.skills.demo
+	@$(BIN)/python -m examples.skills.demo $(ARGS)
 
 test: check ## Run every check, then every test
 	@echo '==> Running the tests'
@@ -54,6 +54,14 @@ mutants: $(VENV)/dev.stamp ## Plant known faults one by one, and see each caught
 soak: $(VENV)/dev.stamp ## Run 20,000 jobs while the worker is killed 50 times
 	@echo '==> Killing workers at random'
 	@$(BIN)/python -m tests.soak $(ARGS)
+
+crash: $(VENV)/dev.stamp ## Crash at every commit, and print the table
+	@echo '==> Crashing at every commit'
+	@$(BIN)/python -m tests.crash $(ARGS)
+
+capacity: $(VENV)/dev.stamp ## Measure what 100,000 jobs cost that wait for people
+	@echo '==> Letting jobs wait'
+	@$(BIN)/python -m tests.capacity $(ARGS)
 
 # Extras stay in the pins: pip takes `name==1` for no pin of the `name[extra]` that another package asks for, and looks
 # for a newer one, which has no hash here.

@@ -122,7 +122,7 @@ def make_app(url: str) -> Bide[None]:
 
     @bide.job
     async def ask(ctx: JobContext[None], kind: str) -> Any:
-        answer: BaseModel = await ctx.ask("question", PROMPTS[kind])
+        answer: BaseModel = await ctx.ask("question", PROMPTS[kind], timeout="1d")
         return answer.model_dump(mode="json")
 
     @bide.job
@@ -394,6 +394,17 @@ async def test_list_goes_page_by_page_to_the_end(shell: Shell, app: Bide[None]) 
     assert made[0] in last
     assert [row["id"] for row in json.loads(by_end)] == [made[1]]
     assert "--before" not in last + of_type
+
+
+async def test_only_an_open_question_has_a_deadline(shell: Shell, app: Bide[None]) -> None:
+    async with app.worker():
+        job = await waiting(app, "confirm")
+        assert "open, until" in await shell.ok("jobs", "show", str(job.id))
+        await app.respond(job, {"action": "proceed"}, prompt=(await app.prompts(job))[0].id)
+        await reached(app, job, lambda job: job.status is JobStatus.COMPLETED)
+    answered = await shell.ok("jobs", "show", str(job.id))
+    assert "answered" in answered
+    assert "until" not in answered
 
 
 async def test_a_job_is_named_by_its_id_or_a_unique_end(shell: Shell, app: Bide[None]) -> None:
@@ -691,13 +702,22 @@ async def worker_process(shell: Shell) -> AsyncGenerator[tuple[asyncio.subproces
         await process.wait()
 
 
-async def line_with(stream: asyncio.StreamReader, text: str) -> None:
+async def line_with(stream: asyncio.StreamReader, text: str) -> str:
+    """Read up to the line that holds the text; returns all that was read."""
     seen: list[str] = []
     async with asyncio.timeout(PATIENCE):
         while text not in "".join(seen[-1:]):
             line = await stream.readline()
             assert line, "".join(seen)
             seen.append(line.decode())
+    return "".join(seen)
+
+
+async def test_a_worker_that_creates_the_tables_tells_only_of_itself(shell: Shell) -> None:
+    async with worker_process(shell) as (_, errors):
+        said = await line_with(errors, "is ready")
+    assert "alembic" not in said
+    assert (shell.folder / "jobs.db").exists()
 
 
 async def test_sigterm_lets_the_running_job_finish(shell: Shell, app: Bide[None]) -> None:

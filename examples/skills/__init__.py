@@ -9,8 +9,9 @@ knows nothing of jobs:
     guidance.py      what a person's feedback asks for, and what of it was not understood
     snippets.py      example code that was seen to run
     document.py      the outline, the text, and the SKILL.md made of them
-    authors.py       who writes: the rule-based author, and how an author is chosen
+    authors.py       who writes: the rule-based author
     model_author.py  who writes: a language model, through pydantic-ai
+    choosing.py      which of the two: by the environment
     front_matter.py  the YAML front matter, read strictly
     checking.py      is the front matter valid, and does every code block run
     taxonomy.py      the folder tree that skills are saved into

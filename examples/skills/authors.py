@@ -1,12 +1,10 @@
-"""Who writes the skill: the seam, the rule-based author, and how an author is chosen.
+"""Who writes the skill: the seam, and the rule-based author.
 
 Both authors work from the same material, a `PackageSurface`. The rule-based one needs no key and no network, and says
 in the document that it wrote it.
 """
 
-import importlib.util
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Protocol
 
 from examples.skills.document import Draft, Example, Outline, Section, SkillText, count, count_kinds, render_skill
@@ -16,15 +14,6 @@ from examples.skills.surface import PackageSurface
 
 EXAMPLES = 5
 UNTOLD = ("More", "Constants")  # headings that say nothing about a task
-
-MODEL_VARIABLE = "BIDE_SKILLS_MODEL"
-RULES = "rules"  # as the model's name: the rule-based author even where a key is configured
-DEFAULT_MODELS = {
-    "ANTHROPIC_API_KEY": "anthropic:claude-sonnet-5-5",
-    "OPENAI_API_KEY": "openai:gpt-5.6-terra",
-    "GOOGLE_API_KEY": "google:gemini-3.8-flash",
-    "GEMINI_API_KEY": "google:gemini-3.8-flash",
-}
 
 
 class Author(Protocol):
@@ -162,41 +151,8 @@ def _concerns(surface: PackageSurface, names: Sequence[str], guidance: Guidance,
     silent = [public.name for public in surface.select(list(names)) if not public.summary and not public.bases]
     concerns = [f"not understood, added as a note: {note}" for note in guidance.notes]
     if silent:
-        concerns.append(f"{len(silent)} names have no docstring, among them {', '.join(silent[:4])}")
+        shown = ", ".join([*silent[:4], *(["…"] if len(silent) > 4 else [])])
+        concerns.append(f"{count(silent, 'name')} without a docstring: {shown}")
     if not examples:
         concerns.append("no example could be found that runs without network or files")
     return concerns
-
-
-@dataclass(frozen=True)
-class AuthorChoice:
-    """An author, and in one sentence why it is this one."""
-
-    author: Author
-    reason: str
-
-
-def choose_author(env: Mapping[str, str]) -> AuthorChoice:
-    """The model that the environment names; else one for the first API key found in it; else the rules."""
-    named = env.get(MODEL_VARIABLE, "").strip()
-    if named == RULES:
-        return AuthorChoice(RuleAuthor(), f"The rule-based author writes, because {MODEL_VARIABLE} asks for it.")
-    keys = [variable for variable in DEFAULT_MODELS if env.get(variable, "").strip()]
-    if not named and not keys:
-        return AuthorChoice(
-            RuleAuthor(),
-            f"The rule-based author writes, because the environment has neither {MODEL_VARIABLE} nor an API key "
-            f"({', '.join(DEFAULT_MODELS)}).",
-        )
-    model = named or DEFAULT_MODELS[keys[0]]
-    because = f"{MODEL_VARIABLE} names it" if named else f"{keys[0]} is set"
-    if importlib.util.find_spec("pydantic_ai") is None:
-        return AuthorChoice(
-            RuleAuthor(),
-            f"The rule-based author writes: {because}, but pydantic-ai is not installed "
-            '(`pip install "bide[models]"`).',
-        )
-    # Imported here, because it takes a second and most runs of the rule-based author do without.
-    from examples.skills.model_author import ModelAuthor
-
-    return AuthorChoice(ModelAuthor(model), f"The model {model} writes, because {because}.")

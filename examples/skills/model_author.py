@@ -33,18 +33,16 @@ WRITE_INSTRUCTIONS = (
 
 
 class ModelAuthor:
-    """Writes with a language model. `model` is a name as `anthropic:…`, or a model of pydantic-ai."""
+    """Writes with a language model, which people know by `name`."""
 
-    def __init__(self, model: Model | str) -> None:
-        self.name = f"the language model {model if isinstance(model, str) else model.model_name}"
-        # Checked when first used: the provider's client is only made where a step really runs.
+    def __init__(self, model: Model, name: str) -> None:
+        self.name = f"the language model {name}"
         self._planner = Agent(
             model,
             output_type=Outline,
             deps_type=PackageSurface,
             instructions=OUTLINE_INSTRUCTIONS,
             retries=TRIES,
-            defer_model_check=True,
         )
         self._writer = Agent(
             model,
@@ -52,7 +50,6 @@ class ModelAuthor:
             deps_type=PackageSurface,
             instructions=WRITE_INSTRUCTIONS,
             retries=TRIES,
-            defer_model_check=True,
         )
         self._planner.output_validator(_only_known_names)
         self._writer.output_validator(_only_running_examples)

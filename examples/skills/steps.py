@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bide import Fail
-from examples.skills.authors import Author, choose_author
+from bide.errors import InvalidOption
+from examples.skills.authors import Author
 from examples.skills.checking import CheckReport, check_skill
+from examples.skills.choosing import MODEL_VARIABLE, ChoiceError, choose_author
 from examples.skills.document import Draft, Outline
 from examples.skills.effects import counted
 from examples.skills.reading import ReadingError, read_package
@@ -60,8 +62,11 @@ class Workshop:
 
 
 def workshop_from(env: Mapping[str, str]) -> Workshop:
-    """The workshop that the environment describes."""
-    choice = choose_author(env)
+    """The workshop that the environment describes. Raises InvalidOption: better no worker than one that fails later."""
+    try:
+        choice = choose_author(env)
+    except ChoiceError as error:
+        raise InvalidOption(f"{MODEL_VARIABLE}: {error}.", hint=error.remedy) from error
     return Workshop(choice.author, Path(env.get(TAXONOMY_VARIABLE) or "taxonomy"), choice.reason)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -39,9 +40,9 @@ def test_a_crash_at_any_commit_is_survived(found: dict[str, Any]) -> None:
     assert [f"commit {n}, {mode}:\n{error}" for n, mode, error in outcomes if error] == []
 
 
-def test_the_table_shows_every_commit(found: dict[str, Any]) -> None:
+def test_the_table_shows_every_commit(found: dict[str, Any], show: Callable[[str], None]) -> None:
     table: str = found["said"]
-    print(table.splitlines()[-1])
+    show(f"crashes: {table.splitlines()[-1]} (the table: make crash)")
     rows = [line.split() for line in table.splitlines()]
     numbers = [int(row[0]) for row in rows if row and row[0].isdigit() and row[2:5] == ["sound"] * 3]
     assert numbers == list(range(1, len(found["commits"]) + 1))

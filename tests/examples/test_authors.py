@@ -1,15 +1,13 @@
 """Both authors plan and write from the same material, and what they write passes the check."""
 
 import json
-import typing
 from pathlib import Path
 
 import pytest
 from pydantic_ai.messages import ModelMessage, ModelResponse, ToolCallPart
-from pydantic_ai.models import KnownModelName
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 
-from examples.skills.authors import DEFAULT_MODELS, Author, RuleAuthor, choose_author
+from examples.skills.authors import Author, RuleAuthor
 from examples.skills.checking import CheckReport, check_skill, code_blocks
 from examples.skills.document import Draft, Outline
 from examples.skills.guidance import understand
@@ -160,52 +158,6 @@ async def test_the_last_word_counts(parcel: PackageSurface) -> None:
     assert (guidance.excluded, guidance.included) == (["ParcelError"], ["TooHeavy"])
 
 
-# ── The choice ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_without_a_model_or_key_the_rules_write_and_it_is_said_why() -> None:
-    choice = choose_author({"ANTHROPIC_API_KEY": " "})
-    assert isinstance(choice.author, RuleAuthor)
-    assert choice.reason.startswith("The rule-based author writes, because the environment has neither")
-
-
-@pytest.mark.parametrize(
-    ("env", "model", "because"),
-    [
-        ({"BIDE_SKILLS_MODEL": "groq:any", "OPENAI_API_KEY": "k"}, "groq:any", "BIDE_SKILLS_MODEL names it"),
-        (
-            {"ANTHROPIC_API_KEY": "k", "OPENAI_API_KEY": "k"},
-            DEFAULT_MODELS["ANTHROPIC_API_KEY"],
-            "ANTHROPIC_API_KEY is set",
-        ),
-        ({"OPENAI_API_KEY": "k"}, DEFAULT_MODELS["OPENAI_API_KEY"], "OPENAI_API_KEY is set"),
-        ({"GEMINI_API_KEY": "k"}, DEFAULT_MODELS["GEMINI_API_KEY"], "GEMINI_API_KEY is set"),
-    ],
-)
-def test_a_model_writes_where_one_is_configured(env: dict[str, str], model: str, because: str) -> None:
-    choice = choose_author(env)
-    assert isinstance(choice.author, ModelAuthor)
-    assert choice.reason == f"The model {model} writes, because {because}."
-    assert choice.author.name == f"the language model {model}"
-
-
-def test_the_rules_can_be_asked_for_and_stand_in_where_pydantic_ai_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    env = {"OPENAI_API_KEY": "k"}
-    assert isinstance(choose_author(env | {"BIDE_SKILLS_MODEL": "rules"}).author, RuleAuthor)
-
-    def finds_nothing(_name: str) -> None:
-        return None
-
-    monkeypatch.setattr("examples.skills.authors.importlib.util.find_spec", finds_nothing)
-    choice = choose_author(env)
-    assert isinstance(choice.author, RuleAuthor)
-    assert "pydantic-ai is not installed" in choice.reason
-
-
-def test_the_default_models_exist() -> None:
-    assert set(DEFAULT_MODELS.values()) <= set(typing.get_args(KnownModelName.__value__))
-
-
 # ── The model's path, with a model that runs here ────────────────────────────────────────────────────────────────────
 
 OUTLINE: dict[str, object] = {
@@ -239,7 +191,7 @@ class Script:
         return ModelResponse(parts=[ToolCallPart(info.output_tools[0].name, self.answers.pop(0))])
 
     def author(self) -> ModelAuthor:
-        return ModelAuthor(FunctionModel(self, model_name="scripted"))
+        return ModelAuthor(FunctionModel(self), "scripted")
 
 
 async def test_a_model_authors_a_skill_through_the_same_functions(parcel: PackageSurface, tmp_path: Path) -> None:

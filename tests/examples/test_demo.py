@@ -81,10 +81,14 @@ def processes_of(tmp_path: Path) -> list[psutil.Process]:
 
 
 async def test_unattended_it_is_killed_twice_and_repeats_nothing(tmp_path: Path, environment: dict[str, str]) -> None:
+    del environment["BIDE_SKILLS_MODEL"]
+    environment["OPENAI_API_KEY"] = "not spent"
     ended = run_unattended(tmp_path, environment)
     said = ended.stdout
     assert (ended.returncode, ended.stderr) == (0, ""), said + ended.stderr
     assert "\x1b" not in said
+    assert "because nobody is here" in said
+    assert said.rstrip().endswith("Look at the job: bide jobs list --url sqlite:///kept/jobs.db")
 
     accepted = re.search(r"^✓ accepted in (\d+\.\d) ms: a skill for httpx", said, re.MULTILINE)
     assert accepted is not None
@@ -346,6 +350,6 @@ def test_a_tally_finds_what_ran_too_often_and_what_never_ran() -> None:
 
 def test_of_a_draft_only_the_beginning_is_shown() -> None:
     body = ["# Title", "", "Words.", "", "## API", "", "| a |", "|---|", *["| b |"] * 50]
-    shown = excerpt("\n".join(["---", "name: x", "---", "", *body]), Path("draft.md"))
+    shown = excerpt("\n".join(["---", "name: x", "---", "", *body]), "in `draft.md`")
     assert shown == "# Title\n\nWords.\n\n… and 55 more lines, in `draft.md`"
-    assert excerpt("# All\n\nof it", Path("draft.md")) == "# All\n\nof it"
+    assert excerpt("# All\n\nof it", "in `draft.md`") == "# All\n\nof it"

@@ -16,7 +16,7 @@ from types import FrameType
 from rich.console import Console
 
 from bide.cli.text import printable, styled
-from examples.skills import authors, effects
+from examples.skills import choosing, effects
 from examples.skills.demo.person import Person
 from examples.skills.demo.screen import make_console
 from examples.skills.demo.worker import ENDING_SIGNALS, undisturbed
@@ -38,7 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = make_console()
     try:
         with _folder(given.keep) as folder:
-            return _play(given.package, folder, console, attended=_is_attended(unattended=given.unattended))
+            attended = _is_attended(unattended=given.unattended)
+            code = _play(given.package, folder, console, attended=attended, kept=given.keep is not None)
+            console.print(f"\n{_hint(given.keep)}", style="dim", soft_wrap=True)
+            return code
     except KeyboardInterrupt:
         console.print("\nStopped. Nothing is left running.")
         return 130
@@ -86,17 +89,24 @@ def _folder(kept: Path | None) -> Generator[Path]:
     yield kept.resolve()
 
 
-def _play(package: str, folder: Path, console: Console, *, attended: bool) -> int:
+def _hint(kept: Path | None) -> str:
+    """How to look at the job afterwards."""
+    if kept is None:
+        return "The database and the drafts are removed now. To keep them: make demo ARGS='--keep FOLDER'"
+    return f"Look at the job: bide jobs list --url sqlite:///{kept / DATABASE}"
+
+
+def _play(package: str, folder: Path, console: Console, *, attended: bool, kept: bool) -> int:
     counted = folder / "effects.txt"
     os.environ["BIDE_URL"] = f"sqlite:///{folder / DATABASE}"
     os.environ[effects.VARIABLE] = str(counted)
     if not attended:
         # A key that lies in the environment is not spent where nobody watches; a model that is named is.
-        os.environ.setdefault(authors.MODEL_VARIABLE, authors.RULES)
+        os.environ[choosing.UNATTENDED_VARIABLE] = "1"
     # Only now: importing the job reads the address of its database from the environment, as its worker will.
     from examples.skills.demo.story import Demo, DemoFailed
 
-    person = Person(console, _user() if attended else "the demo", attended=attended)
+    person = Person(console, _user() if attended else "the demo", attended=attended, kept=kept)
     notice = "Answer the questions as you like; Ctrl-C ends everything." if attended else UNATTENDED_NOTICE
     console.print(f"{notice}\n", style="dim")
     try:

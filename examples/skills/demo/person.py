@@ -16,31 +16,32 @@ EXCERPT_LINES = 24
 
 
 class Person:
-    """Answers questions at the terminal. `name` is recorded with each answer."""
+    """Answers questions at the terminal. `name` is recorded with each answer. `kept`: its drafts outlive the demo."""
 
-    def __init__(self, console: Console, name: str, *, attended: bool) -> None:
+    def __init__(self, console: Console, name: str, *, attended: bool, kept: bool) -> None:
         self._console = console
         self._attended = attended
+        self._kept = kept
         self.name = name
 
     def answer(self, prompt: PromptView, drafts: Path, errors: Sequence[Mapping[str, str]] = ()) -> dict[str, Any]:
         """The response to this question. Of a draft only the beginning is shown; all of it goes into `drafts`."""
-        shown = _abridged(prompt, drafts) if prompt.kind == "preview" else prompt
+        shown = self._abridged(prompt, drafts) if prompt.kind == "preview" else prompt
         return ask_in_terminal(shown, self._console, read=self._typing(prompt.kind), errors=errors)
 
     def _typing(self, kind: str) -> Callable[[], str] | None:
         return None if self._attended else lambda: UNATTENDED[kind]
 
+    def _abridged(self, prompt: PromptView, drafts: Path) -> PromptView:
+        """The question with the beginning of its document: all of it would push everything else off the screen."""
+        path = drafts / f"{prompt.key}.md"
+        content = str(prompt.data["content"])
+        path.write_text(content, encoding="utf-8")
+        where = f"in `{path}`" if self._kept else f"in `{path}` until the demo ends"
+        return prompt.model_copy(update={"data": {**prompt.data, "content": excerpt(content, where)}})
 
-def _abridged(prompt: PromptView, drafts: Path) -> PromptView:
-    """The question with the beginning of its document: two hundred lines would push everything else off the screen."""
-    path = drafts / f"{prompt.key}.md"
-    content = str(prompt.data["content"])
-    path.write_text(content, encoding="utf-8")
-    return prompt.model_copy(update={"data": {**prompt.data, "content": excerpt(content, path)}})
 
-
-def excerpt(content: str, path: Path) -> str:
+def excerpt(content: str, where: str) -> str:
     """The document up to the section with its first table, at most two dozen lines of it, and where the rest is."""
     lines = _without_front_matter(content.strip().splitlines())
     table = next((n for n, line in enumerate(lines) if line.startswith("|")), len(lines))
@@ -49,7 +50,7 @@ def excerpt(content: str, path: Path) -> str:
     while shown and (not shown[-1].strip() or shown[-1].startswith("#")):
         shown.pop()
     rest = len(lines) - len(shown)
-    return "\n".join([*shown, "", f"… and {rest} more lines, in `{path}`"]) if rest else "\n".join(shown)
+    return "\n".join([*shown, "", f"… and {rest} more lines, {where}"]) if rest else "\n".join(shown)
 
 
 def _without_front_matter(lines: list[str]) -> list[str]:

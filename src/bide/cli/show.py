@@ -180,18 +180,23 @@ def _times(job: Job[Any]) -> Iterable[tuple[str, datetime | None]]:
     yield "Finished", job.finished_at
 
 
+def _standing(prompt: PromptView) -> str:
+    if prompt.status == "open" and prompt.deadline_at is not None:
+        return f"open, until {clock(prompt.deadline_at)}"
+    return one_line(prompt.status)
+
+
 def _prompt_table(prompts: Sequence[PromptView]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("Question", "Kind", "Status", "Opened", "By", "Answer"):
         table.add_column(column)
     for prompt in prompts:
-        status = one_line(prompt.status)
         answer = prompt.answer
         by = None if answer is None else "the deadline" if answer.defaulted else answer.by
         table.add_row(
             f"{one_line(prompt.key)} ({short(prompt.id)})",
             one_line(prompt.kind),
-            status if prompt.deadline_at is None else f"{status}, until {clock(prompt.deadline_at)}",
+            _standing(prompt),
             clock(prompt.opened_at),
             one_line(by or prompt.assignee or ""),
             "" if prompt.response is None else one_line(as_json(prompt.response, indent=None), 120),

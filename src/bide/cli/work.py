@@ -62,6 +62,8 @@ def set_up_logging() -> None:
         handler = logging.StreamHandler()
         handler.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+    # The first start creates the tables, of which Alembic tells each move.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def run_worker(app: Bide[Any], queues: Sequence[str]) -> None:
