@@ -224,6 +224,7 @@ class Bide(Generic[D]):
         async with self:
             taken = self.registry.queues() if queues is None else tuple(queues)
             worker = Worker(self.store, self.registry, self.settings.worker(taken), self.open_deps)
+            worker.upkeep.pruned = self._open.cache.clear
             running = asyncio.create_task(worker.run())
             ready = asyncio.create_task(worker.ready())
             body = asyncio.current_task()

@@ -73,7 +73,7 @@ class SnapshotCache:
         if entry is None or not entry.row.status.terminal:
             await self._catch_up()
             entry = self._entries.get(job)
-        if entry is not None:
+        if entry is not None and entry.loaded >= time.monotonic() - TTL:
             self._entries.move_to_end(job)
             return entry.row
         generation = self._generation
@@ -87,9 +87,9 @@ class SnapshotCache:
         return rows[0]
 
     def drop(self, job: str) -> None:
-        """Forget a job: it has changed, or was deleted here."""
-        if entry := self._entries.pop(job, None):
-            self.bytes -= entry.weight
+        """Forget a job that was deleted; what is being read of it now does not count any more."""
+        self._drop(job)
+        self._generation += 1
 
     def clear(self) -> None:
         self._entries.clear()
@@ -97,13 +97,17 @@ class SnapshotCache:
         self._generation += 1
 
     def _keep(self, entry: _Entry) -> None:
-        self.drop(entry.row.id)
+        self._drop(entry.row.id)
         if entry.weight > self._size // 4:  # too many others would have to go for it
             return
         self._entries[entry.row.id] = entry
         self.bytes += entry.weight
         while self.bytes > self._size:
-            self.drop(next(iter(self._entries)))
+            self._drop(next(iter(self._entries)))
+
+    def _drop(self, job: str) -> None:
+        if entry := self._entries.pop(job, None):
+            self.bytes -= entry.weight
 
     @contextmanager
     def watch(self, job: str) -> Generator[asyncio.Event]:
@@ -138,7 +142,7 @@ class SnapshotCache:
         oldest = time.monotonic() - TTL
         stale = [job for job, entry in self._entries.items() if entry.loaded < oldest]
         for job in stale:
-            self.drop(job)
+            self._drop(job)
         log.info("snapshot cache: dropped %d, kept %d", len(stale), len(self._entries))
         return len(stale)
 
@@ -178,7 +182,7 @@ class SnapshotCache:
             stale = list(changes.jobs & self._entries.keys())
             told = list(changes.jobs & self._watchers.keys())
         for job in stale:
-            self.drop(job)
+            self._drop(job)
         for job in told:
             for changed in self._watchers[job]:
                 changed.set()

@@ -37,6 +37,9 @@ class Upkeep:
     host: str = ""
     """The id of the worker it works for: never taken for dead by itself."""
 
+    pruned: Callable[[], None] | None = None
+    """To call when finished jobs were deleted: others in this process may hold what they read of them."""
+
     def __init__(self, store: Store, *, grace: float, age_limit: float, retention: float | None) -> None:
         self._store = store
         self._grace = grace
@@ -121,6 +124,8 @@ class Upkeep:
             deleted = await self._store.prune(prunable, None)
             total += deleted
         if total:
+            if self.pruned is not None:
+                self.pruned()
             log.info("pruned %d finished job(s) past the retention", total)
 
     async def _all(self, verb: Callable[[], Awaitable[int]]) -> int:

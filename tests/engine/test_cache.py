@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from typing import Any
 
 import pytest
 
@@ -168,3 +169,48 @@ async def test_the_events_of_a_job_that_was_deleted_elsewhere_end(bide: Bide[Non
         with pytest.raises(NotFound):
             async for _ in bide.events(job):
                 pass
+
+
+async def test_what_is_read_while_a_job_is_deleted_is_not_kept(bide: Bide[None]) -> None:
+    @bide.job
+    async def quick(ctx: JobContext) -> None: ...
+
+    async with Harness(bide) as jobs:
+        job = await quick.enqueue()
+        await jobs.run_until_idle()
+        read, go_on = asyncio.Event(), asyncio.Event()
+        get = bide.store.get
+
+        async def answer_late(*args: Any) -> Any:
+            rows = await get(*args)
+            read.set()
+            await go_on.wait()
+            return rows
+
+        setattr(bide.store, "get", answer_late)  # noqa: B010 - in front of the real verb
+        reading = asyncio.create_task(bide.get(job))
+        await read.wait()
+        await bide.delete(job)
+        go_on.set()
+        await reading
+        with pytest.raises(NotFound):
+            await bide.get(job)
+
+
+async def test_no_snapshot_is_served_that_is_older_than_an_hour(
+    bide: Bide[None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @bide.job
+    async def quick(ctx: JobContext) -> None: ...
+
+    async with Harness(bide) as jobs:
+        cache = SnapshotCache(bide.store)
+        job = await quick.enqueue()
+        await jobs.run_until_idle()
+        await cache.get(str(job.id))
+        await cache.get(str(job.id))
+        assert cache.loads == 1
+        later = time.monotonic() + TTL + 1
+        monkeypatch.setattr("bide.cache.time.monotonic", lambda: later)
+        await cache.get(str(job.id))
+        assert cache.loads == 2
