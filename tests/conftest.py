@@ -24,5 +24,5 @@ def show(pytestconfig: pytest.Config) -> Callable[[str], None]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for line in config.stash.get(_SHOWN, []):
+    for line in config.stash.setdefault(_SHOWN, []):
         terminalreporter.write_line(line)
