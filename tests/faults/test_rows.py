@@ -1,17 +1,20 @@
-"""Every row of the table of faults has a test, and every test here belongs to a row."""
+"""Every row of the table of faults has a test, every test here belongs to a row, and each row's fault was planted."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.faults.rows import Row
+from tests.mutants.patches import PATCHES
+
+FOLDER = Path(__file__).parent
 
 
-def test_every_fault_is_provoked_and_every_test_says_which() -> None:
-    covered: dict[str, list[str]] = {row.name: [] for row in Row}
-    homeless: list[str] = []
-    for source in sorted(Path(__file__).parent.glob("test_*.py")):
+def rows_by_test() -> Iterator[tuple[str, list[str]]]:
+    """Each test of this folder as `faults/test_x.py::test_y`, with the names of the rows it says it covers."""
+    for source in sorted(FOLDER.glob("test_*.py")):
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not node.name.startswith("test_"):
                 continue
@@ -22,9 +25,17 @@ def test_every_fault_is_provoked_and_every_test_says_which() -> None:
                 for row in mark.args
                 if isinstance(row, ast.Attribute)
             ]
-            if not rows and source != Path(__file__):
-                homeless.append(f"{source.name}::{node.name}")
-            for row in rows:
-                covered[row].append(f"{source.name}::{node.name}")
-    assert homeless == []
-    assert [row for row, tests in covered.items() if not tests] == []
+            if source != Path(__file__):
+                yield f"{FOLDER.name}/{source.name}::{node.name}", rows
+
+
+def test_every_fault_is_provoked_and_every_test_says_which() -> None:
+    covered = dict(rows_by_test())
+    assert [test for test, rows in covered.items() if not rows] == []
+    assert {row.name for row in Row} - {row for rows in covered.values() for row in rows} == set()
+
+
+def test_for_every_fault_a_patch_shows_that_its_test_can_fail() -> None:
+    covered = dict(rows_by_test())
+    planted = {row for patch in PATCHES for row in covered.get(patch.test, ())}
+    assert {row.name for row in Row} - planted == set()
