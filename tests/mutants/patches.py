@@ -369,10 +369,10 @@ PATCHES = (
         f"{FAULTS}test_storage.py::test_a_lock_of_somebody_else_is_waited_for",
     ),
     Patch(
-        "what another process commits is not looked for",
-        "cache.py",
-        "        if self._store.mark() != self._mark:\n            if self._looking is None:",
-        "        if self._mark == -1:\n            if self._looking is None:",
+        "what another connection commits does not show",
+        f"{SQL}/reader.py",
+        'self._marks.execute("pragma data_version")',
+        'self._marks.execute("pragma user_version")',
         f"{FAULTS}test_storage.py::test_two_apps_on_one_file_see_each_others_jobs_at_once",
     ),
     Patch(
