@@ -271,13 +271,6 @@ PATCHES = (
         f"{FAULTS}test_code.py::test_what_waited_too_long_goes_before_what_is_urgent",
     ),
     Patch(
-        "types are claimed that are not known",
-        f"{SQL}/pick.sql",
-        "        and type in (select key from json_each(:types))\n",
-        "",
-        f"{CONTRACT}test_types_that_are_not_demanded_are_left_alone",
-    ),
-    Patch(
         "a commit of unknown outcome is told as a failure",
         f"{SQL}/writer.py",
         "            raise _OutcomeUnknown from error",
@@ -384,9 +377,9 @@ PATCHES = (
     ),
     Patch(
         "SystemExit ends a thread unheard",
-        "execute.py",
-        "        except BaseException as raised:",
-        "        except Exception as raised:",
+        "thread.py",
+        "        except BaseException as error:",
+        "        except Exception as error:",
         f"{FAULTS}test_code.py::test_whatever_is_raised_fails_that_job_and_the_worker_lives",
     ),
     Patch(
@@ -413,15 +406,15 @@ PATCHES = (
     Patch(
         "a job of a type that is not known is claimed",
         f"{SQL}/pick.sql",
-        " and type in (select value from json_each(:types))",
-        " and json_array_length(:types) > 0",
+        "        and type in (select key from json_each(:types))\n",
+        "",
         f"{FAULTS}test_code.py::test_a_job_of_a_type_that_no_worker_knows_stays_visible_and_goes_on_when_it_is_back",
     ),
     Patch(
         "time executed is not counted",
-        "execute.py",
-        "elapsed = round((time.monotonic() - run.began) * 1_000_000)",
-        "elapsed = 0",
+        "run.py",
+        "return round((time.monotonic() - self.began) * 1_000_000)",
+        "return 0",
         f"{FAULTS}test_code.py::test_time_executed_before_a_question_counts_after_it",
     ),
     Patch(
