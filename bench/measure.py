@@ -36,25 +36,34 @@ class Size:
     stepped: int
     asking: int
     beside: int
+    among: float
     waiting: int
 
     @classmethod
     def full(cls) -> Size:
         return cls(
-            rounds=3, drain=20_000, enqueue=20_000, latency=300, stepped=3_000, asking=1_000, beside=40_000,
+            rounds=3, drain=20_000, enqueue=20_000, latency=300, stepped=3_000, asking=1_000, beside=40_000, among=5.0,
             waiting=100_000,
         )  # fmt: skip
 
     @classmethod
     def quick(cls) -> Size:
         return cls(
-            rounds=1, drain=5_000, enqueue=5_000, latency=100, stepped=600, asking=300, beside=10_000, waiting=10_000
+            rounds=1,
+            drain=5_000,
+            enqueue=5_000,
+            latency=100,
+            stepped=600,
+            asking=300,
+            beside=10_000,
+            among=1.0,
+            waiting=10_000,
         )
 
     @classmethod
     def tiny(cls) -> Size:
         """Enough to see that every measurement works, and to say nothing about speed."""
-        return cls(rounds=1, drain=60, enqueue=60, latency=4, stepped=10, asking=5, beside=400, waiting=40)
+        return cls(rounds=1, drain=60, enqueue=60, latency=4, stepped=10, asking=5, beside=400, among=0.05, waiting=40)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from bench.worker import Child, Kind
 PAUSE = 0.002
 """Seconds between two enqueues beside others."""
 
-LOOK = 20
+LOOK = 4
 """Enqueues between two looks whether the others still drain: counting is work, and should not delay what is timed."""
 
 
@@ -100,18 +100,18 @@ def beside_bare(folder: Path, count: int, processes: int) -> Metrics:
     return quantiles(latencies)
 
 
-def among(folder: Path, count: int, processes: int) -> Metrics:
-    return jobs.measure(partial(_among, count=count, processes=processes), folder)
+def among(folder: Path, seconds: float, processes: int) -> Metrics:
+    return jobs.measure(partial(_among, seconds=seconds, processes=processes), folder)
 
 
-async def _among(app: App, count: int, processes: int) -> Metrics:
+async def _among(app: App, seconds: float, processes: int) -> Metrics:
     with _workers("bide writer", app.path.parent, processes) as children:
         for child in children:
             child.go()
-        return quantiles(await _enqueue(app.noop.enqueue, range(count)))
+        return quantiles(await _enqueue_while(_passing(seconds), app.noop.enqueue, 0))
 
 
-def among_bare(folder: Path, count: int, processes: int) -> Metrics:
+def among_bare(folder: Path, seconds: float, processes: int) -> Metrics:
     with (
         closing(bare.fill_full(folder, 0)),
         closing(bare.connect(folder)) as ours,
@@ -124,25 +124,23 @@ def among_bare(folder: Path, count: int, processes: int) -> Metrics:
         async def enqueue(n: int) -> None:
             await asyncio.get_running_loop().run_in_executor(thread, bare.write_full, ours, [f'{{"n":{n}}}'])
 
-        return quantiles(asyncio.run(_enqueue(enqueue, range(count))))
+        return quantiles(asyncio.run(_enqueue_while(_passing(seconds), enqueue, 0)))
+
+
+def _passing(seconds: float) -> Callable[[], bool]:
+    """Whether this time is not over: who is starved would need minutes for a number of enqueues."""
+    end = time.perf_counter() + seconds
+    return lambda: time.perf_counter() < end
 
 
 async def _enqueue_while(
     hot: Callable[[], bool], enqueue: Callable[[int], Awaitable[object]], first: int
 ) -> list[float]:
-    """Latencies of single enqueues, one after the other, as long as the others still drain what was there before."""
+    """Latencies of single enqueues, one after the other, PAUSE apart, as long as the others write."""
     latencies: list[float] = []
-    while not latencies or hot():
-        latencies += await _enqueue(enqueue, range(first + len(latencies), first + len(latencies) + LOOK))
-    return latencies
-
-
-async def _enqueue(enqueue: Callable[[int], Awaitable[object]], numbers: range) -> list[float]:
-    """Latencies of single enqueues, one after the other, PAUSE apart."""
-    latencies: list[float] = []
-    for n in numbers:
+    while len(latencies) % LOOK or hot():
         began = time.perf_counter()
-        await enqueue(n)
+        await enqueue(first + len(latencies))
         latencies.append(time.perf_counter() - began)
         await asyncio.sleep(PAUSE)
     return latencies
@@ -160,8 +158,8 @@ def topic(size: Size) -> Topic:
             "bare 2": partial(drain_bare, count=size.drain, processes=2),
             "bide 1": partial(bide, count=size.drain, processes=1),
             "bide 2": partial(bide, count=size.drain, processes=2),
-            "bare among": partial(among_bare, count=size.latency * 2, processes=3),
-            "bide among": partial(among, count=size.latency * 2, processes=3),
+            "bare among": partial(among_bare, seconds=size.among, processes=3),
+            "bide among": partial(among, seconds=size.among, processes=3),
             "bare beside": partial(beside_bare, count=size.beside, processes=3),
             "bide beside": partial(beside, count=size.beside, processes=3),
         },
