@@ -313,7 +313,7 @@ class JobContext(Scope, Generic[D_co]):
             _Options(
                 key=_key(key),
                 name=None if name is None else _not_reserved(_key(name)),
-                retry=retry or RetryPolicy(max_attempts=max_attempts),
+                retry=retry or (_DEFAULTS.retry if max_attempts == 1 else RetryPolicy(max_attempts=max_attempts)),
                 timeout=None if timeout is None else seconds(timeout),
                 returns=returns,
             ),
