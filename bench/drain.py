@@ -55,8 +55,8 @@ def topic(size: Size) -> Topic:
                 "bide",
                 "rate",
                 "/s",
-                "SQLite's work on the full row, its index entries and events, and the flush: 20 of some 30 µs a job. The"
-                " jobs themselves (a task, a context, an input checked) run beside it, but for what needs Python's lock.",
+                "SQLite's work on the full row, its index entries and events, and the flush: 20 of some 30 µs a job."
+                " The jobs (a task, a context, an input checked) run beside it, but for what needs Python's lock.",
                 base=("narrow", "rate"),
                 target=Target("≥", 0.4),
             ),

@@ -15,8 +15,9 @@ CALLERS = {1: 20, 10: 2, 100: 1}
 """How many callers, and what part of all jobs they enqueue: one alone waits for the disk each time."""
 
 TURNS = (
-    "Python, in one thread at a time: arguments bound and checked, a future and a `Job` made of each, on the event loop:"
-    " 15 µs. Then, in turn, as all callers wait for it, the transaction of the full row and its event: 8 µs, and the flush."
+    "Python, in one thread at a time: arguments bound and checked, a future and a `Job` made of each, on the event"
+    " loop, 15 µs. Then, in turn, since all callers wait for it, the transaction of the full row and its event, 8 µs,"
+    " and the flush."
 )
 
 
