@@ -8,6 +8,7 @@ from examples.skills.authors import Author, RuleAuthor
 
 MODEL_VARIABLE = "BIDE_SKILLS_MODEL"
 UNATTENDED_VARIABLE = "BIDE_SKILLS_UNATTENDED"
+SHOWN = 3  # names of keys in a sentence; all of them would be a page
 RULES = "rules"  # as the model's name: the rule-based author even where a key is configured
 
 DEFAULT_MODELS: Mapping[str, str] = {
@@ -73,7 +74,7 @@ def choose_author(env: Mapping[str, str]) -> AuthorChoice:
     if not keys:
         return _by_rules(
             f"the environment has neither {MODEL_VARIABLE} nor an API key of a provider"
-            f" ({', '.join((*DEFAULT_MODELS, *UNNAMED_MODELS))})"
+            f" ({', '.join([*DEFAULT_MODELS][:SHOWN])} or {len(DEFAULT_MODELS) + len(UNNAMED_MODELS) - SHOWN} others)"
         )
     if env.get(UNATTENDED_VARIABLE):
         return _by_rules(f"nobody is here, and only a model that {MODEL_VARIABLE} names is paid for then")
