@@ -30,6 +30,7 @@ from pydantic import (
     Secret,
     SecretBytes,
     SecretStr,
+    SerializeAsAny,
     computed_field,
     field_serializer,
     field_validator,
@@ -886,3 +887,21 @@ def test_escaped_text_can_be_kept(text: str, limit: int | None) -> None:
     assert decode(encode(escaped)) == escaped
     assert escape(escaped, limit) == escaped
     assert limit is None or len(escaped) <= limit
+
+
+class Shape(BaseModel):
+    name: str
+
+
+class Circle(Shape):
+    radius: float
+
+
+class Drawing(BaseModel):
+    shapes: list[SerializeAsAny[Shape]]
+
+
+def test_what_is_written_by_the_class_of_the_value_is_taken() -> None:
+    text, read = codec_for(Drawing).round_trip(Drawing(shapes=[Shape(name="a"), Circle(name="b", radius=2.0)]))
+    assert text == '{"shapes":[{"name":"a"},{"name":"b","radius":2.0}]}'
+    assert read == Drawing(shapes=[Shape(name="a"), Shape(name="b")])

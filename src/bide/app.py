@@ -228,11 +228,12 @@ class Bide(Generic[D]):
             running = asyncio.create_task(worker.run())
             ready = asyncio.create_task(worker.ready())
             body = asyncio.current_task()
-            cut = False
+            cut = left = False
 
             def tell(ended: asyncio.Task[None]) -> None:
                 nonlocal cut
-                if body is not None and not ended.cancelled() and ended.exception() is not None:
+                # Called a turn of the loop after the end: who has left the block meanwhile sees the error itself.
+                if not left and body is not None and not ended.cancelled() and ended.exception() is not None:
                     cut = body.cancel()
 
             try:
@@ -241,7 +242,7 @@ class Bide(Generic[D]):
                     running.add_done_callback(tell)
                     yield worker
             finally:
-                running.remove_done_callback(tell)
+                left = True
                 if cut and body is not None:
                     body.uncancel()
                 # What has not begun yet may wait for a database for ever: it is cut off, there is nothing to drain.

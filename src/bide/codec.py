@@ -503,6 +503,8 @@ def _strict_serializer(adapter: TypeAdapter[Any]) -> SchemaSerializer:
 _UNTOUCHED = _SCALARS - {float}
 _ANY: dict[str, Any] = {"type": "any", "serialization": {"type": "function-plain", "function": _plain}}
 _TEXT = {"type": "str"}
+_BY_CLASS = {"type": "any"}
+"""How `SerializeAsAny` has a declared value written: by the class that it is of."""
 _NOT_OF_VALUES = frozenset({"default", "metadata", "config", "return_schema", "json_schema_input_schema"})
 """Parts of a node that do not describe the values in it. What a serializer of the user's returns is left as it is."""
 
@@ -524,6 +526,8 @@ def _with_plain(schema: Any, *, extra: bool = False) -> Any:
         return node if "serialization" in node else node | _ANY
     if kind and "config" in node:
         extra = node["config"].get("extra_fields_behavior") == "allow"
+    if kind and node.get("serialization") == _BY_CLASS:
+        return node
     skipped = _NOT_OF_VALUES if kind else ()
     strict = {name: part if name in skipped else _with_plain(part, extra=extra) for name, part in node.items()}
     if kind == "dict" and strict.get("keys_schema", _ANY) is not node.get("keys_schema"):

@@ -26,6 +26,7 @@ from weakref import WeakKeyDictionary
 import orjson
 import uuid_utils.compat
 from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 from typing_extensions import TypeVar as TypeVarWithDefault
 
 from bide.clock import instant
@@ -498,13 +499,17 @@ async def _call(
 ) -> Any:
     token = _current.set(step)
     try:
-        async with asyncio.timeout(timeout):
-            if _is_async(fn):
+        if _is_async(fn):
+            async with asyncio.timeout(timeout):
                 return await fn(*args, **kwargs)
-            # Given back when the step is: one whose time is over may hang in its thread for ever.
-            async with step.run.host.step_threads:
-                value = await in_thread(f"{STEP_THREADS}-{step.name}", partial(fn, *args, **kwargs))
-            return await value if inspect.isawaitable(value) else value
+        # Its turn is given back when the step is: one whose time is over may hang in its thread for ever. And the time
+        # begins with the turn.
+        async with step.run.host.step_threads, asyncio.timeout(timeout) as patience:
+            value = await in_thread(f"{STEP_THREADS}-{step.name}", partial(fn, *args, **kwargs))
+        if not inspect.isawaitable(value):
+            return value
+        async with asyncio.timeout_at(patience.when()):
+            return await value
     finally:
         _current.reset(token)
 
@@ -666,12 +671,9 @@ def _digest(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
     if not args and not kwargs:
         return None
     try:
-        return digest(_PLAIN.encode((args, kwargs)))[:16]
-    except InvalidPayload:
+        return digest(encode(to_jsonable_python((args, kwargs))))[:16]
+    except Exception:  # noqa: BLE001 - what is no data has no digest, whatever its own code says of it
         return None
-
-
-_PLAIN: Codec[Any] = codec_for(tuple[tuple[Any, ...], dict[str, Any]])
 
 
 def _on(loop: asyncio.AbstractEventLoop) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 from typing import Generic
@@ -31,6 +32,9 @@ class JobStatus(StrEnum):
     @property
     def terminal(self) -> bool:
         return self in TERMINAL
+
+    def __reduce_ex__(self, _protocol: object) -> tuple[Callable[[str], JobStatus], tuple[str]]:
+        return JobStatus.read, (self.value,)
 
     @classmethod
     def read(cls, text: str) -> JobStatus:

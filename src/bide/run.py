@@ -269,7 +269,7 @@ class Run:
         comes to another record, and so has said it before, or to what is new, or to its end."""
         if self.ending in GOES_ON:
             return
-        if self.replaying:
+        if self.replaying and self.ending is None:
             self.doings.held_back.append(line)
         else:
             _ = self.note(line)

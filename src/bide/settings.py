@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     slots: Annotated[int, Field(ge=1, le=10_000)] = 200
     """`async` jobs that one worker executes at once."""
     threads: Annotated[int, Field(ge=1, le=1_000)] = 32
-    """`def` jobs that one worker executes at once."""
+    """`def` jobs that one worker executes at once, and apart from them `def` steps."""
     lease: Seconds = 30.0
     """A worker that stood still for so long is taken for dead, and its jobs are taken back."""
     poll: Seconds = 1.0

@@ -31,6 +31,13 @@ class _Stillness(NamedTuple):
     looked: float
 
 
+class _Seen(NamedTuple):
+    """For how many seconds a run was seen to go on, and when that was last looked at."""
+
+    ran: float
+    looked: float
+
+
 class Upkeep:
     """The sweeps of one worker. `sweep` is all of it once; the worker calls it in a loop, tests call it by hand."""
 
@@ -46,7 +53,7 @@ class Upkeep:
         self._age_limit = round(age_limit * 1_000_000)
         self._retention = None if retention is None else round(retention * 1_000_000)
         self._seen: dict[str, _Stillness] = {}
-        self._timed: dict[tuple[str, int], float] = {}
+        self._timed: dict[tuple[str, int], _Seen] = {}
         self._pruned = float("-inf")
 
     async def sweep(self, *, thorough: bool = True) -> None:
@@ -68,11 +75,15 @@ class Upkeep:
     async def overdue(self) -> int:
         """Take back the jobs that this process has seen running for longer than their timeout and the grace."""
         now = time.monotonic()
-        seen: dict[tuple[str, int], float] = {}
+        seen: dict[tuple[str, int], _Seen] = {}
         late: list[tuple[str, int]] = []
         for job, lease, left in await self._store.timed():
-            since = seen[job, lease] = self._timed.get((job, lease), now)
-            if now - since > left / 1_000_000 + self._grace:
+            before = self._timed.get((job, lease), _Seen(0.0, now))
+            # Of a time in which nobody could look no more than the grace counts, so that alone it takes no job back: it
+            # may have ended long ago, and wait for the database.
+            ran = before.ran + min(now - before.looked, self._grace)
+            seen[job, lease] = _Seen(ran, now)
+            if ran > left / 1_000_000 + self._grace:
                 late.append((job, lease))
         self._timed = seen
         taken = 0

@@ -31,6 +31,7 @@ from bide.job_type import Registry
 from bide.lease import Heartbeat
 from bide.run import DELIVERIES, Ending, Run
 from bide.store.base import (
+    BEATS_A_LEASE,
     Beat,
     Claim,
     Completed,
@@ -228,6 +229,8 @@ class Worker:
         """Leave in order. Where the pump was cut off, what still runs is given back by `retire`."""
         if self._forced is not None:
             self._forced.cancel()
+        # What has not begun does not begin any more, though a transaction in flight may still ask for it.
+        self._claimed.clear()
         executed = self._given_up | {settle.job: settle.elapsed for settle in self._settles}
         for run in tuple(self._runs.values()):
             root = run.root
@@ -267,6 +270,7 @@ class Worker:
             self._more = False
             self._asked += 1
             self._settling = frozenset(settle.job for settle in settles)
+            name = self._id
             try:
                 settled, claimed = await self._write(settles, demands)
             except Exception:
@@ -274,7 +278,8 @@ class Worker:
                 log.exception("what has ended and what is due is now written one by one")
                 settled, claimed = await self._write_singly(settles, demands)
             self._start_claimed()
-            self._claimed.extend(claimed)
+            if name == self._id and not self._fallen:
+                self._claimed.extend(claimed)
             self._answered = self._asked
             self._settling = frozenset()
             self._more = self._more or not demands or self._is_filled(demands, claimed)
@@ -292,15 +297,17 @@ class Worker:
     async def _write_singly(
         self, settles: Sequence[Settle], demands: Sequence[Demand]
     ) -> tuple[Sequence[Settled], Sequence[Claim]]:
-        # Where not even nothing can be written, it is none of these, but the store: then the worker fails.
+        # Where not even nothing can be written, or a beat, it is none of these, but the store: then the worker fails.
         await self._write((), ())
+        await self.patiently(lambda: self.store.beat(self._id))
         settled = [await self._settle_alone(settle) for settle in settles]
         claimed: list[Claim] = []
         for demand in demands:
             left = demand.limit
-            for queue, (name, version) in product(demand.queues, demand.types.items()):
+            queues: list[tuple[str, ...]] = [(queue,) for queue in demand.queues] or [()]
+            for queue, (name, version) in product(queues, demand.types.items()):
                 if left:
-                    one = await self._claim_alone(Demand((queue,), {name: version}, 1))
+                    one = await self._claim_alone(Demand(queue, {name: version}, 1))
                     left -= len(one)
                     claimed += one
         return settled, claimed
@@ -324,7 +331,7 @@ class Worker:
         try:
             _, claimed = await self._write((), (demand,))
         except Exception:
-            log.exception("the next job of %s in the queue %s cannot be claimed", *demand.types, *demand.queues)
+            log.exception("the next job of %s cannot be claimed", ", ".join((*demand.types, *demand.queues)))
             return ()
         return claimed
 
@@ -402,7 +409,7 @@ class Worker:
             case Hint.READY:
                 self._more = True
                 self._awake.set()
-            case Hint.CANCEL if self._runs:
+            case Hint.CANCEL if self._runs or self._claimed:
                 self._cancel_asked = True
                 if self._cancel_look is None or self._cancel_look.done():
                     self._cancel_look = asyncio.create_task(self._look_for_cancels())
@@ -419,6 +426,8 @@ class Worker:
                 log.warning("could not look for cancels; the next heartbeat tells: %s", error)
 
     def _cancel(self, jobs: Collection[str]) -> None:
+        if any(claim.id in jobs for claim in self._claimed):
+            self._start_claimed()
         for job in jobs:
             run = self._runs.get(job)
             if run is not None and run.ending is None:
@@ -454,9 +463,15 @@ class Worker:
         task = asyncio.create_task(self.patiently(lambda: self.store.release(orphans, executed)))
         task.add_done_callback(_log_failure)
 
+    @property
+    def _fallen(self) -> bool:
+        """Whether it was taken for dead, and has not begun anew so far."""
+        return self._reborn is not None and not self._reborn.done()
+
     def _fall(self) -> None:
         """Others took this worker for dead: nothing it runs counts any more. It begins anew under another name."""
-        if self._reborn is None or self._reborn.done():
+        if not self._fallen:
+            self._claimed.clear()
             log.error("this worker was taken for dead; its %d job(s) run elsewhere. Beginning anew.", len(self._runs))
             for run in tuple(self._runs.values()):
                 run.finish(Ending.LEASE_LOST)
@@ -491,10 +506,11 @@ class Worker:
     # ── Upkeep ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _keep_up(self) -> None:
-        thorough_every = max(1, round(self._options.lease / 3 / self._options.poll))
+        thorough_every = max(1, round(self._options.lease / BEATS_A_LEASE / self._options.poll))
         sweeps = 0
         while True:
-            wait = self._options.poll
+            # Others are looked at no less often than they show that they live.
+            wait = min(self._options.poll, self._options.lease / BEATS_A_LEASE)
             try:
                 await self.upkeep.sweep(thorough=sweeps % thorough_every == 0)
                 due = await self.upkeep.next_due()

@@ -889,3 +889,19 @@ async def test_a_result_that_is_not_json_fails_the_job_once(value: Any, bide: Bi
         assert failed.error is not None
         assert failed.error.type == InvalidPayload.__name__
         assert len(runs) == 1
+
+
+async def test_a_step_is_told_with_a_digest_of_its_arguments_where_they_are_data(bide: Bide[None]) -> None:
+    async def look(*_: object) -> None: ...
+
+    @bide.job
+    async def work(ctx: JobContext) -> None:
+        for key, argument in enumerate((1, Base(name="a"), date(2026, 1, 1), Decimal("1.5"), object())):
+            await ctx.options(key=key).step(look, argument)
+
+    async with Harness(bide) as jobs:
+        job = await work.enqueue()
+        await jobs.run_until_idle()
+        told = [event.data for event in await bide.history(job) if event.kind == EventKind.STEP_COMPLETED]
+        assert ["input" in data for data in told] == [True, True, True, True, False]
+        assert len({data["input"] for data in told[:4]}) == 4

@@ -231,6 +231,34 @@ async def test_the_clean_up_after_a_cancel_is_logged_and_is_no_progress(tmp_path
         assert (1, "tidied up") in await said(bide, job)
 
 
+async def test_the_clean_up_after_a_cancel_is_logged_in_a_replay_too(bide: Bide[None]) -> None:
+    begun = asyncio.Event()
+    runs: list[int] = []
+
+    @bide.job
+    async def tidy(ctx: JobContext) -> None:
+        runs.append(ctx.attempt)
+        if len(runs) == 1:
+            await ctx.step(nothing)  # the code of the second run has it no more, so its replay does not end
+            await ctx.ask("go", QUESTION)
+        try:
+            begun.set()
+            await asyncio.Event().wait()
+        finally:
+            ctx.log("tidied up")
+
+    async with Harness(bide) as jobs:
+        job = await tidy.enqueue()
+        await jobs.run_until_idle()
+        begun.clear()
+        await jobs.answer(job, "go", Proceed())
+        await begun.wait()
+        await bide.cancel(job)
+        await jobs.run_until_idle()
+        assert (await bide.get(job)).status is JobStatus.CANCELLED
+        assert (1, "tidied up") in await said(bide, job)
+
+
 # ── How it is shown ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from bide import Bide, Confirm, EventKind, JobContext, JobStatus, RetryPolicy
-from tests.support import finished, until
+from bide.errors import NotStarted
+from bide.store.base import Store
+from bide.worker import Worker
+from tests.support import finished, holds, quick, until
 
 
 async def test_what_an_attempt_has_shown_is_no_floor_for_the_next(bide: Bide[None]) -> None:
@@ -106,3 +110,98 @@ async def test_a_job_whose_claim_comes_after_the_drain_is_given_back_before_it_b
         assert (await bide.get(job)).status is JobStatus.PENDING
         last = (await bide.history(job))[-1]
         assert (last.kind, last.data) == (EventKind.RELEASED, {"reason": "released"})
+
+
+async def test_who_waits_for_the_end_of_a_worker_that_fails_is_told_why(bide: Bide[None]) -> None:
+    @bide.job
+    async def brief(ctx: JobContext) -> None: ...
+
+    def refuse(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
+        if coro.__qualname__ == "_main":  # the task of a job
+            coro.close()
+            raise RuntimeError("no more tasks")
+        return asyncio.Task(coro, loop=loop, **options)
+
+    async def serve() -> None:
+        async with bide.worker() as worker:
+            await brief.enqueue()
+            await worker.ended()
+
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(refuse)
+    try:
+        with pytest.raises(RuntimeError, match="no more tasks"):
+            await serve()
+    finally:
+        loop.set_task_factory(None)
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+    with pytest.raises(NotStarted):
+        _ = bide.store
+
+
+class Held:
+    """Holds back the second write of a worker's pump, and with it the jobs that were claimed by the first."""
+
+    def __init__(self, store: Store) -> None:
+        self.begun, self.go_on = asyncio.Event(), asyncio.Event()
+        self.meanwhile: Callable[[], None] = lambda: None
+        self._write = store.settle_and_claim
+        self._writes = 0
+        setattr(store, "settle_and_claim", self._held)  # noqa: B010 - in front of the real verb
+
+    async def _held(self, *args: Any, **options: Any) -> Any:
+        self._writes += 1
+        if self._writes == 2:
+            self.meanwhile = options["meanwhile"]
+            self.begun.set()
+            await self.go_on.wait()
+        return await self._write(*args, **options)
+
+
+async def test_what_a_worker_has_not_begun_when_it_is_taken_for_dead_it_does_not_begin(bide: Bide[None]) -> None:
+    bide = Bide(bide.url, settings=quick(slots=2, lease=1))
+    attempts: list[int] = []
+
+    @bide.job
+    async def work(ctx: JobContext) -> None:
+        attempts.append(ctx.attempt)
+
+    async with bide:
+        held = Held(bide.store)
+        job = await work.enqueue()
+        async with bide.worker() as worker:
+            await held.begun.wait()
+            name = worker.id
+            await bide.store.rescue([name])
+            await holds(lambda: worker.id != name)
+            held.go_on.set()
+            await finished(bide, job)
+    assert attempts == [2]
+
+
+async def test_nothing_begins_after_the_end_of_a_worker(bide: Bide[None]) -> None:
+    bide = Bide(bide.url, settings=quick(slots=2))
+    ran: list[int] = []
+
+    @bide.job
+    async def work(ctx: JobContext) -> None:
+        ran.append(ctx.attempt)
+
+    async with bide:
+        held = Held(bide.store)
+        job = await work.enqueue()
+        worker = Worker(bide.store, bide.registry, bide.settings.worker(("default",)), None)
+        running = asyncio.create_task(worker.run())
+        await held.begun.wait()
+        running.cancel()
+        await asyncio.wait([running])
+        held.meanwhile()  # as the transaction does that was in flight when the worker was cut off
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert ran == []
+        assert (await bide.get(job)).status is JobStatus.PENDING
+        async with bide.worker():
+            assert (await finished(bide, job)).attempt == 1
+    assert ran == [1]

@@ -16,7 +16,7 @@ from bide.clock import SystemClock
 from bide.errors import StoreBusy, StoreFull
 from bide.store.sqlite import SQLiteStore
 from bide.testing import ManualClock
-from bide.testing.contract.moves import register
+from bide.testing.contract.moves import register, row, start
 from bide.upkeep import Upkeep
 from tests.faults.rows import Row, covers
 from tests.support import finished, holds, quick, told, until, working
@@ -220,6 +220,30 @@ async def test_a_time_in_which_nobody_could_look_is_not_time_that_a_worker_stood
             while await store.workers():
                 await upkeep.rescue()
                 await asyncio.sleep(0.02)
+    finally:
+        await store.close()
+
+
+@covers(Row.CLOCK)
+async def test_a_time_in_which_nobody_could_look_is_not_time_that_a_job_ran(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("bide.upkeep.time.monotonic", lambda: now)
+    store = SQLiteStore(path)
+    await store.open()
+    try:
+        run = await start(store, await register(store), timeout=600 * SECOND)
+        upkeep = Upkeep(store, grace=30, age_limit=600, retention=None)
+        assert await upkeep.overdue() == 0
+        now += 700  # the database was away, or this process stood still
+        assert await upkeep.overdue() == 0
+        for _ in range(60):
+            now += 10
+            assert await upkeep.overdue() == 0
+        now += 10
+        assert await upkeep.overdue() == 1
+        assert (await row(store, run.id)).reason == "timeout"
     finally:
         await store.close()
 

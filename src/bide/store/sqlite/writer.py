@@ -187,10 +187,10 @@ class Writer:
         with self._gate:
             if self._closed:
                 raise StoreUnavailable(f"{self._path} is closed.")
-            self._queue.put(call)
             if self._busy:
-                # It comes to this call later: until then the caller need not wait.
+                # The thread comes to this call later: until then the caller need not wait.
                 call.at_work()
+            self._queue.put(call)
         bound = loop.call_later(self._busy_timeout, self._give_up, call)
         try:
             return await call.future
