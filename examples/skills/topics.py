@@ -10,8 +10,8 @@ ALL = "all"
 TOPIC_LIMIT = 10
 SMALLEST_TOPIC = 2
 LAST = ("constants", "more", "errors")  # these come after the topics that show what the package is for
-CLAUSES = re.compile(r"[,\n]|[.;](?=\s|$)|&|\b(?:and|but)\b")
-EXCLUDING = re.compile(rf"(?:please\s+)?(?:{VERBS['exclude']})\b", re.IGNORECASE)
+CLAUSES = re.compile(r"[,\n]|[.;](?=\s|$)|&|\band\b|(?=\bbut\b)")
+EXCLUDING = re.compile(rf"\b(?:{VERBS['exclude']}|but|except|no|not|without)\b", re.IGNORECASE)
 CHOOSING = re.compile(
     r"an?|about|and|are|cover|everything|focus|for|i|include|is|it|just|like|need|on|only|parts?|please|section|that|the|"
     r"these|things?|this|those|to|topics?|want|what|with|would"
@@ -87,9 +87,12 @@ def choose_topics(answer: str | Sequence[str], topics: Sequence[Topic]) -> tuple
     unused: list[str] = []
     for clause in filter(None, (clause.strip() for clause in CLAUSES.split(text))):
         words = [word.strip("`'\"()!?:") for word in clause.lower().split()]
-        named = [] if EXCLUDING.match(clause) else [by_word[word] for word in words if word in by_word]
+        # Among other words a number may count something else: "2 examples".
+        numbers = all(word.isdigit() or CHOOSING.fullmatch(word) for word in words)
+        usable = [word for word in words if word in by_word and (numbers or not word.isdigit())]
+        named = [] if EXCLUDING.search(clause) else [by_word[word] for word in usable]
         chosen += named
-        if not named or any(word not in by_word and not CHOOSING.fullmatch(word) for word in words):
+        if not named or any(word not in usable and not CHOOSING.fullmatch(word) for word in words):
             unused.append(clause)
     kept = ids if ALL in chosen or not chosen else [topic for topic in ids if topic in chosen]
     return kept, ", ".join(unused)

@@ -199,6 +199,12 @@ def _wait_for_text(path: Path) -> str:
         ("b in great depth, mention the moon", ["b"], "b in great depth, mention the moon"),
         ("without b, please", ["a", "b", "c"], "without b, please"),
         ("whatever you like", ["a", "b", "c"], "whatever you like"),
+        ("everything except b", ["a", "b", "c"], "everything except b"),
+        ("all but b", ["a", "b", "c"], "but b"),
+        ("a, but not b", ["a"], "but not b"),
+        ("I want no b", ["a", "b", "c"], "I want no b"),
+        ("topics 1 and 2", ["a", "b"], ""),
+        ("2 examples please", ["a", "b", "c"], "2 examples please"),
     ],
 )
 def test_a_choice_of_topics_is_understood_in_the_ways_people_answer(
