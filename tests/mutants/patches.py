@@ -200,8 +200,8 @@ PATCHES = (
     Patch(
         "a hung step keeps its place",
         "context.py",
-        "            async with step.run.host.step_threads:\n                value =",
-        "            await step.run.host.step_threads.acquire()\n            if True:\n                value =",
+        "        async with step.run.host.step_threads, asyncio.timeout(timeout) as patience:",
+        "        await step.run.host.step_threads.acquire()\n        async with asyncio.timeout(timeout) as patience:",
         "engine/test_threads.py::test_steps_that_never_return_keep_no_other_step_from_running",
     ),
     Patch(
