@@ -46,7 +46,10 @@ async def test_a_worker_takes_the_jobs_of_every_queue_that_its_types_name(bide: 
         assert (await finished(bide, elsewhere)).result == "sent"
 
 
-async def test_where_the_worker_fails_the_block_is_cancelled_and_told(bide: Bide[None]) -> None:
+@pytest.mark.parametrize("waits", ["for ever", "for its end"])
+async def test_where_the_worker_fails_the_block_is_cancelled_or_ends_and_is_told_why(
+    bide: Bide[None], waits: str
+) -> None:
     @bide.job
     async def brief(ctx: JobContext) -> None: ...
 
@@ -57,9 +60,9 @@ async def test_where_the_worker_fails_the_block_is_cancelled_and_told(bide: Bide
         return asyncio.Task(coro, loop=loop, **options)
 
     async def serve() -> None:
-        async with bide.worker():
+        async with bide.worker() as worker:
             await brief.enqueue()
-            await asyncio.Event().wait()
+            await (worker.ended() if waits == "for its end" else asyncio.Event().wait())
 
     loop = asyncio.get_running_loop()
     loop.set_task_factory(refuse)
@@ -71,6 +74,8 @@ async def test_where_the_worker_fails_the_block_is_cancelled_and_told(bide: Bide
     task = asyncio.current_task()
     assert task is not None
     assert task.cancelling() == 0
+    with pytest.raises(NotStarted):
+        _ = bide.store
 
 
 @pytest.mark.parametrize("threaded", [False, True], ids=["async", "def"])
@@ -110,35 +115,6 @@ async def test_a_job_whose_claim_comes_after_the_drain_is_given_back_before_it_b
         assert (await bide.get(job)).status is JobStatus.PENDING
         last = (await bide.history(job))[-1]
         assert (last.kind, last.data) == (EventKind.RELEASED, {"reason": "released"})
-
-
-async def test_who_waits_for_the_end_of_a_worker_that_fails_is_told_why(bide: Bide[None]) -> None:
-    @bide.job
-    async def brief(ctx: JobContext) -> None: ...
-
-    def refuse(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
-        if coro.__qualname__ == "_main":  # the task of a job
-            coro.close()
-            raise RuntimeError("no more tasks")
-        return asyncio.Task(coro, loop=loop, **options)
-
-    async def serve() -> None:
-        async with bide.worker() as worker:
-            await brief.enqueue()
-            await worker.ended()
-
-    loop = asyncio.get_running_loop()
-    loop.set_task_factory(refuse)
-    try:
-        with pytest.raises(RuntimeError, match="no more tasks"):
-            await serve()
-    finally:
-        loop.set_task_factory(None)
-    task = asyncio.current_task()
-    assert task is not None
-    assert task.cancelling() == 0
-    with pytest.raises(NotStarted):
-        _ = bide.store
 
 
 class Held:
