@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
+from datetime import datetime
 from functools import lru_cache
 from types import TracebackType
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar, cast, overload
 from uuid import UUID
 
 import orjson
@@ -18,7 +19,7 @@ from typing_extensions import TypeVar as TypeVarWithDefault
 
 from bide.batch import Batcher, split
 from bide.cache import SnapshotCache
-from bide.clock import SystemClock, instant
+from bide.clock import SystemClock, instant, microseconds
 from bide.codec import digest, escape
 from bide.context import JobContext, origin
 from bide.errors import (
@@ -37,7 +38,7 @@ from bide.errors import (
 from bide.events import Event
 from bide.hitl import PromptView, Receipt, Response
 from bide.job import Job, JobError, JobStatus, Progress
-from bide.job_type import Definition, JobCall, JobType, Registry, define
+from bide.job_type import Definition, JobCall, JobType, Registry, check_key, define
 from bide.portal import Portal, call_on
 from bide.respond import Forms, read_response
 from bide.retry import RetryPolicy
@@ -48,6 +49,7 @@ from bide.store.base import (
     Action,
     EventRow,
     Existing,
+    Fork,
     IdempotencyClash,
     Inserted,
     JobFilter,
@@ -60,6 +62,12 @@ from bide.store.base import (
 )
 from bide.store.sqlite import SQLiteStore
 from bide.worker import Worker
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+    from bide.http.access import Authorize
+    from bide.http.limits import Limits
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -127,6 +135,7 @@ class Bide(Generic[D]):
         max_attempts: int = MAX_ATTEMPTS,
         retry: RetryPolicy | None = None,
         version: int = 1,
+        expose: bool = False,
         forms: Iterable[type[BaseModel]] = (),
     ) -> _Decorator[D]: ...
     def job(
@@ -139,6 +148,7 @@ class Bide(Generic[D]):
         max_attempts: int = MAX_ATTEMPTS,
         retry: RetryPolicy | None = None,
         version: int = 1,
+        expose: bool = False,
         forms: Iterable[type[BaseModel]] = (),
     ) -> Any:
         """Make a function a job type: `@bide.job` or `@bide.job(timeout="10m", max_attempts=3)`.
@@ -146,7 +156,7 @@ class Bide(Generic[D]):
         The function takes a `JobContext` first. `async def` runs on the worker's event loop, `def` in a thread of its
         own. timeout: of one attempt, without the time it waits for people; none unless given. max_attempts: in all; or
         a whole `RetryPolicy` as `retry`. version: of its code, from 1; a worker leaves alone what was enqueued by newer
-        code than its own. forms: models that `ctx.ask(…, Form(Model))` uses, so that their own
+        code than its own. expose: whether it may be created over HTTP by its name. forms: models that `ctx.ask(…, Form(Model))` uses, so that their own
         validators are run in every process that takes answers.
 
         Raises InvalidOption, naming the remedy, for a function that cannot be a job.
@@ -157,7 +167,9 @@ class Bide(Generic[D]):
         self._forms.add(forms)
 
         def decorate(function: Callable[..., Any]) -> JobType[..., Any]:
-            definition = define(function, name=name, queue=queue, version=version, retry=policy, timeout=timeout)
+            definition = define(
+                function, name=name, queue=queue, version=version, retry=policy, timeout=timeout, expose=expose
+            )
             job_type: JobType[..., Any] = JobType(self, definition)
             self.registry.add(job_type)
             return job_type
@@ -293,6 +305,28 @@ class Bide(Generic[D]):
             finally:
                 portal.close()
 
+    def router(
+        self,
+        *,
+        authorize: Authorize | None = None,
+        worker: bool = True,
+        limits: Limits | None = None,
+        origins: Sequence[str] = (),
+        name: str | None = None,
+    ) -> APIRouter:
+        """The HTTP API, for `app.include_router(bide.router())`, under any prefix.
+
+        It carries its own lifespan: the app is opened, and its jobs are executed, while the server runs.
+
+        authorize: a FastAPI dependency that says who asks and what they may, as a `bide.http.Principal`. Without one only
+        this very machine is let in; `bide.http.anyone` lets in everybody. worker: False where other processes execute.
+        limits: see `bide.http.Limits`. origins: of pages that may open WebSockets beside those of the same host. name:
+        put before the operation ids, where one app includes the routers of several Bides.
+        """
+        from bide.http.router import make_router
+
+        return make_router(self, authorize=authorize, worker=worker, limits=limits, origins=origins, name=name)
+
     @property
     def store(self) -> Store:
         """The open store. Raises NotStarted."""
@@ -304,7 +338,8 @@ class Bide(Generic[D]):
             raise NotStarted(
                 "This Bide is not open.",
                 hint="Enter it first: `async with bide:` to enqueue and read, `async with bide.worker():` to execute;"
-                " in synchronous code use bide.run(…).",
+                " in synchronous code use bide.run(…). In a FastAPI app, include bide.router() in the app that the server"
+                " runs: its lifespan opens this (those of mounted apps are not run).",
             )
         return self._opened
 
@@ -321,11 +356,20 @@ class Bide(Generic[D]):
         They are written in as few transactions as their size allows; each is durable when this returns. A conflict
         of idempotency keys raises after the others were accepted.
         """
+        outcomes = await self.enqueue_each(calls)
+        accepted = [outcome for outcome in outcomes if isinstance(outcome, Job)]
+        for outcome in outcomes:
+            if isinstance(outcome, IdempotencyConflict):
+                raise outcome
+        return accepted
+
+    async def enqueue_each(self, calls: Iterable[JobCall[R]], /) -> Sequence[Job[R] | IdempotencyConflict]:
+        """As `enqueue_many`, but a conflict is the outcome of its call, and raises nothing."""
         taken = [self.accept(call) for call in calls]
         answers: list[Inserted] = []
         for batch in split(taken, lambda new: len(new.input)):
             answers += await self.store.insert(batch)
-        return [self._inserted(new, answer) for new, answer in zip(taken, answers, strict=True)]
+        return [self._outcome(new, answer) for new, answer in zip(taken, answers, strict=True)]
 
     def accept(self, call: JobCall[Any]) -> NewJob:
         """The row that a call would insert."""
@@ -354,17 +398,24 @@ class Bide(Generic[D]):
             idempotency_key=key,
             digest=digest(f"[{orjson.dumps(definition.name).decode()},{call.input}]") if key is not None else "",
             parent=parent,
+            labels=options.labels,
             input=call.input,
         )
 
     def _inserted(self, new: NewJob, answer: Inserted) -> Job[Any]:
+        outcome = self._outcome(new, answer)
+        if isinstance(outcome, IdempotencyConflict):
+            raise outcome
+        return outcome
+
+    def _outcome(self, new: NewJob, answer: Inserted) -> Job[Any] | IdempotencyConflict:
         match answer:
             case Accepted(created_at):
                 return _accepted(new, created_at)
             case Existing(row):
                 return self._job(row)
             case IdempotencyClash(key, job):
-                raise IdempotencyConflict(key, UUID(job))
+                return IdempotencyConflict(key, UUID(job))
 
     # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -374,7 +425,7 @@ class Bide(Generic[D]):
     async def get(self, job: UUID | str, /, *, owner: str | None = None) -> Job[Any]: ...
     async def get(self, job: Job[Any] | UUID | str, /, *, owner: str | None = None) -> Job[Any]:
         """The job as of now. Raises NotFound, also for a job of another owner; `owner=None` sees every job."""
-        return self._job(await self._row(_id(job), owner))
+        return self._job(await self.row(_id(job), owner))
 
     async def list(
         self,
@@ -382,17 +433,27 @@ class Bide(Generic[D]):
         statuses: Iterable[JobStatus] = (),
         types: Iterable[str] = (),
         queues: Iterable[str] = (),
+        labels: Mapping[str, str] | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
         before: UUID | None = None,
         limit: int = 50,
         owner: str | None = None,
     ) -> Sequence[Job[Any]]:
-        """Jobs, newest first; `before` is the id of the last one of the page before."""
+        """Jobs, newest first; `before` is the id of the last one of the page before.
+
+        They have all of these labels, and were created from `created_after` on and before `created_before`, which have
+        a time zone. Raises InvalidOption.
+        """
         if not 1 <= limit <= PAGE:
             raise InvalidOption(f"limit={limit}: expected 1 to {PAGE}.")
         chosen = JobFilter(
             statuses=tuple(statuses),
             types=tuple(types),
             queues=tuple(queues),
+            labels=tuple((labels or {}).items()),
+            created_after=_moment("created_after", created_after),
+            created_before=_moment("created_before", created_before),
             before=None if before is None else str(before),
             limit=limit,
         )
@@ -404,7 +465,7 @@ class Bide(Generic[D]):
         """The job's events with numbers above `after`, in order. Raises NotFound."""
         rows = await self.store.history(_id(job), owner, after, limit)
         if not rows:
-            await self._row(_id(job), owner)
+            await self.row(_id(job), owner)
         return [_event(row) for row in rows]
 
     async def events(
@@ -421,7 +482,7 @@ class Bide(Generic[D]):
                 for event in await self.history(identity, after=after, owner=owner):
                     after = event.seq
                     yield event
-                row = await self._row(identity, owner)
+                row = await self.row(identity, owner)
                 if row.seq > after:
                     # A snapshot of a job that has been deleted elsewhere must not keep this turning.
                     self._open.cache.drop(identity)
@@ -451,7 +512,7 @@ class Bide(Generic[D]):
         with opened.cache.watch(job) as changed:
             while True:
                 changed.clear()
-                row = await self._row(job, None)
+                row = await self.row(job, None)
                 if row.status.terminal:
                     return row
                 await self._change(changed, opened)
@@ -465,11 +526,20 @@ class Bide(Generic[D]):
                 hint="End what waits before leaving `async with bide`; the job itself goes on.",
             )
 
-    async def _row(self, job: str, owner: str | None) -> JobRow:
+    async def row(self, job: str, owner: str | None) -> JobRow:
+        """The stored row of a job as of now, for layers that show it in their own way. Raises NotFound."""
         row = await self._open.cache.get(job)
         if row is None or (owner is not None and row.owner != owner):
             raise NotFound(f"Job {job} not found")
         return row
+
+    def watch(self, job: str) -> AbstractContextManager[asyncio.Event]:
+        """Within, an event is set at each change of the job. Clear it, then read, then wait: so no change is missed."""
+        return self._open.cache.watch(job)
+
+    def forget(self, job: str) -> None:
+        """Read this job anew when it is next asked for."""
+        self._open.cache.drop(job)
 
     def _job(self, row: JobRow, *, strict: bool = False) -> Job[Any]:
         known = self.registry.find(row.type)
@@ -491,6 +561,13 @@ class Bide(Generic[D]):
             owner, job=None if job is None else _id(job), open_only=open_only, limit=min(limit, PAGE)
         )
         return [_prompt(row) for row in rows]
+
+    async def prompt(self, prompt: UUID | str, /, *, owner: str | None = None) -> PromptView:
+        """One question by its id. Raises NotFound."""
+        rows = await self.store.prompts(owner, prompt=str(prompt))
+        if not rows:
+            raise NotFound(f"Prompt {prompt} not found")
+        return _prompt(rows[0])
 
     async def show_prompts(self, job: Job[Any] | UUID | str, /, *, owner: str | None = None) -> Sequence[PromptView]:
         """The open questions of one job, oldest first, noting that they were shown to somebody. Raises NotFound."""
@@ -551,7 +628,7 @@ class Bide(Generic[D]):
             case []:
                 if closed := await self.store.last_closed(job, owner):
                     return closed
-                await self._row(job, owner)
+                await self.row(job, owner)
                 raise Conflict(f"Job {job} asks nothing now.", hint="It has not asked anything so far.")
             case [row]:
                 if row.served_at is None:
@@ -587,6 +664,92 @@ class Bide(Generic[D]):
     ) -> Job[Any]:
         """Cancel a job: at once where nothing runs, else its code is told. Raises NotFound, AlreadyFinished."""
         return self._job(await self.store.cancel(_id(job), owner, _shown(by), _shown(reason)))
+
+    @overload
+    async def retry(
+        self, job: Job[R], /, *, by: str | None = None, idempotency_key: str | None = None, owner: str | None = None
+    ) -> Job[R]: ...
+    @overload
+    async def retry(
+        self, job: UUID | str, /, *, by: str | None = None, idempotency_key: str | None = None, owner: str | None = None
+    ) -> Job[Any]: ...
+    async def retry(
+        self,
+        job: Job[Any] | UUID | str,
+        /,
+        *,
+        by: str | None = None,
+        idempotency_key: str | None = None,
+        owner: str | None = None,
+    ) -> Job[Any]:
+        """Run a finished job again: a new job, `forked_from` it, that keeps its recorded steps and its answers.
+
+        Steps that failed are run again. Raises NotFound, NotFinished, IdempotencyConflict.
+        """
+        return await self._fork(_id(job), None, by, idempotency_key, owner)
+
+    @overload
+    async def fork(
+        self,
+        job: Job[R],
+        /,
+        *,
+        after: int,
+        by: str | None = None,
+        idempotency_key: str | None = None,
+        owner: str | None = None,
+    ) -> Job[R]: ...
+    @overload
+    async def fork(
+        self,
+        job: UUID | str,
+        /,
+        *,
+        after: int,
+        by: str | None = None,
+        idempotency_key: str | None = None,
+        owner: str | None = None,
+    ) -> Job[Any]: ...
+    async def fork(
+        self,
+        job: Job[Any] | UUID | str,
+        /,
+        *,
+        after: int,
+        by: str | None = None,
+        idempotency_key: str | None = None,
+        owner: str | None = None,
+    ) -> Job[Any]:
+        """Go another way from some point: a new job that keeps the steps and answers recorded up to event `after`.
+
+        So a past answer is changed: fork just before it, and answer anew. 0 keeps nothing. The job itself goes on as it
+        was. Raises NotFound, InvalidOption, IdempotencyConflict.
+        """
+        row = await self.row(_id(job), owner)
+        if not 0 <= after <= row.seq:
+            raise InvalidOption(f"after={after}: the last event of the job is {row.seq}.")
+        return await self._fork(row.id, after, by, idempotency_key, owner)
+
+    async def _fork(
+        self, job: str, after: int | None, by: str | None, idempotency_key: str | None, owner: str | None
+    ) -> Job[Any]:
+        if idempotency_key is not None:
+            check_key(idempotency_key)
+        wanted = Fork(
+            id=str(uuid_utils.uuid7()),
+            after=after,
+            by=_shown(by),
+            idempotency_key=idempotency_key,
+            digest=digest(f"[{orjson.dumps([job, after]).decode()}]") if idempotency_key is not None else "",
+            finished=after is None,
+        )
+        match await self.store.fork(job, owner, wanted):
+            case Accepted():
+                return self._job(await self.row(wanted.id, None))
+            case Existing(row):
+                return self._job(row)
+            case IdempotencyClash(key, other):
+                raise IdempotencyConflict(key, UUID(other))
 
     async def delete(self, job: Job[Any] | UUID | str, /, *, owner: str | None = None) -> None:
         """Delete a finished job with all that belongs to it. Raises NotFound, NotFinished."""
@@ -676,6 +839,7 @@ def _job(row: JobRow, definition: Definition | None, *, strict: bool = False) ->
         queue=row.queue,
         priority=row.priority,
         owner=row.owner,
+        labels={} if row.labels is None else orjson.loads(row.labels),
         attempt=row.attempt,
         max_attempts=row.max_attempts,
         progress=_NO_PROGRESS if row.progress is None else Progress.read(row.progress),
@@ -695,7 +859,9 @@ def _job(row: JobRow, definition: Definition | None, *, strict: bool = False) ->
 def _accepted(new: NewJob, created_at: int) -> Job[Any]:
     """What a job is that has just been accepted: `_job` of its row, without a row."""
     delay = max(new.delay, 0)
-    alike = _first(new.type, new.queue, new.priority, new.owner, new.max_attempts, new.parent, delayed=delay > 0)
+    alike = _first(
+        new.type, new.queue, new.priority, new.owner, new.max_attempts, new.parent, new.labels, delayed=delay > 0
+    )
     own: dict[str, Any] = {"id": UUID(new.id), "created_at": instant(created_at)}
     if delay:
         own["due_at"] = instant(created_at + delay)
@@ -704,7 +870,15 @@ def _accepted(new: NewJob, created_at: int) -> Job[Any]:
 
 @lru_cache(maxsize=256)
 def _first(
-    kind: str, queue: str, priority: int, owner: str, max_attempts: int, parent: str | None, *, delayed: bool
+    kind: str,
+    queue: str,
+    priority: int,
+    owner: str,
+    max_attempts: int,
+    parent: str | None,
+    labels: str,
+    *,
+    delayed: bool,
 ) -> Job[Any]:
     """The snapshot of which those of jobs enqueued alike are copies: a copy takes a third of a new one."""
     return _SNAPSHOT(
@@ -715,6 +889,7 @@ def _first(
         queue=queue,
         priority=priority,
         owner=owner,
+        labels=orjson.loads(labels) if labels else {},
         attempt=0,
         max_attempts=max_attempts,
         progress=_NO_PROGRESS,
@@ -772,6 +947,12 @@ def _prompt(row: PromptRow) -> PromptView:
 
 def _shown(text: str | None) -> str | None:
     return None if text is None else escape(text, TEXT_LIMIT)
+
+
+def _moment(what: str, at: datetime | None) -> int | None:
+    if at is not None and at.tzinfo is None:
+        raise InvalidOption(f"{what}={at.isoformat()}: it has no time zone.", hint="Use datetime.now(UTC), say.")
+    return None if at is None else microseconds(at)
 
 
 def _maybe(at: int | None) -> Any:

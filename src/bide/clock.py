@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 
 class SystemClock:
@@ -17,6 +17,14 @@ class SystemClock:
 def instant(at: int) -> datetime:
     """A stored time as a datetime in UTC."""
     return datetime.fromtimestamp(at / 1_000_000, UTC)
+
+
+def microseconds(at: datetime) -> int:
+    """A datetime as it is stored, exactly."""
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def alive_for() -> float:

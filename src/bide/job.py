@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Generic
@@ -104,6 +104,7 @@ class Job(BaseModel, Generic[R_co], frozen=True):
     queue: str
     priority: int
     owner: str
+    labels: Mapping[str, str] = {}
     attempt: int
     """1-based; 0 before the first."""
     max_attempts: int

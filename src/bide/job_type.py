@@ -5,14 +5,16 @@ from __future__ import annotations
 import inspect
 import itertools
 import operator
+import re
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, ParamSpec, Protocol, cast
 
+import orjson
 from typing_extensions import TypedDict, TypeVar
 
-from bide.codec import Codec, codec_for, encode, encode_flat
+from bide.codec import Codec, codec_for, encode, encode_flat, escape
 from bide.errors import InvalidArguments, InvalidOption, InvalidPayload, UnencodableType, UnknownJobType
 from bide.job import Job
 from bide.retry import RetryPolicy
@@ -24,6 +26,10 @@ R_co = TypeVar("R_co", covariant=True, default=object)
 QUEUE_LIMIT = 100
 NAME_LIMIT = 200
 PRIORITIES = range(-100, 101)
+
+LABELS = 16
+LABEL_NAME = re.compile(r"[A-Za-z0-9._/-]{1,63}")
+LABEL_LIMIT = 200
 
 FEW = 4
 """Parameters up to which the combinations of plain types are listed: an `Any` alone may be of five."""
@@ -38,6 +44,8 @@ class EnqueueOptions:
     delay: float = 0.0
     owner: str | None = None
     idempotency_key: str | None = None
+    labels: str = ""
+    """JSON text of an object; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,8 @@ class Definition:
     is_async: bool
     input: Input
     result: Codec[Any]
+    expose: bool = False
+    """Whether a job of it may be created over HTTP, by its name."""
 
 
 class JobType(Generic[P, R_co]):
@@ -95,20 +105,21 @@ class JobType(Generic[P, R_co]):
         delay: Duration | None = None,
         owner: str | None = None,
         idempotency_key: str | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> JobType[P, R_co]:
         """The same type, enqueued so: `await send.options(priority=5, delay="10m").enqueue(…)`.
 
         priority: -100…100, higher first; what has been ready for long passes every priority (see `Settings.age_limit`).
         delay: not before then. idempotency_key: one job per (owner, key); the same call again returns it, another
-        call with that key raises IdempotencyConflict. What is not given stays as it was: options add up.
+        call with that key raises IdempotencyConflict. labels: what lists of jobs are filtered by, as {"project": "p1"}: 16
+        at most, names of 1 to 63 letters, digits and `._/-`, values of up to 200 printable characters. What is not given stays as it was: options add up.
         """
         if priority is not None and priority not in PRIORITIES:
             raise InvalidOption(f"priority={priority!r}: expected a whole number from -100 to 100.")
-        if idempotency_key is not None and not 1 <= len(idempotency_key) <= 255:
-            raise InvalidOption("idempotency_key: expected 1 to 255 characters.")
-        for what, text in (("owner", owner), ("idempotency_key", idempotency_key)):
-            if text is not None:
-                check_text(what, text)
+        if idempotency_key is not None:
+            check_key(idempotency_key)
+        if owner is not None:
+            check_text("owner", owner)
         if queue is not None:
             check_name("queue", queue, QUEUE_LIMIT)
         before = self._options
@@ -118,12 +129,28 @@ class JobType(Generic[P, R_co]):
             delay=before.delay if delay is None else seconds(delay),
             owner=before.owner if owner is None else owner,
             idempotency_key=before.idempotency_key if idempotency_key is None else idempotency_key,
+            labels=_add_labels(before.labels, labels) if labels else before.labels,
         )
         return JobType(self._app, self.definition, options)
 
     def call(self, *args: P.args, **kwargs: P.kwargs) -> JobCall[R_co]:
         """Bind and encode the arguments. Raises InvalidArguments and InvalidPayload."""
         return JobCall(self, self.definition.input.encode(args, kwargs), self._options)
+
+    def call_json(self, input: Mapping[str, Any], /) -> JobCall[R_co]:
+        """The arguments as JSON values by the names of the parameters, checked by their annotations as those of `call`.
+
+        Raises InvalidArguments, naming what is missing or unknown, and InvalidPayload with the JSON path of a flaw.
+        """
+        return JobCall(self, self.definition.input.encode_json(input), self._options)
+
+    def input_schema(self) -> dict[str, Any]:
+        """The JSON Schema (2020-12) of what `call_json` takes."""
+        return self.definition.input.schema()
+
+    def result_schema(self) -> dict[str, Any]:
+        """The JSON Schema (2020-12) of what a job of this type returns."""
+        return self.definition.result.schema()
 
     async def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Job[R_co]:
         """Accept a job; it is durable when this returns. The arguments are the function's, without the context.
@@ -178,6 +205,35 @@ class Input:
             raise InvalidArguments(f"{error}.") from None
         return self._codec.encode(bound.arguments)
 
+    def encode_json(self, given: Mapping[str, Any]) -> str:
+        names = self._signature.parameters
+        required = [name for name, one in names.items() if one.default is one.empty and name != self._rest]
+        flaws = [f"{name!r} is missing" for name in required if name not in given]
+        flaws += [f"{escape(str(name), 100)!r} is unknown" for name in given if name not in names]
+        if flaws:
+            raise InvalidArguments(f"{', '.join(flaws)}.", hint=f"The arguments are: {', '.join(names) or 'none'}.")
+        if self._rest is not None and self._rest not in given:
+            given = {**given, self._rest: []}
+        # Written again, so that one input has one text, and one digest, whichever way it came.
+        return self._codec.encode(self._codec.decode(encode(dict(given))))
+
+    def schema(self) -> dict[str, Any]:
+        described = self._codec.schema()
+        properties: dict[str, Any] = {}
+        for name, property in described.get("properties", {}).items():
+            default = self._signature.parameters[name].default
+            shown = _is_json(default) and "$ref" not in property
+            properties[name] = {**property, "default": default} if shown else property
+        required = [name for name in described.get("required", []) if name != self._rest]
+        title = {"type": "object", "properties": properties, "additionalProperties": False}
+        more = {"required": required} if required else {}
+        return {**{name: part for name, part in described.items() if name == "$defs"}, **title, **more}
+
+    @property
+    def annotation(self) -> object:
+        """A TypedDict of the parameters."""
+        return self._codec.annotation
+
     def decode(self, text: str) -> tuple[list[Any], dict[str, Any]]:
         """Positional and keyword arguments. Raises InvalidPayload where the signature has changed too much."""
         if text == "{}" and self._empty:
@@ -207,6 +263,7 @@ def define(
     version: int,
     retry: RetryPolicy,
     timeout: Duration | None,
+    expose: bool = False,
 ) -> Definition:
     """Read a job's function. Raises InvalidOption, naming the remedy, for what cannot be a job."""
     called = name or str(getattr(fn, "__name__", ""))
@@ -255,6 +312,7 @@ def define(
             is_async=inspect.iscoroutinefunction(fn),
             input=Input(inputs, hints),
             result=codec_for(hints.get("return", inspect.Signature.empty)),
+            expose=expose,
         )
     except UnencodableType as error:
         raise InvalidOption(f"The signature of the job {called!r} cannot be kept as JSON: {error}") from error
@@ -285,6 +343,10 @@ class Registry:
     def find(self, name: str) -> JobType[..., Any] | None:
         return self._types.get(name)
 
+    def exposed(self) -> Sequence[JobType[..., Any]]:
+        """Those that may be created over HTTP by their names."""
+        return [known for known in self._types.values() if known.definition.expose]
+
     def queues(self) -> tuple[str, ...]:
         """The queues that jobs of these types go to unless they are told otherwise, and `default`."""
         return tuple({"default": None} | {known.definition.queue: None for known in self._types.values()})
@@ -298,12 +360,40 @@ class Registry:
         }
 
 
+def _is_json(value: object) -> bool:
+    try:
+        encode(value)
+    except InvalidPayload:
+        return False
+    return True
+
+
+def _add_labels(before: str, more: Mapping[str, str]) -> str:
+    labels = {**(orjson.loads(before) if before else {}), **more}
+    for name, value in more.items():
+        if not LABEL_NAME.fullmatch(name):
+            raise InvalidOption(f"label {name[:100]!r}: expected 1 to 63 of the characters A-Z a-z 0-9 . _ / -")
+        if len(value) > LABEL_LIMIT or not value.isprintable():
+            raise InvalidOption(f"label {name}={value[:100]!r}: expected up to {LABEL_LIMIT} printable characters.")
+    if len(labels) > LABELS:
+        raise InvalidOption(
+            f"{len(labels)} labels: a job may have {LABELS}.", hint="What is large belongs in the input."
+        )
+    return orjson.dumps(labels, option=orjson.OPT_SORT_KEYS).decode()
+
+
 def check_text(what: str, text: str) -> None:
     """Refuse here what a database would: there it would fail the jobs that others enqueue at the same moment."""
     try:
         encode(text)
     except InvalidPayload as odd:
         raise InvalidOption(f"{what}={text!r}: {odd.reason}.") from None
+
+
+def check_key(key: str) -> None:
+    if not 1 <= len(key) <= 255:
+        raise InvalidOption("idempotency_key: expected 1 to 255 characters.")
+    check_text("idempotency_key", key)
 
 
 def check_name(what: str, name: str, limit: int) -> None:

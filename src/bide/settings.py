@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bide.schedule import seconds
 from bide.worker import WorkerOptions
@@ -13,6 +13,10 @@ from bide.worker import WorkerOptions
 
 def _read_duration(value: Any) -> Any:
     return None if value is None or value in {"", "never"} else seconds(value)
+
+
+def _split(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 Seconds = Annotated[float, BeforeValidator(_read_duration), Field(gt=0)]
@@ -47,6 +51,10 @@ class Settings(BaseSettings):
     """SQLite's durability. NORMAL is faster; a power failure may then lose the last commits, never consistency."""
     busy_timeout: Seconds = 10.0
     """How long a write waits for the database before it is refused as busy."""
+
+    secrets: Annotated[tuple[Annotated[SecretStr, Field(min_length=32)], ...], NoDecode, BeforeValidator(_split)] = ()
+    """What tokens for single jobs are signed with, 32 characters at least; in the environment separated by commas. The
+    first signs, all are accepted, so that they rotate."""
 
     def worker(self, queues: tuple[str, ...]) -> WorkerOptions:
         return WorkerOptions(

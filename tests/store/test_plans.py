@@ -30,6 +30,11 @@ DRIVEN = {
     "count_prunable": "INDEX bide_job_finished (finished_at>? AND finished_at<?)",
     "list_jobs": "INDEX sqlite_autoindex_bide_job_1 (id<?)",
     "list_owned": "INDEX bide_job_owner (owner=? AND id<?)",
+    "list_labelled": "PRIMARY KEY (name=? AND value=? AND job<?)",
+    "delete_labels": "INDEX bide_label_job (job=?)",
+    "feed": "INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
+    "fork_recorded": "INDEX bide_event_seq (job=?)",
+    "fork_answers": "INDEX bide_prompt_job (job=?)",
     "emitters": "INDEX bide_event_seq (job=?)",
     "history": "INDEX bide_event_seq (job=? AND seq>?)",
     "ended": "INDEX bide_event_seq (job=?)",
@@ -82,7 +87,7 @@ def test_the_index_meant_for_it_is_used(db: sqlite3.Connection, name: str) -> No
 
 def is_whole(name: str) -> bool:
     """Whether a file is one statement, rather than a part of some, or several that have files of their own."""
-    return name not in {"job_row", "prompt_row", "step_row", "prunable", "turn"}
+    return name not in {"job_row", "prompt_row", "step_row", "prunable", "list_filter", "turn"}
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if is_whole(name) and name not in SCANS])

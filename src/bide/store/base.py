@@ -49,7 +49,8 @@ class Clock(Protocol):
 
 
 class NewJob(NamedTuple):
-    """A job to accept. `delay` is microseconds from now; `digest` is of type and input, for idempotency."""
+    """A job to accept. `delay` is microseconds from now; `digest` is of type and input, for idempotency. `labels` are
+    JSON text of an object of texts, or empty."""
 
     id: str
     type: str
@@ -63,11 +64,28 @@ class NewJob(NamedTuple):
     idempotency_key: str | None = None
     digest: str = ""
     parent: str | None = None
+    labels: str = ""
     input: str = "{}"
 
 
+class Fork(NamedTuple):
+    """A job to make of another one. `after`: keep what was recorded up to this event of it; None: everything.
+
+    `by` is who asked for it, for the history. `digest` is of what is forked, for idempotency. `finished`: only if the
+    other one is.
+    """
+
+    id: str
+    after: int | None = None
+    by: str | None = None
+    idempotency_key: str | None = None
+    digest: str = ""
+    finished: bool = False
+
+
 class JobRow(NamedTuple):
-    """A job as stored. `progress` and `error` are JSON text of `job.Progress` and `job.JobError`, or None."""
+    """A job as stored. `progress` and `error` are JSON text of `job.Progress` and `job.JobError`, or None; `labels` of an
+    object of texts, or None."""
 
     id: str
     type: str
@@ -96,6 +114,7 @@ class JobRow(NamedTuple):
     idempotency_key: str | None
     parent: str | None
     forked_from: str | None
+    labels: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -349,11 +368,18 @@ class Beat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFilter:
-    """Which jobs a list shows; an empty tuple is no restriction. `before` is the cursor: ids older than this one."""
+    """Which jobs a list shows; an empty tuple is no restriction. `before` is the cursor: ids older than this one.
+
+    `labels` are pairs of name and value, all of which a job must have. `created_after` and `created_before` are
+    microseconds: from the one on, and earlier than the other.
+    """
 
     statuses: tuple[JobStatus, ...] = ()
     types: tuple[str, ...] = ()
     queues: tuple[str, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    created_after: int | None = None
+    created_before: int | None = None
     before: str | None = None
     limit: int = 50
 
@@ -383,6 +409,15 @@ class Changes:
 
     mark: int
     jobs: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """Events of several jobs in the order of `pos`, each with the owner of its job. `position` is how far was looked:
+    all that matched up to there is in `events`."""
+
+    events: Sequence[tuple[str, EventRow]]
+    position: int
 
 
 class Hint(Enum):
@@ -458,6 +493,15 @@ class Store(Protocol):
 
         A job whose (owner, idempotency key) exists is not created again: same digest, the existing job; other digest, a
         clash. The same id again is the same call again: the existing job.
+        """
+        ...
+
+    async def fork(self, job: str, owner: str | None, fork: Fork) -> Inserted:
+        """Make a new job of this one, pending, with its type, input, queue, priority, owner, labels and limits.
+
+        Copied are the steps recorded without an error, and the questions that were answered, by a person or at their
+        deadline, with their responses; their events are written anew behind ENQUEUED, whose data has `forked_from`.
+        Keys, digests and ids count as for `insert`. Raises NotFound, and NotFinished where `finished` asks for it.
         """
         ...
 
@@ -670,6 +714,13 @@ class Store(Protocol):
 
     async def count_prunable(self, prunable: Prunable, owner: str | None) -> int:
         """How many jobs `prune` would delete: the same predicate."""
+        ...
+
+    async def feed(self, after: int, owners: Collection[str] | None, limit: int = 1_000) -> Feed:
+        """Events of jobs of these owners (None: of all) behind the position `after`, at most `limit`.
+
+        Looks at 10,000 events a call at most, whosever they are. With `after=-1` there are none: it is for the position.
+        """
         ...
 
     def mark(self) -> int:

@@ -56,7 +56,7 @@ def load(tx: Tx, picked: Sequence[int]) -> list[Claim]:
     """What is to be known of jobs that were claimed in this transaction, in their order."""
     (text,) = tx.db.execute(_LOAD, {"picked": json(picked)}).fetchone()
     rows = orjson.loads(text)
-    # The first claim of a job has lease 1: of all others there may be something to remember.
+    # The first claim of a job has lease 1, unless it is a fork: of all others there may be something to remember.
     recalls = _recalls(tx, [row[0] for row in rows if row[5] > 1])
     return [Claim._make((*row, recalls.get(row[0]))) for row in rows]
 

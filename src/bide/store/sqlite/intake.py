@@ -12,6 +12,7 @@ from bide.store.sqlite.writer import Tx
 
 _INSERT = statement("insert_jobs")
 _ENQUEUED = statement("enqueued")
+_LABEL = statement("label_jobs")
 _LARGE = statement("large_input")
 _KEY_OF = statement("key_of")
 
@@ -43,7 +44,7 @@ def insert(jobs: Sequence[NewJob]) -> Callable[[Tx], Sequence[Inserted]]:
 def _insert(tx: Tx, jobs: Sequence[NewJob]) -> bool:
     """Write these jobs if none of them is there; else False, and what was written is to be undone."""
     for shared, inputs in _alike(jobs):
-        kind, type_version, queue, priority, owner, max_attempts, timeout, delay, key, digest, parent = shared
+        kind, type_version, queue, priority, owner, max_attempts, timeout, delay, key, digest, parent, labels = shared
         parameters = {
             "inputs": json(inputs),
             "now": tx.now,
@@ -58,9 +59,12 @@ def _insert(tx: Tx, jobs: Sequence[NewJob]) -> bool:
             "idempotency_key": key,
             "digest": digest,
             "parent": parent,
+            "labels": labels or None,
         }
         if tx.db.execute(_INSERT, parameters).rowcount != len(inputs):
             return False
+        if labels:
+            tx.db.execute(_LABEL, {"inputs": parameters["inputs"], "labels": labels})
         about = _about(kind, queue, priority, owner, max_attempts, delay, tx.now)
         tx.db.execute(_ENQUEUED, {"inputs": parameters["inputs"], "now": tx.now, "data": about})
         tx.ready = tx.ready or delay <= 0

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from bide.errors import NotFound
 from bide.job import JobStatus
-from bide.store.base import Changes, EventRow, JobFilter, JobRow, PromptRow, Prunable, Stats, StepRow, Timed, WorkerRow
+from bide.store.base import (
+    Changes,
+    EventRow,
+    Feed,
+    JobFilter,
+    JobRow,
+    PromptRow,
+    Prunable,
+    Stats,
+    StepRow,
+    Timed,
+    WorkerRow,
+)
 from bide.store.sqlite.reader import snapshot
 from bide.store.sqlite.rows import LAZY, event_row, job_row, json, prompt_row, step_row, worker_row
 from bide.store.sqlite.sql import statement
@@ -15,7 +27,9 @@ from bide.store.sqlite.upkeep import prunable_by
 
 _LIST = statement("list_jobs")
 _LIST_OWNED = statement("list_owned")
+_LIST_LABELLED = statement("list_labelled")
 _HISTORY = statement("history")
+_FEED = statement("feed")
 _PROMPTS = statement("prompts")
 _PROMPTS_OF_JOB = statement("prompts_of_job")
 _PROMPT = statement("prompt")
@@ -55,9 +69,15 @@ def list_jobs(filter: JobFilter, owner: str | None) -> Callable[[sqlite3.Connect
         "statuses": _set(filter.statuses),
         "types": _set(filter.types),
         "queues": _set(filter.queues),
+        "created_after": filter.created_after,
+        "created_before": filter.created_before,
         "limit": filter.limit,
     }
     query = _LIST if owner is None else _LIST_OWNED
+    if filter.labels:
+        (name, value), *others = filter.labels
+        query = _LIST_LABELLED
+        parameters |= {"name": name, "value": value, "labels": json(others)}
     return lambda db: [job_row(row) for row in db.execute(query, parameters).fetchall()]
 
 
@@ -170,6 +190,23 @@ def changes(since: int) -> Callable[[sqlite3.Connection], Changes]:
                 return Changes(mark, None)
             rows = db.execute(_CHANGED, {"since": since, "limit": TOLD}).fetchall()
         return Changes(mark, frozenset(row[0] for row in rows))
+
+    return query
+
+
+def feed(after: int, owners: Collection[str] | None, limit: int) -> Callable[[sqlite3.Connection], Feed]:
+    def query(db: sqlite3.Connection) -> Feed:
+        with snapshot(db):
+            (end,) = db.execute(_POSITION).fetchone()
+            if after < 0 or after >= end:
+                return Feed([], end)
+            until = min(end, after + TOLD)
+            parameters = {
+                "after": after, "until": until, "owners": None if owners is None else json(list(owners)), "limit": limit,
+            }  # fmt: skip
+            rows = db.execute(_FEED, parameters).fetchall()
+        events = [(row[8], event_row(row)) for row in rows]
+        return Feed(events, events[-1][1].pos if len(events) == limit else until)
 
     return query
 

@@ -73,6 +73,7 @@ def job_row(row: tuple[Any, ...]) -> JobRow:
         idempotency_key=row[24],
         parent=row[25],
         forked_from=row[26],
+        labels=row[27],
     )
 
 
@@ -115,7 +116,7 @@ def step_row(row: tuple[Any, ...]) -> StepRow:
 
 
 def event_row(row: tuple[Any, ...]) -> EventRow:
-    pos, job, seq, at, kind, attempt, lease, data = row
+    pos, job, seq, at, kind, attempt, lease, data = row[:8]
     return EventRow(pos=pos, job=job, seq=seq, at=at, kind=kind, attempt=attempt, lease=lease, data=data)
 
 

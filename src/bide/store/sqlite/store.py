@@ -20,6 +20,8 @@ from bide.store.base import (
     Demand,
     EventRow,
     Fact,
+    Feed,
+    Fork,
     Hint,
     Inserted,
     JobFilter,
@@ -36,7 +38,7 @@ from bide.store.base import (
     Timed,
     WorkerRow,
 )
-from bide.store.sqlite import intake, liveness, people, reading, running, upkeep
+from bide.store.sqlite import forking, intake, liveness, people, reading, running, upkeep
 from bide.store.sqlite.checkpoint import warn_of_old_engine
 from bide.store.sqlite.lifelines import Lifelines
 from bide.store.sqlite.migrations import HEAD
@@ -154,6 +156,9 @@ class SQLiteStore:
 
     async def insert(self, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
         return await self._writer.submit(intake.insert(jobs))
+
+    async def fork(self, job: str, owner: str | None, fork: Fork) -> Inserted:
+        return await self._writer.submit(forking.fork(job, owner, fork))
 
     # Executing
 
@@ -299,6 +304,9 @@ class SQLiteStore:
 
     async def count_prunable(self, prunable: Prunable, owner: str | None) -> int:
         return await self._readers.read(reading.count_prunable(prunable, owner))
+
+    async def feed(self, after: int, owners: Collection[str] | None, limit: int = 1_000) -> Feed:
+        return await self._readers.read(reading.feed(after, owners, limit))
 
     def mark(self) -> int:
         return self._readers.mark()

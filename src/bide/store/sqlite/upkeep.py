@@ -24,7 +24,9 @@ _PRUNE = statement("prune")
 _JOB_STATE = statement("job_state")
 _DELETE_JOB = statement("delete_job")
 # Responses are found through their prompts: before them.
-_DELETE_ALL = [statement(f"delete_{what}") for what in ("responses", "prompts", "steps", "payloads", "events")]
+_DELETE_ALL = [
+    statement(f"delete_{what}") for what in ("responses", "prompts", "steps", "payloads", "labels", "events")
+]
 
 BOUND = 1_000
 """How many rows one call changes."""

@@ -319,7 +319,9 @@ class _Fold:
             return
         data = _object(event.data)
         identity = str(data.get("step", "")), str(data.get("key", ""))
-        if self.status is not S.RUNNING:
+        # What a fork has kept of another job is told before it begins.
+        kept = self.file.row.forked_from is not None and event.attempt == 0
+        if self.status is not S.RUNNING and not kept:
             self._break(7, f"event {event.seq} records the step {identity} while the job is {self.status}")
         if self.completed[identity] or self.failed[identity]:
             self._break(7, f"event {event.seq} records the step {identity} again")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bide.testing.contract.executing import Claiming, Settling, Suspending, Writing
+from bide.testing.contract.forking import Forking
 from bide.testing.contract.intake import Intake
 from bide.testing.contract.liveness import Liveness
 from bide.testing.contract.people import Answering, Cancelling, Removing, Serving
@@ -13,6 +14,7 @@ from bide.testing.contract.upkeep import Upkeep
 
 class StoreContract(
     Intake,
+    Forking,
     Claiming,
     Settling,
     Suspending,
@@ -45,7 +47,7 @@ class StoreContract(
     pytest-asyncio, in any mode. Add tests of your own to the class: `store`, `another` (a second store on the same
     database), `clock` and `worker` (the id of a registered worker) are fixtures to use.
 
-    The groups, in the order of the contract: Intake, Claiming, Settling, Suspending, Writing, Liveness, Upkeep,
+    The groups, in the order of the contract: Intake, Forking, Claiming, Settling, Suspending, Writing, Liveness, Upkeep,
     Serving, Answering, Cancelling, Removing, Reading, Owning, Racing.
     """
 

@@ -47,6 +47,7 @@ class Intake(Fixtures):
         job = new_job(
             input='{"topic":"bees"}', type="write", type_version=3, queue="slow", priority=7, owner="ann",
             max_attempts=4, timeout=HOUR, idempotency_key="k", digest="d", parent=parent,
+            labels='{"project":"p1"}',
         )  # fmt: skip
         (accepted,) = await store.insert([job])
         stored = await row(store, job.id)
@@ -58,6 +59,7 @@ class Intake(Fixtures):
             "queue",
             "priority",
             "owner",
+            "labels",
             "max_attempts",
             "timeout",
             "parent",

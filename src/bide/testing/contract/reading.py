@@ -15,6 +15,8 @@ from bide.errors import NotFound
 from bide.job import JobStatus as S
 from bide.store.base import (
     Completed,
+    EventRow,
+    Fork,
     Hint,
     JobFilter,
     Prunable,
@@ -50,7 +52,7 @@ from bide.testing.contract.moves import (
 
 
 class Reading(Fixtures):
-    """`get`, `list`, `history`, `prompts`, `answered_by`, `last_closed`, `steps`, `orphans`, `stats`, `mark`,
+    """`get`, `list`, `feed`, `history`, `prompts`, `answered_by`, `last_closed`, `steps`, `orphans`, `stats`, `mark`,
     `changes`, `subscribe`."""
 
     async def test_get_gives_those_that_exist(self, store: Store) -> None:
@@ -71,6 +73,86 @@ class Reading(Fixtures):
         await settle(another, worker, run, Completed("1"))
         assert (await row(store, run.id)).status is S.COMPLETED
         assert await everything(store, run.id) == await everything(another, run.id)
+
+    async def test_a_list_shows_the_jobs_that_have_all_the_labels(self, store: Store) -> None:
+        both = await enqueue(store, labels='{"a":"1","b":"2"}')
+        one = await enqueue(store, labels='{"a":"1"}', owner="ann")
+        await enqueue(store, labels='{"a":"2","b":"1"}')
+        await enqueue(store)
+
+        async def listed(*labels: tuple[str, str], owner: str | None = None, **more: Any) -> list[str]:
+            return [job.id for job in await store.list(JobFilter(labels=labels, **more), owner)]
+
+        assert await listed(("a", "1")) == [one, both]
+        assert await listed(("a", "1"), ("b", "2")) == [both]
+        assert await listed(("b", "2"), ("a", "1")) == [both]
+        assert await listed(("a", "1"), ("b", "1")) == []
+        assert await listed(("c", "1")) == []
+        assert await listed(("a", "1"), owner="ann") == [one]
+        assert await listed(("a", "1"), limit=1) == [one]
+        assert await listed(("a", "1"), before=one) == [both]
+        assert await listed(("a", "1"), statuses=(S.FAILED,)) == []
+
+    async def test_labels_go_with_their_job(self, store: Store, worker: str) -> None:
+        done = await finish(store, worker, labels='{"a":"1"}')
+        assert (await row(store, done)).labels == '{"a":"1"}'
+        await store.delete(done, None)
+        assert await store.list(JobFilter(labels=(("a", "1"),)), None) == []
+        assert await store.orphans() == []
+
+    async def test_a_list_shows_the_jobs_of_a_time(self, store: Store, clock: ManualClock) -> None:
+        times: list[int] = []
+        ids: list[str] = []
+        for _ in range(3):
+            times.append(clock.now())
+            ids.append(await enqueue(store))
+            clock.advance(1)
+
+        async def listed(after: int | None, before: int | None) -> list[str]:
+            chosen = JobFilter(created_after=after, created_before=before)
+            return [job.id for job in reversed(await store.list(chosen, None))]
+
+        assert await listed(times[1], None) == ids[1:]
+        assert await listed(None, times[1]) == ids[:1]
+        assert await listed(times[0], times[2]) == ids[:2]
+        assert await listed(times[0] + 1, times[1]) == []
+
+    async def test_a_feed_tells_the_events_of_some_owners_in_order(self, store: Store, worker: str) -> None:
+        before = (await store.feed(-1, None)).position
+        mine = await finish(store, worker, owner="ann")
+        other = await finish(store, worker, owner="bob")
+        told = await store.feed(before, None)
+        assert [(owner, event.job) for owner, event in told.events] == [("ann", mine)] * 3 + [("bob", other)] * 3
+        assert [event.pos for _, event in told.events] == sorted({event.pos for _, event in told.events})
+        assert [event for _, event in (await store.feed(before, {"ann"})).events] == await history(store, mine)
+        assert (await store.feed(before, set())).events == []
+        assert (await store.feed(before, {"eve"})).position == told.position
+        assert (await store.feed(told.position, None)).events == []
+        assert (await store.feed(-1, None)).position == told.position
+
+    async def test_a_feed_comes_in_pages_and_leaves_out_nothing(self, store: Store, worker: str) -> None:
+        position = (await store.feed(-1, None)).position
+        ids = [await finish(store, worker, owner="ann" if n % 2 else "bob") for n in range(10)]
+        expected = [event for job in ids[1::2] for event in await history(store, job)]
+        seen: list[EventRow] = []
+        while True:
+            page = await store.feed(position, {"ann"}, 4)
+            seen += [event for _, event in page.events]
+            if page.position == position:
+                break
+            position = page.position
+        assert seen == expected
+
+    async def test_a_feed_passes_over_what_was_deleted(self, store: Store, worker: str) -> None:
+        position = (await store.feed(-1, None)).position
+        gone = await finish(store, worker)
+        kept = await finish(store, worker)
+        await store.delete(gone, None)
+        told = await store.feed(position, None)
+        assert {event.job for _, event in told.events} == {kept}
+        await store.delete(kept, None)
+        # A position is never given twice, though the newest events are gone.
+        assert (await store.feed(-1, None)).position == told.position
 
     async def test_a_list_is_newest_first_and_read_page_by_page(self, store: Store) -> None:
         ids = [await enqueue(store) for _ in range(7)]
@@ -309,6 +391,8 @@ async def reaches(verb: str, store: Store, what: Anns, owner: str) -> bool:
             return await found(store.cancel(what.waiting, owner, owner, None))
         case "delete":
             return await found(store.delete(what.done, owner))
+        case "fork":
+            return await found(store.fork(what.done, owner, Fork(id=new_id())))
         case "get":
             return bool(await store.get([what.waiting, what.done], owner))
         case "list":

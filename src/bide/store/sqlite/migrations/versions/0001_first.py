@@ -59,6 +59,7 @@ TABLES = (
         digest text not null,
         parent text,
         forked_from text,
+        labels text,
         concurrency_key text,
         payload_codec text
     ) strict
@@ -70,6 +71,15 @@ TABLES = (
         body text not null,
         primary key (job, slot)
     ) strict
+    """,
+    # What jobs are found by; their `labels` are what is shown. Most jobs have none.
+    """
+    create table bide_label (
+        name text not null,
+        value text not null,
+        job text not null,
+        primary key (name, value, job)
+    ) strict, without rowid
     """,
     # AUTOINCREMENT: a position is never given twice, though the newest events may be deleted.
     """
@@ -162,6 +172,7 @@ INDEXES = (
     "create index bide_job_worker on bide_job (worker) where worker is not null",
     "create index bide_job_finished on bide_job (finished_at) where finished_at is not null",
     "create index bide_job_owner on bide_job (owner, id)",
+    "create index bide_label_job on bide_label (job)",
     "create unique index bide_event_seq on bide_event (job, seq)",
     "create unique index bide_prompt_key on bide_prompt (job, key) where status <> 'withdrawn'",
     "create index bide_prompt_job on bide_prompt (job)",
@@ -175,5 +186,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("worker", "response", "prompt", "step", "event", "payload", "job"):
+    for table in ("worker", "response", "prompt", "step", "event", "payload", "label", "job"):
         op.execute(f"drop table bide_{table}")

@@ -1,0 +1,91 @@
+"""What an accepted job answers with: 202, `Location`, `Retry-After`, and `Prefer: wait` — on Bide's routes, and on the
+host's own through `accepting`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import NoMatchFound
+
+from bide.http import waiting
+from bide.http.access import anyone
+from bide.http.call import Call
+from bide.http.runtime import Runtime
+from bide.job import Job, JobStatus
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from bide.app import Bide
+
+R = TypeVar("R")
+
+log = logging.getLogger("bide.http")
+
+POLL = 1
+"""Seconds after which to look again, for who only polls."""
+
+Accept = Callable[[Job[Any]], Awaitable[Job[Any]]]
+
+
+def accepting(app: Bide[Any]) -> Callable[[Request, Response], Accept]:
+    """A dependency for the host's own endpoints, so that what they enqueue answers as `POST /jobs` does.
+
+        @api.post("/posts", status_code=202)
+        async def create(topic: str, accept: Annotated[Accept, Depends(accepting(bide))]) -> Job[Post]:
+            return await accept(await write_post.options(owner=…).enqueue(topic))
+
+    It sets `Location` and `Retry-After`, waits as long as `Prefer: wait=` says, and makes the status 200 where the job
+    has finished by then.
+    """
+
+    def dependency(request: Request, response: Response) -> Accept:
+        async def accept(job: Job[R]) -> Job[R]:
+            warn_unowned(job)
+            seconds = waiting.preferred(request.headers.get("prefer"))
+            if seconds is not None:
+                # The endpoint has let the caller in, and made this very job for it.
+                call = Call(Runtime.of(app), await anyone())
+                await waiting.until(call, job.id, lambda row: row.status.terminal, seconds)
+                job = await app.get(job)
+                response.headers["Preference-Applied"] = f"wait={seconds:g}"
+            response.headers.update(accepted_headers(request, app, job.id, job.status))
+            if job.status.terminal:
+                response.status_code = 200
+            return job
+
+        return accept
+
+    return dependency
+
+
+def accepted_headers(request: Request, app: Bide[Any], job: UUID, status: JobStatus) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    if (path := job_path(request, app, job)) is not None:
+        headers["Location"] = path
+    if not status.terminal:
+        headers["Retry-After"] = str(POLL)
+    return headers
+
+
+def job_path(request: Request, app: Bide[Any], job: UUID) -> str | None:
+    """Where the job is to be read; None where the router is not part of the app that answers."""
+    try:
+        path = request.app.url_path_for(Runtime.of(app).route_name, job_id=str(job))
+    except NoMatchFound:
+        return None
+    return str(request.scope.get("root_path", "")).rstrip("/") + str(path)
+
+
+def warn_unowned(job: Job[Any]) -> None:
+    if not job.owner:
+        log.warning(
+            "job %s (%s) was enqueued over HTTP without an owner: only administrators will see it. "
+            "Give it one: .options(owner=…).enqueue(…)",
+            job.id,
+            job.type,
+        )

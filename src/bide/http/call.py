@@ -1,0 +1,67 @@
+"""One request of somebody who was let in: whose jobs it may touch, and as whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, cast
+from uuid import UUID
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from bide.errors import NotFound
+from bide.http.access import Principal
+from bide.http.runtime import Runtime
+from bide.store.base import JobRow
+
+if TYPE_CHECKING:
+    from bide.app import Bide
+
+KEY = "bide.call"
+"""Where in the ASGI scope the guard of a route leaves it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    runtime: Runtime
+    who: Principal
+
+    @property
+    def app(self) -> Bide[Any]:
+        return self.runtime.app
+
+    @property
+    def owner(self) -> str | None:
+        """Part of every query: None sees every owner's jobs."""
+        return self.who.owner
+
+    @property
+    def full(self) -> bool:
+        """Whether to show what only administrators see."""
+        return self.who.may("admin")
+
+    def id(self, job: UUID) -> str:
+        """The id of a job, for a query with `owner`. Raises NotFound for another than the one of a job token."""
+        if self.who.job not in {None, job}:
+            raise NotFound(f"Job {job} not found")
+        return str(job)
+
+    async def row(self, job: UUID) -> JobRow:
+        """The job as of now. Raises NotFound."""
+        return await self.app.row(self.id(job), self.owner)
+
+
+async def this_call(connection: HTTPConnection) -> Call:
+    """What the guard of this route has left. Where there was none, nobody gets in: it is a defect of the route."""
+    call: object = connection.scope.get(KEY)
+    if not isinstance(call, Call):
+        raise TypeError(f"{connection.scope.get('path')} has no guard")
+    return call
+
+
+def leave(connection: HTTPConnection, call: Call) -> None:
+    """Let `this_call` find it."""
+    cast("dict[str, object]", connection.scope)[KEY] = call
+
+
+ThisCall = Annotated[Call, Depends(this_call)]

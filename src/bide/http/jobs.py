@@ -1,0 +1,340 @@
+"""Jobs over HTTP: created, read, listed, cancelled, retried, forked, deleted."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Header, Query
+from pydantic import AwareDatetime
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bide.app import PAGE
+from bide.clock import microseconds
+from bide.codec import escape
+from bide.errors import BideError, InvalidOption, NotFound, UnknownJobType
+from bide.http import paging, problems, render, waiting
+from bide.http.accepting import accepted_headers, warn_unowned
+from bide.http.call import Call, ThisCall
+from bide.http.refusals import Forbidden, TooLarge
+from bide.http.schemas import Cancel, CancelMany, Fork, NewJob, NewJobs
+from bide.job import JobStatus
+from bide.job_type import JobCall
+from bide.store.base import JobFilter, JobRow
+
+log = logging.getLogger("bide.http")
+
+UNFINISHED = tuple(status for status in JobStatus if not status.terminal)
+
+AT_ONCE = 20
+"""Cancels of one request that are under way together."""
+
+CANCEL_MANY = 1_000
+"""Jobs that one request cancels at most, where it chooses them by a filter."""
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="The same key and body again give the same job; another body under it is refused with 422.",
+    ),
+]
+Prefer = Annotated[
+    str | None,
+    Header(alias="Prefer", max_length=200, description="`wait=N`: answer after at most N seconds, 200 if finished."),
+]
+Seconds = Annotated[float, Query(ge=0, le=waiting.LONGEST)]
+
+
+# ── Creating ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def create_job(
+    call: ThisCall, request: Request, body: NewJob, key: IdempotencyKey = None, prefer: Prefer = None
+) -> Response:
+    """Accept a job of a type that is marked `expose=True`. It is durable when this returns."""
+    if key is not None and body.idempotency_key not in {None, key}:
+        raise InvalidOption("The body names another idempotency key than the header.", hint="Send only the header.")
+    job = await call.app.enqueue(_call_of(call, body, key or body.idempotency_key))
+    warn_unowned(job)
+    return await _accepted(call, request, job.id, prefer)
+
+
+async def create_jobs(call: ThisCall, body: NewJobs) -> Response:
+    """Accept many jobs at once; each has its own outcome."""
+    _check_count(call, len(body.jobs))
+    outcomes: list[dict[str, Any]] = [{} for _ in body.jobs]
+    calls: dict[int, JobCall[Any]] = {}
+    for n, new in enumerate(body.jobs):
+        try:
+            calls[n] = _call_of(call, new, new.idempotency_key)
+        except BideError as error:
+            outcomes[n] = _refused(error)
+    for n, accepted in zip(calls, await call.app.enqueue_each(calls.values()), strict=True):
+        if isinstance(accepted, BideError):
+            outcomes[n] = _refused(accepted)
+        else:
+            warn_unowned(accepted)
+            outcomes[n] = {"status": 202, "job": accepted.id}
+    await _fill_in(call, outcomes)
+    return _json({"items": outcomes})
+
+
+def _call_of(call: Call, new: NewJob, key: str | None) -> JobCall[Any]:
+    job_type = call.app.registry.find(new.type)
+    if job_type is None or not job_type.definition.expose:
+        raise UnknownJobType(
+            f"No job type named {escape(new.type, 200)!r} may be created here.",
+            hint="GET /job-types lists those that may. In the code: @bide.job(expose=True).",
+        )
+    if new.owner is not None and call.owner is not None and new.owner != call.owner:
+        raise Forbidden("A job of another owner.", hint="Leave `owner` out: it is yours.")
+    chosen = job_type.options(
+        queue=new.queue,
+        priority=new.priority,
+        delay=new.delay,
+        labels=new.labels,
+        owner=new.owner if call.owner is None else call.owner,
+        idempotency_key=key,
+    )
+    return chosen.call_json(new.input)
+
+
+async def _accepted(call: Call, request: Request, job: UUID, prefer: str | None) -> Response:
+    """202, or 200 where the job has finished: at once, or within what the caller prefers to wait."""
+    seconds = waiting.preferred(prefer)
+    row = await waiting.until(call, job, _finished, seconds or 0)
+    headers = {"ETag": render.etag(row, full=call.full), **accepted_headers(request, call.app, job, row.status)}
+    if seconds is not None:
+        headers["Preference-Applied"] = f"wait={seconds:g}"
+    return _json_bytes(render.job(row, full=call.full), 200 if row.status.terminal else 202, headers)
+
+
+async def retry_job(
+    call: ThisCall, request: Request, job_id: UUID, key: IdempotencyKey = None, prefer: Prefer = None
+) -> Response:
+    """Run a finished job again, as a new job that keeps every recorded step and answer."""
+    made = await call.app.retry(call.id(job_id), owner=call.owner, by=call.who.id, idempotency_key=key)
+    return await _accepted(call, request, made.id, prefer)
+
+
+async def fork_job(
+    call: ThisCall,
+    request: Request,
+    job_id: UUID,
+    body: Fork | None = None,
+    key: IdempotencyKey = None,
+    prefer: Prefer = None,
+) -> Response:
+    """Make a new job that keeps what was recorded up to one event, to go another way from there."""
+    after = None if body is None else body.after
+    if after is None:
+        after = (await call.row(job_id)).seq
+    made = await call.app.fork(call.id(job_id), after=after, owner=call.owner, by=call.who.id, idempotency_key=key)
+    return await _accepted(call, request, made.id, prefer)
+
+
+# ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def get_job(
+    call: ThisCall,
+    request: Request,
+    job_id: UUID,
+    wait: Annotated[
+        Seconds,
+        Query(description="Answer once the job differs from `If-None-Match`, or from now; after N seconds anyway."),
+    ] = 0,
+    if_none_match: Annotated[str | None, Header(max_length=1_000)] = None,
+) -> Response:
+    """One job. The ETag names this very state of it."""
+    row = await call.row(job_id)
+    full = call.full
+    known = _tags(if_none_match)
+    if wait and not row.status.terminal and (not known or render.etag(row, full=full) in known):
+        seq = row.seq
+        row = await waiting.until(call, job_id, lambda row: row.seq != seq, wait)
+    tag = render.etag(row, full=full)
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    if tag in known or "*" in known:
+        return Response(status_code=304, headers=headers)
+    return _json_bytes(render.job(row, full=full), 200, headers)
+
+
+def _tags(header: str | None) -> frozenset[str]:
+    """The tags of `If-None-Match`, which compares weakly (RFC 9110, 13.1.2)."""
+    return frozenset(tag.strip().removeprefix("W/") for tag in header.split(",")) if header else frozenset()
+
+
+async def list_jobs(
+    call: ThisCall,
+    request: Request,
+    status: Annotated[list[JobStatus], Query(max_length=6)] = [],
+    type: Annotated[list[str], Query(max_length=50)] = [],
+    queue: Annotated[list[str], Query(max_length=50)] = [],
+    owner: Annotated[str | None, Query(max_length=200, description="For administrators.")] = None,
+    label: Annotated[list[str], Query(max_length=16, description="`name=value`; all must match.")] = [],
+    created_after: AwareDatetime | None = None,
+    created_before: AwareDatetime | None = None,
+    limit: Annotated[int, Query(ge=1, le=PAGE)] = 50,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> Response:
+    """Jobs, newest first. Each filter may be repeated; a job matches one of each."""
+    if owner is not None and call.owner is not None and owner != call.owner:
+        raise Forbidden("Jobs of another owner.", hint="Leave `owner` out: the list is of your own.")
+    labels = _labels(label)
+    query = [
+        sorted(status), sorted(type), sorted(queue), owner, sorted(labels.items()),
+        created_after and created_after.isoformat(), created_before and created_before.isoformat(),
+    ]  # fmt: skip
+    chosen = JobFilter(
+        statuses=tuple(status),
+        types=tuple(type),
+        queues=tuple(queue),
+        labels=tuple(labels.items()),
+        created_after=None if created_after is None else microseconds(created_after),
+        created_before=None if created_before is None else microseconds(created_before),
+        before=None if cursor is None else str(paging.decode(cursor, query)),
+        limit=limit + 1,
+    )
+    rows = await call.app.store.list(chosen, owner if call.owner is None else call.owner)
+    page = rows[:limit]
+    following = paging.encode(page[-1].id, query) if len(rows) > limit else None
+    headers = {"Link": paging.next_link(request, following)} if following else {}
+    items = [render.summary(row, full=call.full) for row in page]
+    return _json({"items": items, "next_cursor": following}, headers=headers)
+
+
+def _labels(given: Sequence[str]) -> dict[str, str]:
+    labels: dict[str, str] = {}
+    for text in given:
+        name, separator, value = text.partition("=")
+        if not separator or labels.setdefault(name, value) != value:
+            raise InvalidOption(f"label={escape(text, 200)}: expected `name=value`, each name once.")
+    return labels
+
+
+async def get_history(
+    call: ThisCall,
+    job_id: UUID,
+    after: Annotated[int, Query(ge=0, le=2**53)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 200,
+) -> Response:
+    """The job's events above `after`, in order: its audit trail."""
+    identity = call.id(job_id)
+    rows = await call.app.store.history(identity, call.owner, after, limit + 1)
+    if not rows:
+        await call.row(job_id)
+    page = rows[:limit]
+    return _json(
+        {
+            "items": [render.event(row, full=call.full) for row in page],
+            "next_after": page[-1].seq if len(rows) > limit else None,
+        }
+    )
+
+
+# ── Ending ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def cancel_job(call: ThisCall, request: Request, job_id: UUID, body: Cancel | None = None) -> Response:
+    """Cancel a job: at once where nothing runs (200), else its code is told to stop (202)."""
+    job = await call.app.cancel(
+        call.id(job_id), owner=call.owner, by=call.who.id, reason=None if body is None else body.reason
+    )
+    row = await call.row(job.id)
+    headers = {"ETag": render.etag(row, full=call.full), **accepted_headers(request, call.app, job.id, row.status)}
+    return _json_bytes(render.job(row, full=call.full), 200 if row.status.terminal else 202, headers)
+
+
+async def cancel_jobs(call: ThisCall, body: CancelMany) -> Response:
+    """Cancel many jobs: those named, or the unfinished ones that match; each has its own outcome."""
+    chosen_by_filter = bool(body.types or body.queues or body.labels)
+    if (body.ids is None) != chosen_by_filter:
+        raise InvalidOption("Name the jobs by `ids`, or choose them by `types`, `queues` or `labels`.")
+    ids = list(dict.fromkeys(body.ids)) if body.ids is not None else await _matching(call, body)
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def cancel(job: UUID) -> dict[str, Any]:
+        async with gate:
+            try:
+                done = await call.app.cancel(call.id(job), owner=call.owner, by=call.who.id, reason=body.reason)
+            except BideError as error:
+                return _refused(error)
+        return {"status": 200 if done.status.terminal else 202, "job": done.id}
+
+    outcomes = list(await asyncio.gather(*map(cancel, ids)))
+    await _fill_in(call, outcomes)
+    return _json({"items": outcomes})
+
+
+async def _matching(call: Call, body: CancelMany) -> list[UUID]:
+    found: list[UUID] = []
+    before: str | None = None
+    while len(found) < CANCEL_MANY:
+        chosen = JobFilter(
+            statuses=UNFINISHED,
+            types=tuple(body.types),
+            queues=tuple(body.queues),
+            labels=tuple(body.labels.items()),
+            before=before,
+            limit=PAGE,
+        )
+        rows = await call.app.store.list(chosen, call.owner)
+        found += [UUID(row.id) for row in rows if row.cancel_requested_at is None]
+        if len(rows) < PAGE:
+            break
+        before = rows[-1].id
+    return found[:CANCEL_MANY]
+
+
+async def delete_job(call: ThisCall, job_id: UUID) -> Response:
+    """Delete a finished job, with its history."""
+    await call.app.delete(call.id(job_id), owner=call.owner)
+    return Response(status_code=204)
+
+
+# ── Answers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _finished(row: JobRow) -> bool:
+    return row.status.terminal
+
+
+def _check_count(call: Call, count: int) -> None:
+    limit = call.runtime.limits.batch
+    if count > limit:
+        raise TooLarge(f"{count} jobs in one request; at most {limit} are taken.", hint="Send several requests.")
+
+
+def _refused(error: BideError) -> dict[str, Any]:
+    problem = problems.describe(error)
+    return {"status": problem["status"], "job": None, "problem": problem}
+
+
+async def _fill_in(call: Call, outcomes: Sequence[dict[str, Any]]) -> None:
+    """Put the jobs where their ids are."""
+    ids = [str(outcome["job"]) for outcome in outcomes if outcome["job"] is not None]
+    rows = {row.id: row for row in await call.app.store.get(ids, call.owner)} if ids else {}
+    for outcome in outcomes:
+        if outcome["job"] is None:
+            continue
+        row = rows.get(str(outcome["job"]))
+        if row is None:
+            outcome.update(_refused(NotFound(f"Job {outcome['job']} not found")))
+        else:
+            outcome.update(job=render.summary(row, full=call.full), problem=None)
+
+
+def _json(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return _json_bytes(render.dumps(value), status, headers)
+
+
+def _json_bytes(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(body, status_code=status, media_type="application/json", headers=headers)

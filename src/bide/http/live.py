@@ -1,0 +1,201 @@
+"""What happens, pushed as it happens: a stream per job, one stream for all jobs, and a WebSocket with the same events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import orjson
+from fastapi import Header, Query, WebSocket
+from starlette.responses import Response
+from starlette.websockets import WebSocketDisconnect
+
+from bide.errors import BideError, InvalidOption, NotFound
+from bide.http import problems, render, sse
+from bide.http.call import Call, ThisCall
+from bide.http.feed import Item
+from bide.http.following import follow
+from bide.http.jobs import UNFINISHED
+from bide.http.limits import STALLED
+from bide.http.sse import EventStream
+from bide.store.base import JobFilter
+
+SNAPSHOT = 200
+"""Unfinished jobs that a stream of all jobs begins with, the newest."""
+
+LastEventId = Annotated[
+    str | None, Header(alias="Last-Event-ID", max_length=40, description="Go on behind this event, as browsers do.")
+]
+After = Annotated[int | None, Query(ge=0, le=2**53, description="As `Last-Event-ID`, which wins.")]
+
+
+# ── Server-sent events ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def stream_job(call: ThisCall, job_id: UUID, after: After = None, last_event_id: LastEventId = None) -> Response:
+    """The events of one job, until it has finished; then 204.
+
+    Without a position it begins with `snapshot`, the job as it is, and goes on from there. `id:` is the event's number.
+    """
+    row = await call.row(job_id)
+    cursor = _cursor(last_event_id, after)
+    if cursor is not None and row.status.terminal and cursor >= row.seq:
+        return Response(status_code=204)
+    call.runtime.meter.room(call.who.id)
+
+    async def chunks(stream: EventStream) -> AsyncGenerator[bytes]:
+        with call.app.watch(call.id(job_id)) as stream.wake, call.runtime.held(stream.end, call.who.id):
+            yield sse.opening()
+            start = cursor
+            if start is None:
+                now = await call.row(job_id)
+                yield sse.snapshot(render.job(now, full=call.full), now.seq)
+                start = now.seq
+            async with aclosing(follow(call, job_id, start, stream.wake, lambda: stream.ended)) as pages:
+                async for page in pages:
+                    yield sse.events(page)
+
+    return EventStream(chunks)
+
+
+async def stream_jobs(call: ThisCall, after: After = None, last_event_id: LastEventId = None) -> Response:
+    """The events of all jobs that may be seen, in the order in which they were written. It does not end by itself.
+
+    Without a position it begins with `snapshot`: the unfinished jobs. `id:` is a position among the events of all jobs.
+    """
+    cursor = _cursor(last_event_id, after)
+    call.runtime.meter.room(call.who.id)
+
+    async def chunks(stream: EventStream) -> AsyncGenerator[bytes]:
+        with call.runtime.held(stream.end, call.who.id):
+            yield sse.opening()
+            start = await _position(call, cursor)
+            seen: dict[str, int] = {}
+            if cursor is None:
+                jobs, seen = await _unfinished(call)
+                yield sse.snapshot(render.dumps({"jobs": jobs}), start)
+            feed = call.runtime.feed.follow(call.owner, start, stream.wake, lambda: stream.ended, full=call.full)
+            async with aclosing(feed) as pages:
+                async for page in pages:
+                    yield _sent(page, seen)
+
+    return EventStream(chunks)
+
+
+async def _position(call: Call, cursor: int | None) -> int:
+    now = await call.runtime.feed.position()
+    # A position beyond the end is of another database: it would hide all that happens from now on.
+    return now if cursor is None else min(cursor, now)
+
+
+async def _unfinished(call: Call) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """The jobs a page begins with, and the numbers of their last events: what comes again of those is left out."""
+    rows = await call.app.store.list(JobFilter(statuses=UNFINISHED, limit=SNAPSHOT), call.owner)
+    return [render.summary(row, full=call.full) for row in rows], {row.id: row.seq for row in rows}
+
+
+def _sent(page: Sequence[Item], seen: dict[str, int]) -> bytes:
+    frames = [
+        item.frame._replace(seq=item.position) for item in page if not seen or item.frame.seq > seen.get(item.job, 0)
+    ]
+    return sse.events(frames)
+
+
+def _cursor(header: str | None, after: int | None) -> int | None:
+    if not header:
+        return after
+    if not header.isdecimal() or len(header) > 16:
+        raise InvalidOption("Last-Event-ID: expected the `id` of an event of this stream.")
+    return int(header)
+
+
+# ── WebSocket ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+CLOSE_END = 1000
+CLOSE_AWAY = 1001
+
+
+async def socket_job(call: ThisCall, socket: WebSocket, job_id: str, after: After = None) -> None:
+    """The events of one job, each as `{"type": "event", "event": {…}}`, after `{"type": "snapshot", "job": {…}}`.
+
+    The client may send `{"type": "ping"}`, and is sent `{"type": "pong"}`. It closes with 1000 after the last event,
+    and with 4404 for no such job.
+    """
+    await socket.accept()
+    try:
+        job = _uuid(job_id)
+        row = await call.row(job)
+        call.runtime.meter.room(call.who.id)
+        await _Socket(call, socket, job).run(row.seq if after is None else after, snapshot=after is None)
+    except BideError as error:
+        await socket.send_text(orjson.dumps({"type": "problem", "problem": problems.describe(error)}).decode())
+        await socket.close(4_000 + problems.status_of(error), error.code)
+    except WebSocketDisconnect:
+        pass
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound("No such job.") from None
+
+
+class _Socket:
+    def __init__(self, call: Call, socket: WebSocket, job: UUID) -> None:
+        self._call = call
+        self._socket = socket
+        self._job = job
+        self._gone = False
+        self._wake = asyncio.Event()
+        self._sending = asyncio.Lock()
+
+    async def run(self, after: int, *, snapshot: bool) -> None:
+        call = self._call
+        listening = asyncio.create_task(self._listen())
+        try:
+            with call.app.watch(call.id(self._job)) as self._wake, call.runtime.held(self._end, call.who.id):
+                if snapshot:
+                    row = await call.row(self._job)
+                    after = row.seq
+                    await self._send(b'{"type":"snapshot","job":%b}' % render.job(row, full=call.full))
+                async with aclosing(follow(call, self._job, after, self._wake, lambda: self._gone)) as pages:
+                    async for page in pages:
+                        for frame in page:
+                            await self._send(b'{"type":"event","event":%b}' % frame.data)
+            if not listening.done():
+                await self._socket.close(CLOSE_AWAY if call.runtime.stopping else CLOSE_END)
+        except TimeoutError:
+            await self._socket.close(CLOSE_AWAY, "too slow")
+        finally:
+            listening.cancel()
+
+    def _end(self) -> None:
+        self._gone = True
+        self._wake.set()
+
+    async def _send(self, message: bytes) -> None:
+        async with asyncio.timeout(STALLED), self._sending:
+            await self._socket.send_text(message.decode())
+
+    async def _listen(self) -> None:
+        """Answer pings, and notice when the other side leaves."""
+        try:
+            while True:
+                text = await self._socket.receive_text()
+                if len(text) < 200 and '"ping"' in text:
+                    await self._send(b'{"type":"pong"}')
+        except (WebSocketDisconnect, KeyError, TimeoutError):
+            self._end()
+
+
+def same_origin(socket: WebSocket, allowed: Sequence[str]) -> bool:
+    """Whether the page that opened this socket may: browsers send cookies along to any host a page names."""
+    origin = socket.headers.get("origin")
+    if origin is None or origin in allowed:
+        return True
+    return urlsplit(origin).netloc.lower() == socket.headers.get("host", "").lower()

@@ -1,0 +1,203 @@
+"""Errors as RFC 9457 problems: `application/problem+json` with the extensions `code`, `message`, `hint`, `retryable`.
+
+The errors themselves carry code, hint and whether to try again; here they only get their status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, cast
+
+import orjson
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from bide import errors as e
+from bide.http.refusals import Refusal
+
+MEDIA_TYPE = "application/problem+json"
+
+RETRY_AFTER = 1
+"""Seconds after which a database that was busy or away may be asked again."""
+
+STATUS: dict[type[e.BideError], int] = {
+    e.BideError: 500,
+    e.InvalidPayload: 422,
+    e.InvalidArguments: 422,
+    e.InvalidOption: 422,
+    e.InvalidDuration: 422,
+    e.InvalidResponse: 422,
+    e.UnknownJobType: 422,
+    e.IdempotencyConflict: 422,
+    e.NotFound: 404,
+    e.Conflict: 409,
+    e.NotAssigned: 403,
+    e.NotStarted: 503,
+    e.StoreError: 503,
+    e.StoreFull: 507,
+}
+"""By class; a class that is not listed has the status of its base."""
+
+CODES = {
+    400: "bad_request",
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    429: "too_many_requests",
+}
+
+
+class Flaw(BaseModel):
+    """What is wrong with one part of a request."""
+
+    path: str
+    """A JSON pointer into the body, or the name of a parameter."""
+    message: str
+    where: str = "body"
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 has it. `code` is stable; `retryable`: the same request may succeed later."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    code: str
+    message: str
+    hint: str | None = None
+    retryable: bool = False
+    errors: list[Flaw] | None = None
+
+
+def respond(
+    status: int,
+    code: str,
+    message: str,
+    *,
+    hint: str | None = None,
+    retryable: bool = False,
+    headers: Mapping[str, str] | None = None,
+    **more: Any,
+) -> Response:
+    return Response(
+        orjson.dumps(described(status, code, message, hint=hint, retryable=retryable, **more)),
+        status_code=status,
+        media_type=MEDIA_TYPE,
+        headers=headers,
+    )
+
+
+def described(
+    status: int, code: str, message: str, *, hint: str | None = None, retryable: bool = False, **more: Any
+) -> dict[str, Any]:
+    return {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": message,
+        "code": code,
+        "message": message,
+        "hint": hint,
+        "retryable": retryable,
+        **{name: value for name, value in more.items() if value is not None},
+    }
+
+
+def status_of(error: e.BideError) -> int:
+    if isinstance(error, Refusal):
+        return error.status
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def describe(error: e.BideError) -> dict[str, Any]:
+    """The problem that an error is, as JSON types."""
+    return described(
+        status_of(error), error.code, error.message, hint=error.hint, retryable=error.retryable, **_more(error)
+    )
+
+
+def of_error(error: e.BideError) -> Response:
+    status = status_of(error)
+    headers: dict[str, str] = {}
+    if isinstance(error, Refusal):
+        headers.update(error.headers or {})
+    elif status in {503, 507}:
+        headers["Retry-After"] = str(RETRY_AFTER)
+    return Response(orjson.dumps(describe(error)), status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def of_http(error: HTTPException) -> Response:
+    """What the host's own dependencies raise, `authorize` say."""
+    status = error.status_code
+    if status < 400:
+        return Response(status_code=status, headers=error.headers)
+    detail: object = error.detail
+    text = detail if isinstance(detail, str) else HTTPStatus(status).phrase
+    return respond(
+        status,
+        CODES.get(status, "http_error"),
+        text,
+        retryable=status in {429, 503},
+        headers=error.headers,
+        extra=None if isinstance(detail, str) else detail,
+    )
+
+
+def of_validation(error: RequestValidationError) -> Response:
+    flaws = [_flaw(cast("Sequence[object]", found["loc"]), str(found["msg"])) for found in error.errors()]
+    first = flaws[0]
+    where = f"{first['where']} {first['path'] or '/'}"
+    return respond(
+        422,
+        "invalid_request",
+        f"{where}: {first['message']}" + (f", and {len(flaws) - 1} more" if len(flaws) > 1 else ""),
+        hint="See `errors`: each names its place.",
+        errors=flaws,
+    )
+
+
+def _flaw(location: Sequence[object], message: str) -> dict[str, str]:
+    where, *path = [str(part) for part in location]
+    if where == "body":
+        return {"where": where, "path": pointer(path), "message": message}
+    return {"where": where, "path": path[0] if path else "", "message": message}
+
+
+def pointer(path: Sequence[str]) -> str:
+    """An RFC 6901 JSON pointer."""
+    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def _more(error: e.BideError) -> dict[str, Any]:
+    """What this error knows beyond its message."""
+    match error:
+        case e.InvalidResponse():
+            return {"errors": [{"where": "body", **flaw} for flaw in error.errors]}
+        case e.InvalidPayload():
+            return {"errors": [{"where": "body", "path": error.path, "message": error.reason}]}
+        case e.IdempotencyConflict():
+            return {"job_id": str(error.job_id)}
+        case e.PromptClosed():
+            return {"reason": error.reason, "response": error.response, "by": error.by}
+        case _:
+            return {}
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """These statuses, as an operation's `responses`."""
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "model": Problem,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status in statuses
+    }

@@ -1,0 +1,113 @@
+"""Questions over HTTP: shown to who may answer, and answered once. Who answered comes from who was let in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+from uuid import UUID, uuid5
+
+from fastapi import Query
+from starlette.responses import Response
+
+from bide.app import PAGE
+from bide.errors import NotFound
+from bide.hitl import PromptView, Receipt
+from bide.http import render
+from bide.http.call import Call, ThisCall
+from bide.http.jobs import IdempotencyKey
+from bide.http.schemas import Answer, HitlAnswer
+from bide.job import Progress
+
+RESPONSES = UUID("4f6f7f8e-6a7b-4d1f-9a6c-2f1f0f4f7b52")
+"""The namespace in which an idempotency key names a response."""
+
+
+async def list_prompts(
+    call: ThisCall,
+    limit: Annotated[int, Query(ge=1, le=PAGE)] = 50,
+) -> Response:
+    """The inbox: open questions of all jobs, oldest first. Reading it does not count as being shown them."""
+    return _json({"items": _views(await call.app.prompts(owner=call.owner, limit=limit))})
+
+
+async def list_job_prompts(
+    call: ThisCall, job_id: UUID, open: Annotated[bool, Query(description="Only what waits for an answer.")] = True
+) -> Response:
+    """The questions of one job, oldest first."""
+    await call.row(job_id)
+    return _json({"items": _views(await _of_job(call, job_id, open_only=open))})
+
+
+async def get_prompt(call: ThisCall, prompt_id: UUID) -> Response:
+    """One question."""
+    return _json(_view(await _prompt(call, prompt_id)))
+
+
+async def respond(call: ThisCall, prompt_id: UUID, body: Answer, key: IdempotencyKey = None) -> Response:
+    """Answer a question. It is recorded once; who comes later is told what was."""
+    view = await _prompt(call, prompt_id)
+    return await _respond(call, view.job_id, prompt_id, body.model_dump(), key)
+
+
+async def get_hitl_prompt(call: ThisCall, job_id: UUID) -> Response:
+    """What a job asks now: its oldest open question, or none."""
+    row = await call.row(job_id)
+    asked = await _of_job(call, job_id, open_only=True)
+    progress = Progress() if row.progress is None else Progress.read(row.progress)
+    return _json(
+        {
+            "job_id": job_id,
+            "status": row.status.value,
+            "progress": progress.model_dump(),
+            "prompt": _view(asked[0]) if asked else None,
+            "open": [view.id for view in asked],
+        }
+    )
+
+
+async def hitl_respond(call: ThisCall, job_id: UUID, body: HitlAnswer, key: IdempotencyKey = None) -> Response:
+    """Answer what a job asks. Without `prompt_id` it must ask one question only, and one that was shown."""
+    value = body.model_dump(exclude={"prompt_id"})
+    return await _respond(call, job_id, body.prompt_id, value, key)
+
+
+async def _respond(call: Call, job: UUID, prompt: UUID | None, value: Mapping[str, Any], key: str | None) -> Response:
+    receipt: Receipt = await call.app.respond(
+        call.id(job),
+        value,
+        prompt=prompt,
+        by=call.who.id,
+        owner=call.owner,
+        # One principal's key for one job's question: another's must not meet it.
+        response_id=None if key is None else uuid5(RESPONSES, f"{job}:{prompt}:{call.who.id}:{key}"),
+    )
+    return _json(receipt.model_dump(mode="json"))
+
+
+async def _prompt(call: Call, prompt: UUID) -> PromptView:
+    view = await call.app.prompt(prompt, owner=call.owner)
+    try:
+        call.id(view.job_id)
+    except NotFound:
+        raise NotFound(f"Prompt {prompt} not found") from None
+    return view
+
+
+async def _of_job(call: Call, job: UUID, *, open_only: bool) -> Sequence[PromptView]:
+    identity = call.id(job)
+    # A question counts as shown once somebody saw it who may answer it.
+    if open_only and call.who.may("answer"):
+        return await call.app.show_prompts(identity, owner=call.owner)
+    return await call.app.prompts(identity, open_only=open_only, owner=call.owner)
+
+
+def _views(views: Sequence[PromptView]) -> list[dict[str, Any]]:
+    return [_view(view) for view in views]
+
+
+def _view(view: PromptView) -> dict[str, Any]:
+    return view.model_dump(mode="json", by_alias=True)
+
+
+def _json(value: Any) -> Response:
+    return Response(render.dumps(value), media_type="application/json")

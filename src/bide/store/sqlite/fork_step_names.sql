@@ -1,0 +1,1 @@
+select name, key from bide_step where job = :job and error is null

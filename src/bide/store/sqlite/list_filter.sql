@@ -1,0 +1,5 @@
+    and (:statuses is null or job.status in (select value from json_each(:statuses)))
+    and (:types is null or job.type in (select value from json_each(:types)))
+    and (:queues is null or job.queue in (select value from json_each(:queues)))
+    and (:created_after is null or job.created_at >= :created_after)
+    and (:created_before is null or job.created_at < :created_before)

@@ -1,0 +1,1 @@
+"""The HTTP API, over real connections to a real server."""

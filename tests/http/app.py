@@ -1,0 +1,50 @@
+"""What the tests run in processes of their own: `uvicorn tests.http.app:app`. Its database is in the environment."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Any
+
+from fastapi import FastAPI
+
+from bide import Bide, Confirm, JobContext, Proceed
+from bide.http import Limits, anyone
+
+bide = Bide(os.environ["BIDE_TEST_URL"])
+
+
+@bide.job(expose=True)
+async def add(ctx: JobContext, a: int) -> int:
+    return a
+
+
+@bide.job(expose=True)
+async def ask(ctx: JobContext) -> str:
+    match await ctx.ask("go", Confirm(summary="Go on?")):
+        case Proceed():
+            return "went on"
+        case _:
+            return "turned back"
+
+
+@bide.job(expose=True)
+async def run(ctx: JobContext, seconds: float) -> str:
+    await asyncio.sleep(seconds)
+    return "ran"
+
+
+app = FastAPI()
+app.include_router(
+    bide.router(
+        authorize=anyone,
+        limits=Limits(requests=1_000_000, streams=100_000),
+        worker=os.environ.get("BIDE_TEST_WORKER") != "no",
+    )
+)
+
+
+@app.get("/constant")
+async def constant() -> dict[str, Any]:
+    """What a route of the framework costs that does nothing."""
+    return {"id": "01999f5e-3c1a-7b2d-9a4e-5f6071829304", "status": "running", "progress": 30.0}

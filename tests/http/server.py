@@ -1,0 +1,48 @@
+"""A real server in this event loop: what is sent to it goes over TCP."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import httpx
+import uvicorn
+
+
+class Server(uvicorn.Server):
+    """Without hands on the signals of the process, which are pytest's."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+@asynccontextmanager
+async def serving(app: Any, **options: Any) -> AsyncGenerator[str]:
+    """Its address, while it runs."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(2_048)
+        config = uvicorn.Config(app, log_level="warning", lifespan="on", **options)
+        server = Server(config)
+        running = asyncio.create_task(server.serve(sockets=[listening]))
+        try:
+            while not server.started:
+                if running.done():
+                    await running
+                    raise AssertionError("the server did not start")
+                await asyncio.sleep(0.005)
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await running
+
+
+@asynccontextmanager
+async def client_of(app: Any, *, who: str | None = None) -> AsyncGenerator[httpx.AsyncClient]:
+    headers = {} if who is None else {"X-Who": who}
+    async with serving(app) as address, httpx.AsyncClient(base_url=address, headers=headers, timeout=30) as client:
+        yield client

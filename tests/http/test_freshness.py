@@ -1,0 +1,74 @@
+"""Reads are never stale, and an unchanged job costs no query."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.http.processes import uvicorn
+from tests.http.server import serving
+from tests.http.shop import Shop
+
+READS = 10_000
+
+
+@pytest.mark.timeout(300)
+async def test_no_process_shows_what_another_has_already_changed(tmp_path: Path) -> None:
+    """One process writes, and another is asked at once after the write was acknowledged."""
+    with uvicorn(tmp_path, BIDE_TEST_WORKER="no") as one, uvicorn(tmp_path, BIDE_TEST_WORKER="no") as two:
+        stale = reads = 0
+
+        async def write_and_read() -> None:
+            nonlocal stale, reads
+            async with (
+                httpx.AsyncClient(base_url=one.address, timeout=60) as writer,
+                httpx.AsyncClient(base_url=two.address, timeout=60) as reader,
+            ):
+                while reads < READS:
+                    job = (await writer.post("/jobs", json={"type": "ask"})).json()
+                    path = f"/jobs/{job['id']}"
+                    seen = await reader.get(path)
+                    stale += seen.status_code != 200
+                    again = await reader.get(path, headers={"If-None-Match": seen.headers["etag"]})
+                    assert again.status_code == 304
+                    cancelled = await writer.post(f"{path}/cancel")
+                    assert cancelled.status_code == 200
+                    after = await reader.get(path, headers={"If-None-Match": seen.headers["etag"]})
+                    stale += after.status_code != 200 or after.json()["status"] != "cancelled"
+                    reads += 2
+
+        await asyncio.gather(*(write_and_read() for _ in range(8)))
+        assert reads >= READS
+        assert stale == 0
+
+
+async def test_an_unchanged_job_is_read_without_a_query(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "shop.db")
+    async with (
+        serving(shop.app) as address,
+        httpx.AsyncClient(base_url=f"{address}/api", headers={"X-Who": "ann"}) as client,
+    ):
+        held = await shop.hold.options(owner="ann").enqueue()
+        done = await shop.add.options(owner="ann").enqueue(1)
+        await shop.bide.result(done)
+        async for event in shop.bide.events(held):
+            if event.kind == "job.started":
+                break
+        for job in (held, done):
+            await client.get(f"jobs/{job.id}")
+        queries: list[str] = []
+        real = shop.bide.store.get
+
+        async def counted(jobs: Any, owner: Any) -> Any:
+            queries.append(str(jobs))
+            return await real(jobs, owner)
+
+        shop.bide.store.get = counted  # type: ignore[method-assign]  # pyright: ignore[reportAttributeAccessIssue]
+        for _ in range(100):
+            for job in (held, done):
+                assert (await client.get(f"jobs/{job.id}")).status_code == 200
+        assert queries == []

@@ -1,0 +1,238 @@
+"""Every route for every identity, made from the router's own list: one that is new and not in the table here is red."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import websockets
+from fastapi import APIRouter
+from fastapi.routing import APIRoute, APIWebSocketRoute
+from starlette.routing import BaseRoute
+from websockets.exceptions import InvalidStatus
+
+from bide import Job
+from bide.http import Right
+from bide.http.job_token import sign
+from tests.http.server import serving
+from tests.http.shop import PEOPLE, SECRET, Shop
+
+pytestmark = pytest.mark.timeout(180)
+
+NO_SUCH = {"action": "proceed"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a route takes: the right, whose thing it touches, and a body with which it does its work."""
+
+    right: Right | None
+    touches: str = "job"
+    """`job` and `prompt`: one of ann's. `all`: a list, or stream, of what may be seen. `none`: nobody's."""
+    body: Any = None
+    tokens: frozenset[str] = field(default_factory=frozenset[str])
+    """Rights by which a job token opens it."""
+
+
+def _by_token(right: Right, body: Any = None, touches: str = "job") -> Case:
+    return Case(right, touches, body, frozenset({right}))
+
+
+CASES: dict[tuple[str, str], Case] = {
+    ("POST", "/jobs"): Case("create", "none", {"type": "add", "input": {"a": 1}}),
+    ("GET", "/jobs"): Case("view", "all"),
+    ("POST", "/jobs/batch"): Case("create", "none", {"jobs": [{"type": "add", "input": {"a": 1}}]}),
+    ("POST", "/jobs/cancel"): Case("cancel", "bulk"),
+    ("GET", "/jobs/{job_id}"): _by_token("view"),
+    ("DELETE", "/jobs/{job_id}"): Case("admin"),
+    ("POST", "/jobs/{job_id}/cancel"): _by_token("cancel", {}),
+    ("PATCH", "/jobs/{job_id}/cancel"): _by_token("cancel", {}),
+    ("POST", "/jobs/{job_id}/retry"): Case("create"),
+    ("POST", "/jobs/{job_id}/fork"): Case("create", body={"after": 0}),
+    ("GET", "/jobs/{job_id}/history"): _by_token("view"),
+    ("GET", "/jobs/{job_id}/events"): _by_token("view"),
+    ("GET", "/events"): Case("view", "all"),
+    ("WS", "/jobs/{job_id}/ws"): Case("view"),
+    ("WS", "/jobs/{job_id}/ws/token"): Case("view", tokens=frozenset({"view"})),
+    ("GET", "/jobs/{job_id}/prompts"): _by_token("view"),
+    ("GET", "/prompts"): Case("view", "all"),
+    ("GET", "/prompts/{prompt_id}"): _by_token("view", touches="prompt"),
+    ("POST", "/prompts/{prompt_id}/response"): _by_token("answer", {"action": "proceed"}, "prompt"),
+    ("GET", "/hitl/{job_id}/prompt"): _by_token("view"),
+    ("POST", "/hitl/{job_id}/response"): _by_token("answer", {"action": "proceed"}),
+    ("GET", "/job-types"): Case("create", "none"),
+    ("GET", "/stats"): Case("view", "all"),
+    ("GET", "/cleanup/stats"): Case("admin", "all"),
+    ("POST", "/cleanup"): Case("admin", "none", {"older_than": "30d"}),
+    ("GET", "/health"): Case(None, "none"),
+    ("GET", "/ready"): Case(None, "none"),
+}
+
+
+def operations(router: APIRouter) -> list[tuple[str, str]]:
+    """All that a router answers, hidden routes included."""
+    found: list[tuple[str, str]] = []
+    for route in router.routes:
+        match route:
+            case APIRoute():
+                found += [(method, route.path) for method in sorted(route.methods)]
+            case APIWebSocketRoute():
+                found.append(("WS", route.path))
+            case _:
+                raise AssertionError(f"{route!r} is of a kind that these tests do not know")
+    return list(dict.fromkeys(found))
+
+
+def case_of(method: str, path: str) -> Case:
+    try:
+        return CASES["GET" if method == "HEAD" else method, path]
+    except KeyError:
+        raise AssertionError(f"{method} {path} is in no table of rights: say who may use it") from None
+
+
+@pytest.fixture
+async def shop(tmp_path: Path) -> Shop:
+    return Shop(tmp_path / "shop.db")
+
+
+@pytest.fixture
+async def address(shop: Shop) -> AsyncGenerator[str]:
+    async with serving(shop.app) as address:
+        yield f"{address}/api"
+
+
+async def asked(shop: Shop, owner: str = "ann") -> tuple[Job[Any], str]:
+    """A job that waits for an answer, and the id of its question, which was shown."""
+    job = await shop.enquire.options(owner=owner).enqueue()
+    async for event in shop.bide.events(job):
+        if event.kind == "job.waiting":
+            break
+    (prompt,) = await shop.bide.show_prompts(job)
+    return job, str(prompt.id)
+
+
+ANSWER = {"street": "Elm", "number": 7}
+
+
+async def request(
+    client: httpx.AsyncClient, method: str, path: str, case: Case, job: Job[Any], prompt: str, headers: dict[str, str]
+) -> tuple[int, str]:
+    """The status, and what was seen of the body; for a stream, until the first event."""
+    path = path.format(job_id=job.id, prompt_id=prompt)
+    body = ANSWER if case.right == "answer" else {"ids": [str(job.id)]} if case.touches == "bulk" else case.body
+    if method == "WS":
+        return await _shake_hands(f"{client.base_url}".rstrip("/").replace("http", "ws", 1) + path, headers)
+    async with client.stream(method, path.lstrip("/"), json=body, headers=headers) as response:
+        if not response.headers.get("content-type", "").startswith("text/event-stream"):
+            return response.status_code, (await response.aread()).decode()
+        seen = ""
+        async for text in response.aiter_text():
+            seen += text
+            if "event: snapshot" in seen and seen.endswith("\n\n"):
+                break
+        return response.status_code, seen
+
+
+async def _shake_hands(address: str, headers: dict[str, str]) -> tuple[int, str]:
+    try:
+        async with websockets.connect(address, additional_headers=headers) as socket:
+            first = str(await socket.recv())
+            found = re.search(r'"status":(\d{3})', first) if '"problem"' in first else None
+            return int(found[1]) if found else 200, first
+    except InvalidStatus as refused:
+        return refused.response.status_code, ""
+
+
+def expected(case: Case, who: str | None) -> Iterable[int]:
+    """The statuses with which this identity is answered."""
+    if case.right is None:
+        return {200}
+    if who is None:
+        return {401}
+    rights, owner = PEOPLE[who]
+    if case.right not in rights and "admin" not in rights:
+        return {403}
+    if case.touches in {"job", "prompt"} and owner not in {"ann", None}:
+        return {404}
+    # Let in: it does its work, or the state of the job forbids it.
+    return {200, 202, 204, 409}
+
+
+@pytest.mark.parametrize("who", [None, *PEOPLE])
+async def test_every_route_lets_in_whom_it_should(shop: Shop, address: str, who: str | None) -> None:
+    headers = {} if who is None else {"X-Who": who}
+    async with httpx.AsyncClient(base_url=address, timeout=30) as client:
+        for method, path in operations(shop.router):
+            case = case_of(method, path)
+            if path.endswith("/token"):
+                continue
+            job, prompt = await asked(shop)
+            status, seen = await request(client, method, path, case, job, prompt, headers)
+            assert status in expected(case, who), f"{method} {path} as {who}: {status} {seen}"
+            if who == "bob" and case.touches in {"all", "bulk"}:
+                assert str(job.id) not in seen.replace(f"Job {job.id} not found", ""), f"{method} {path}: {seen}"
+                assert prompt not in seen
+            if status >= 400 and method not in {"HEAD", "WS"}:
+                assert '"code"' in seen, f"{method} {path}: {seen}"
+
+
+@pytest.mark.parametrize("rights", [("view",), ("answer",), ("cancel",), ("view", "answer", "cancel")])
+async def test_a_job_token_opens_its_job_and_no_other(shop: Shop, address: str, rights: Sequence[Right]) -> None:
+    async with httpx.AsyncClient(base_url=address, timeout=30) as client:
+        for method, path in operations(shop.router):
+            case = case_of(method, path)
+            if case.right is None:
+                continue
+            job, prompt = await asked(shop)
+            other, other_prompt = await asked(shop)
+            token = sign(SECRET, job.id, "ann", rights, "1h", "ann")
+            headers = {"Authorization": f"Bearer {token}"}
+            own, seen = await request(client, method, path, case, job, prompt, headers)
+            if method == "HEAD" or not case.tokens:
+                # `authorize` is asked, which knows of no such token.
+                assert own == 401, f"{method} {path}: {own} {seen}"
+                continue
+            opens = case.right in rights
+            assert own in ({200, 202, 409} if opens else {403}), f"{method} {path} with {rights}: {own} {seen}"
+            foreign, seen = await request(client, method, path, case, other, other_prompt, headers)
+            assert foreign == (404 if opens else 403), f"{method} {path} of another job: {foreign} {seen}"
+
+
+async def test_who_answered_is_who_was_let_in_and_never_what_the_body_says(shop: Shop, address: str) -> None:
+    job, prompt = await asked(shop)
+    async with httpx.AsyncClient(base_url=address, headers={"X-Who": "answerer"}) as client:
+        told = await client.post(f"prompts/{prompt}/response", json={**ANSWER, "by": "somebody else"})
+        assert told.status_code in {200, 422}
+        if told.status_code == 422:
+            told = await client.post(f"prompts/{prompt}/response", json=ANSWER)
+        assert told.json()["by"] == "answerer"
+    (answered,) = await shop.bide.prompts(job, open_only=False)
+    assert answered.answer is not None
+    assert answered.answer.by == "answerer"
+
+
+async def test_a_route_without_a_guard_lets_nobody_in_and_is_found_here(shop: Shop) -> None:
+    from bide.http import operations as endpoints
+
+    shop.router.add_api_route("/leak", endpoints.get_stats, methods=["GET"])
+    with pytest.raises(AssertionError, match="GET /leak is in no table of rights"):
+        for method, path in operations(shop.router):
+            case_of(method, path)
+
+
+def test_every_operation_in_the_document_says_what_right_it_takes(shop: Shop) -> None:
+    for route in _api_routes(shop.router.routes):
+        if not route.include_in_schema:
+            continue
+        for method in route.methods:
+            said = (route.openapi_extra or {}).get("x-bide-right")
+            assert said == case_of(method, route.path).right, f"{method} {route.path}"
+
+
+def _api_routes(routes: Iterable[BaseRoute]) -> Iterable[APIRoute]:
+    return (route for route in routes if isinstance(route, APIRoute))

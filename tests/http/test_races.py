@@ -1,0 +1,99 @@
+"""Fifty people answer one question at once: one is accepted, and each of the others is told what was recorded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from bide.http import Limits
+from tests.http.server import serving
+from tests.http.shop import Shop
+from tests.http.test_identities import asked
+
+RACES = 200
+ANSWERERS = 50
+
+
+@pytest.mark.timeout(300)
+async def test_one_answer_is_accepted_and_the_others_are_told_which(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "shop.db", limits=Limits(requests=1_000_000))
+    pool = httpx.Limits(max_connections=ANSWERERS)
+    async with (
+        serving(shop.app) as address,
+        httpx.AsyncClient(base_url=f"{address}/api", timeout=60, limits=pool) as client,
+    ):
+
+        async def answer(path: str, n: int, who: str) -> tuple[int, Any]:
+            body = {"street": f"street {n}", "number": n}
+            response = await client.post(path, json=body, headers={"X-Who": who})
+            return response.status_code, response.json()
+
+        for race in range(RACES):
+            job, prompt = await asked(shop)
+            path = f"prompts/{prompt}/response" if race % 2 else f"hitl/{job.id}/response"
+            told = await asyncio.gather(*(answer(path, n, "ann" if n % 2 else "answerer") for n in range(ANSWERERS)))
+            assert Counter(status for status, _ in told) == {200: 1, 409: ANSWERERS - 1}
+            (receipt,) = [body for status, body in told if status == 200]
+            for status, body in told:
+                if status == 409:
+                    assert body["code"] == "prompt_closed"
+                    assert body["reason"] == "answered"
+                    assert body["response"] == receipt["value"]
+                    assert body["by"] == receipt["by"]
+            result = await shop.bide.result(job)
+            assert result is not None
+            assert result.model_dump() == receipt["value"]
+
+
+async def test_the_same_response_sent_again_gets_the_same_receipt(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "shop.db")
+    async with (
+        serving(shop.app) as address,
+        httpx.AsyncClient(base_url=f"{address}/api", headers={"X-Who": "ann"}) as client,
+    ):
+        job, prompt = await asked(shop)
+        body = {"street": "Elm", "number": 7}
+        key = {"Idempotency-Key": "press-1"}
+        for path in (f"prompts/{prompt}/response", f"hitl/{job.id}/response"):
+            job, prompt = await asked(shop)
+            path = path.replace(path.split("/")[1], str(job.id) if path.startswith("hitl") else prompt)
+            first = await client.post(path, json=body, headers=key)
+            again = await client.post(path, json=body, headers=key)
+            assert first.status_code == again.status_code == 200, (first.text, again.text)
+            assert first.json() == again.json()
+            bare = await client.post(path, json=body)
+            assert bare.status_code == 409
+
+
+async def test_an_answer_without_an_id_counts_only_for_what_was_shown(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "shop.db")
+    async with (
+        serving(shop.app) as address,
+        httpx.AsyncClient(base_url=f"{address}/api", headers={"X-Who": "ann"}) as client,
+    ):
+        job = await shop.enquire.options(owner="ann").enqueue()
+        async for event in shop.bide.events(job):
+            if event.kind == "job.waiting":
+                break
+        body = {"street": "Elm", "number": 7}
+        early = await client.post(f"hitl/{job.id}/response", json=body)
+        assert early.status_code == 409
+        assert early.json()["code"] == "prompt_not_served"
+        # Who may only look is no proof that somebody saw it who may answer.
+        await client.get(f"hitl/{job.id}/prompt", headers={"X-Who": "viewer"})
+        assert (await client.post(f"hitl/{job.id}/response", json=body)).status_code == 409
+        shown = (await client.get(f"hitl/{job.id}/prompt")).json()
+        assert shown["open"] == [shown["prompt"]["id"]]
+        odd = await client.post(f"hitl/{job.id}/response", json={"street": 1})
+        assert odd.status_code == 422
+        assert {flaw["path"] for flaw in odd.json()["errors"]} == {"", "/street"}
+        wrong = await client.post(f"hitl/{job.id}/response", json={**body, "prompt_id": str(job.id)})
+        assert wrong.status_code == 404
+        right = await client.post(f"hitl/{job.id}/response", json={**body, "prompt_id": shown["prompt"]["id"]})
+        assert right.status_code == 200
+        assert (await client.get(f"hitl/{job.id}/prompt")).json()["prompt"] is None
