@@ -156,8 +156,8 @@ class Bide(Generic[D]):
         The function takes a `JobContext` first. `async def` runs on the worker's event loop, `def` in a thread of its
         own. timeout: of one attempt, without the time it waits for people; none unless given. max_attempts: in all; or
         a whole `RetryPolicy` as `retry`. version: of its code, from 1; a worker leaves alone what was enqueued by newer
-        code than its own. expose: whether it may be created over HTTP by its name. forms: models that `ctx.ask(…, Form(Model))` uses, so that their own
-        validators are run in every process that takes answers.
+        code than its own. expose: whether it may be created over HTTP by its name. forms: models that
+        `ctx.ask(…, Form(Model))` uses, so that their own validators are run in every process that takes answers.
 
         Raises InvalidOption, naming the remedy, for a function that cannot be a job.
         """
@@ -318,10 +318,10 @@ class Bide(Generic[D]):
 
         It carries its own lifespan: the app is opened, and its jobs are executed, while the server runs.
 
-        authorize: a FastAPI dependency that says who asks and what they may, as a `bide.http.Principal`. Without one only
-        this very machine is let in; `bide.http.anyone` lets in everybody. worker: False where other processes execute.
-        limits: see `bide.http.Limits`. origins: of pages that may open WebSockets beside those of the same host. name:
-        put before the operation ids, where one app includes the routers of several Bides.
+        authorize: a FastAPI dependency that says who asks and what they may, as a `bide.http.Principal`. Without one
+        only this very machine is let in; `bide.http.anyone` lets in everybody. worker: False where other processes
+        execute. limits: see `bide.http.Limits`. origins: of pages that may open WebSockets beside those of the same
+        host. name: put before the operation ids, where one app includes the routers of several Bides.
         """
         from bide.http.router import make_router
 
@@ -338,8 +338,8 @@ class Bide(Generic[D]):
             raise NotStarted(
                 "This Bide is not open.",
                 hint="Enter it first: `async with bide:` to enqueue and read, `async with bide.worker():` to execute;"
-                " in synchronous code use bide.run(…). In a FastAPI app, include bide.router() in the app that the server"
-                " runs: its lifespan opens this (those of mounted apps are not run).",
+                " in synchronous code use bide.run(…). In a FastAPI app, include bide.router() in the app that"
+                " the server runs: its lifespan opens this (those of mounted apps are not run).",
             )
         return self._opened
 

@@ -111,8 +111,9 @@ class JobType(Generic[P, R_co]):
 
         priority: -100…100, higher first; what has been ready for long passes every priority (see `Settings.age_limit`).
         delay: not before then. idempotency_key: one job per (owner, key); the same call again returns it, another
-        call with that key raises IdempotencyConflict. labels: what lists of jobs are filtered by, as {"project": "p1"}: 16
-        at most, names of 1 to 63 letters, digits and `._/-`, values of up to 200 printable characters. What is not given stays as it was: options add up.
+        call with that key raises IdempotencyConflict. labels: what lists of jobs are filtered by, as {"project": "p1"};
+        16 at most, names of 1 to 63 letters, digits and `._/-`, values of up to 200 printable characters. What is not
+        given stays as it was: options add up.
         """
         if priority is not None and priority not in PRIORITIES:
             raise InvalidOption(f"priority={priority!r}: expected a whole number from -100 to 100.")
@@ -220,10 +221,10 @@ class Input:
     def schema(self) -> dict[str, Any]:
         described = self._codec.schema()
         properties: dict[str, Any] = {}
-        for name, property in described.get("properties", {}).items():
+        for name, described_by in described.get("properties", {}).items():
             default = self._signature.parameters[name].default
-            shown = _is_json(default) and "$ref" not in property
-            properties[name] = {**property, "default": default} if shown else property
+            shown = _is_json(default) and "$ref" not in described_by
+            properties[name] = {**described_by, "default": default} if shown else described_by
         required = [name for name in described.get("required", []) if name != self._rest]
         title = {"type": "object", "properties": properties, "additionalProperties": False}
         more = {"required": required} if required else {}
@@ -369,7 +370,7 @@ def _is_json(value: object) -> bool:
 
 
 def _add_labels(before: str, more: Mapping[str, str]) -> str:
-    labels = {**(orjson.loads(before) if before else {}), **more}
+    labels: dict[str, str] = {**(orjson.loads(before) if before else {}), **more}
     for name, value in more.items():
         if not LABEL_NAME.fullmatch(name):
             raise InvalidOption(f"label {name[:100]!r}: expected 1 to 63 of the characters A-Z a-z 0-9 . _ / -")

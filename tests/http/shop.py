@@ -44,7 +44,8 @@ class Shop:
     """`bide`, its job types, and `app`, which serves them under `/api`."""
 
     def __init__(self, path: Path, *, limits: Limits | None = None, worker: bool = True, **settings: Any) -> None:
-        self.bide = bide = Bide(f"sqlite:///{path}", settings=Settings(secrets=(SECRET,), **settings))
+        given = {"secrets": SECRET, "drain": "0.1s", **settings}
+        self.bide = bide = Bide(f"sqlite:///{path}", settings=Settings.model_validate(given))
         self.gate = asyncio.Event()
         self.calls: list[str] = []
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -60,7 +60,7 @@ async def test_a_job_is_accepted_with_its_address(ann: httpx.AsyncClient) -> Non
     assert response.headers["location"] == f"/api/jobs/{job['id']}"
     assert response.headers["retry-after"] == "1"
     assert job["owner"] == "ann"
-    there = await ann.get(response.headers["location"])
+    there = await ann.get(response.url.join(response.headers["location"]))
     assert there.json()["id"] == job["id"]
 
 
@@ -161,7 +161,9 @@ async def test_a_batch_has_an_outcome_for_each(ann: httpx.AsyncClient) -> None:
 
 
 async def test_the_host_s_own_endpoint_answers_as_ours(shop: Shop) -> None:
-    async def create(a: int, accept: Annotated[Accept, Depends(accepting(shop.bide))]) -> Job[int]:
+    accepts = Depends(accepting(shop.bide))
+
+    async def create(a: int, accept: Accept = accepts) -> Job[int]:
         return await accept(await shop.add.options(owner="ann").enqueue(a))
 
     shop.app.add_api_route("/sums", create, methods=["POST"], status_code=202)
@@ -314,7 +316,7 @@ async def test_tracebacks_are_for_administrators(shop: Shop, ann: httpx.AsyncCli
     assert told == {"type": "ValueError", "message": "it broke", "traceback": None}
     for path in (f"jobs/{job.id}", "jobs", f"jobs/{job.id}/history", f"jobs/{job.id}/events?after=0"):
         assert "Traceback" not in (await ann.get(path)).text, path
-    for path in (f"jobs/{job.id}", f"jobs/{job.id}/history"):
+    for path in (f"jobs/{job.id}", "jobs"):
         assert "Traceback" in (await ann.get(path, headers={"X-Who": "admin"})).text, path
 
 
@@ -394,9 +396,12 @@ async def test_cleanup_counts_and_deletes_only_what_is_old(shop: Shop, ann: http
         assert (await ann.post("cleanup", json={"older_than": odd}, headers=admin)).status_code == 422
     kept = await ann.post("cleanup", json={"older_than": "7d"}, headers=admin)
     assert kept.json() == {"deleted": 0, "dry_run": False}
-    counted = await ann.post("cleanup", json={"older_than": "1us", "dry_run": True}, headers=admin)
-    assert counted.json() == {"deleted": 1, "dry_run": True}
-    gone = await ann.post("cleanup", json={"older_than": "1us", "statuses": ["completed"]}, headers=admin)
+    counted: dict[str, Any] = {}
+    while counted.get("deleted") != 1:
+        told = await ann.post("cleanup", json={"older_than": 0.001, "dry_run": True}, headers=admin)
+        counted = told.json()
+    assert counted == {"deleted": 1, "dry_run": True}
+    gone = await ann.post("cleanup", json={"older_than": "1ms", "statuses": ["completed"]}, headers=admin)
     assert gone.json() == {"deleted": 1, "dry_run": False}
     assert_problem(await ann.get(f"jobs/{job.id}"), 404, "not_found")
 

@@ -67,7 +67,7 @@ async def test_an_unchanged_job_is_read_without_a_query(tmp_path: Path) -> None:
             queries.append(str(jobs))
             return await real(jobs, owner)
 
-        shop.bide.store.get = counted  # type: ignore[method-assign]  # pyright: ignore[reportAttributeAccessIssue]
+        shop.bide.store.get = counted  # type: ignore[method-assign]
         for _ in range(100):
             for job in (held, done):
                 assert (await client.get(f"jobs/{job.id}")).status_code == 200

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
+import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -77,9 +77,9 @@ async def test_where_it_is_never_entered_an_error_names_the_remedy(bide: Bide[No
 
 
 async def test_behind_a_prefix_that_a_proxy_takes_off_the_addresses_are_right(bide: Bide[None]) -> None:
-    app = FastAPI(root_path="/behind/a/proxy")
+    app = FastAPI()
     app.include_router(bide.router(authorize=anyone), prefix="/v1")
-    async with serving(app) as address, httpx.AsyncClient(base_url=address) as client:
+    async with serving(app, root_path="/behind/a/proxy") as address, httpx.AsyncClient(base_url=address) as client:
         response = await client.post("/v1/jobs", json={"type": "add", "input": {"a": 1}})
         assert response.headers["location"] == f"/behind/a/proxy/v1/jobs/{response.json()['id']}"
 
@@ -116,7 +116,8 @@ async def test_without_a_worker_jobs_are_accepted_and_wait(bide: Bide[None]) -> 
 async def test_what_it_depends_on_and_cannot_open_keeps_the_server_from_starting(tmp_path: Path) -> None:
     @asynccontextmanager
     async def deps() -> AsyncGenerator[None]:
-        raise RuntimeError("no model key")
+        if not os.environ.get("BIDE_TEST_MODEL_KEY"):
+            raise RuntimeError("no model key")
         yield
 
     broken = Bide(f"sqlite:///{tmp_path}/jobs.db", deps=deps)
@@ -143,10 +144,9 @@ async def test_a_worker_that_fails_makes_the_process_unready_and_no_more(
     app.include_router(bide.router(authorize=anyone))
     async with serving(app) as address, httpx.AsyncClient(base_url=address) as client:
         assert (await client.get("/ready")).status_code == 200
-        with caplog.at_level(logging.CRITICAL, "bide.worker"):
-            fall.set()
-            while (ready := await client.get("/ready")).status_code == 200:
-                pass
+        fall.set()
+        while (ready := await client.get("/ready")).status_code == 200:
+            pass
         assert ready.status_code == 503
         assert ready.headers["content-type"] == "application/problem+json"
         assert (await client.get("/health")).status_code == 200

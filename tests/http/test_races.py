@@ -56,12 +56,11 @@ async def test_the_same_response_sent_again_gets_the_same_receipt(tmp_path: Path
         serving(shop.app) as address,
         httpx.AsyncClient(base_url=f"{address}/api", headers={"X-Who": "ann"}) as client,
     ):
-        job, prompt = await asked(shop)
         body = {"street": "Elm", "number": 7}
         key = {"Idempotency-Key": "press-1"}
-        for path in (f"prompts/{prompt}/response", f"hitl/{job.id}/response"):
+        for by_job in (False, True):
             job, prompt = await asked(shop)
-            path = path.replace(path.split("/")[1], str(job.id) if path.startswith("hitl") else prompt)
+            path = f"hitl/{job.id}/response" if by_job else f"prompts/{prompt}/response"
             first = await client.post(path, json=body, headers=key)
             again = await client.post(path, json=body, headers=key)
             assert first.status_code == again.status_code == 200, (first.text, again.text)

@@ -16,6 +16,11 @@ from tests.http.sse import messages
 DRAIN = 2.0
 
 
+async def everything(connection: websockets.ClientConnection) -> None:
+    while True:
+        await connection.recv()
+
+
 @pytest.mark.parametrize("options", [(), ("--workers", "2"), ("--reload", "--reload-dir", "tests/http")])
 async def test_three_open_streams_do_not_keep_it_alive(tmp_path: Path, options: tuple[str, ...]) -> None:
     with uvicorn(tmp_path, *options, BIDE_DRAIN=f"{DRAIN}s") as server:
@@ -39,8 +44,7 @@ async def test_three_open_streams_do_not_keep_it_alive(tmp_path: Path, options: 
                     await connection.recv()
                     opened.release()
                     with pytest.raises(ConnectionClosed):
-                        while True:
-                            await connection.recv()
+                        await everything(connection)
 
             opened = asyncio.Semaphore(0)
             async with asyncio.TaskGroup() as group:
@@ -62,7 +66,7 @@ async def test_a_running_job_is_given_back_at_the_end_of_the_drain_and_goes_on_a
     with uvicorn(tmp_path, BIDE_DRAIN="0.5s") as server:
         async with httpx.AsyncClient(base_url=server.address) as client:
             job = (await client.post("/jobs", json={"type": "run", "input": {"seconds": 3}})).json()
-            while (await client.get(f"/jobs/{job['id']}?wait=10")).json()["status"] != "running":
+            while (await client.get(f"/jobs/{job['id']}")).json()["status"] != "running":
                 pass
         took = await asyncio.to_thread(server.stop)
         assert took < 0.5 + 1

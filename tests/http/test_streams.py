@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 import websockets
 from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK
@@ -228,7 +229,7 @@ async def test_many_readers_of_one_job_share_their_queries(shop: Shop, client: h
         reads += 1
         return await real(*args)
 
-    shop.bide.store.history = counted  # type: ignore[method-assign]  # pyright: ignore[reportAttributeAccessIssue]
+    shop.bide.store.history = counted  # type: ignore[method-assign, assignment]  # pyright: ignore[reportAttributeAccessIssue]
 
     async def follow(started: asyncio.Semaphore) -> list[Message]:
         async with client.stream("GET", f"jobs/{job.id}/events") as response:
@@ -253,12 +254,12 @@ async def test_a_reader_that_takes_nothing_holds_up_nobody_and_one_page(shop: Sh
     job = await shop.stages.options(owner="ann").enqueue(1)
     await shop.bide.result(job)
     address = client.base_url
-    stalled = []
+    stalled: list[asyncio.StreamWriter] = []
     for _ in range(5):
-        reader, writer = await asyncio.open_connection(address.host, address.port, limit=1)
+        _, writer = await asyncio.open_connection(address.host, address.port, limit=1)
         writer.write(b"GET /api/events?after=0 HTTP/1.1\r\nHost: localhost\r\nX-Who: ann\r\n\r\n")
         await writer.drain()
-        stalled.append((reader, writer))
+        stalled.append(writer)
     try:
         for _ in range(20):
             seen_by = asyncio.create_task(read(client, f"jobs/{job.id}/events?after=0"))
@@ -268,7 +269,7 @@ async def test_a_reader_that_takes_nothing_holds_up_nobody_and_one_page(shop: Sh
         seen = await read(client, f"jobs/{job.id}/events?after=0")
         assert [int(message.id) for message in seen] == [event.seq for event in await shop.bide.history(job)]
     finally:
-        for _, writer in stalled:
+        for writer in stalled:
             writer.close()
 
 
@@ -280,11 +281,11 @@ async def test_a_stream_whose_reader_left_leaves_nothing(shop: Shop, client: htt
             await anext(messages(response))
     async with asyncio.timeout(10):
         while len(asyncio.all_tasks()) > before + 3:
-            await asyncio.sleep(0.01)
+            await shop.bide.stats()
 
 
 async def test_a_deleted_job_ends_its_streams(shop: Shop, client: httpx.AsyncClient) -> None:
-    job = await shop.deliver.options(owner="ann").enqueue({"street": "Elm", "number": 1})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    job = await shop.hold.options(owner="ann", delay="1h").enqueue()
     await shop.bide.cancel(job)
     await shop.bide.delete(job)
     gone = await client.get(f"jobs/{job.id}/events", headers={"Last-Event-ID": "1"})
@@ -295,27 +296,29 @@ async def test_a_deleted_job_ends_its_streams(shop: Shop, client: httpx.AsyncCli
 # ── WebSockets ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+async def receive_all(socket: websockets.ClientConnection, seen: list[Any]) -> None:
+    while True:
+        seen.append(orjson.loads(await socket.recv()))
+
+
 def ws(client: httpx.AsyncClient, path: str, **headers: str) -> websockets.connect:
     address = f"{client.base_url}".replace("http", "ws", 1) + path
     return websockets.connect(address, additional_headers={**ANN, **headers})
 
 
 async def test_a_websocket_tells_the_same_and_answers_pings(shop: Shop, client: httpx.AsyncClient) -> None:
-    import orjson
-
     job = await shop.hold.options(owner="ann").enqueue()
     async with ws(client, f"jobs/{job.id}/ws") as socket:
         first = orjson.loads(await socket.recv())
         assert first["type"] == "snapshot"
         assert first["job"]["id"] == str(job.id)
         await socket.send('{"type": "ping"}')
-        seen = []
+        seen: list[Any] = []
         while (message := orjson.loads(await socket.recv()))["type"] != "pong":
             seen.append(message)
         shop.gate.set()
         with pytest.raises(ConnectionClosedOK) as closed:
-            while True:
-                seen.append(orjson.loads(await socket.recv()))
+            await receive_all(socket, seen)
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1000
     events = [message["event"] for message in seen]
@@ -324,11 +327,10 @@ async def test_a_websocket_tells_the_same_and_answers_pings(shop: Shop, client: 
     )
     assert events[-1]["kind"] == "job.completed"
     async with ws(client, f"jobs/{job.id}/ws?after=0") as socket:
-        everything = []
+        everything: list[Any] = []
         with pytest.raises(ConnectionClosedOK):
-            while True:
-                everything.append(orjson.loads(await socket.recv())["event"]["seq"])
-    assert everything == [event.seq for event in await shop.bide.history(job)]
+            await receive_all(socket, everything)
+    assert [message["event"]["seq"] for message in everything] == [event.seq for event in await shop.bide.history(job)]
 
 
 @pytest.mark.parametrize("identity", ["nonsense", "01999f5e-3c1a-7b2d-9a4e-5f6071829304"])

@@ -44,7 +44,7 @@ def sign(
     given = frozenset(rights)
     if not given or given - GRANTABLE:
         raise InvalidOption(
-            f"rights={sorted(given)}: a token for one job may hold {', '.join(sorted(GRANTABLE))}, at least one of them."
+            f"rights={sorted(given)}: a token for one job holds one or more of {', '.join(sorted(GRANTABLE))}."
         )
     if not secrets:
         raise InvalidOption(

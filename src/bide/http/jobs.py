@@ -145,7 +145,6 @@ async def fork_job(
 
 async def get_job(
     call: ThisCall,
-    request: Request,
     job_id: UUID,
     wait: Annotated[
         Seconds,
@@ -175,11 +174,13 @@ def _tags(header: str | None) -> frozenset[str]:
 async def list_jobs(
     call: ThisCall,
     request: Request,
-    status: Annotated[list[JobStatus], Query(max_length=6)] = [],
-    type: Annotated[list[str], Query(max_length=50)] = [],
-    queue: Annotated[list[str], Query(max_length=50)] = [],
+    status: Annotated[list[JobStatus], Query(default_factory=list, max_length=6)],
+    type: Annotated[list[str], Query(default_factory=list, max_length=50)],
+    queue: Annotated[list[str], Query(default_factory=list, max_length=50)],
+    label: Annotated[
+        list[str], Query(default_factory=list, max_length=16, description="`name=value`; all must match.")
+    ],
     owner: Annotated[str | None, Query(max_length=200, description="For administrators.")] = None,
-    label: Annotated[list[str], Query(max_length=16, description="`name=value`; all must match.")] = [],
     created_after: AwareDatetime | None = None,
     created_before: AwareDatetime | None = None,
     limit: Annotated[int, Query(ge=1, le=PAGE)] = 50,

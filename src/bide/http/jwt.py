@@ -11,7 +11,7 @@ from jwt import PyJWKClient
 from starlette.requests import HTTPConnection
 
 from bide.errors import InvalidOption
-from bide.http.access import RIGHTS, Principal
+from bide.http.access import RIGHTS, Principal, Right
 from bide.http.keys import bearer
 from bide.http.refusals import Unauthenticated
 
@@ -22,7 +22,7 @@ SYMMETRIC = frozenset({"HS256", "HS384", "HS512"})
 
 
 def principal_of(claims: Mapping[str, Any]) -> Principal:
-    """`sub` is who asks, and whose jobs they reach; `scope` (RFC 8693, 4.2) holds rights, as in `bide:view bide:answer`.
+    """`sub` is who asks, and whose jobs they reach; `scope` (RFC 8693, 4.2) holds rights, as in `bide:view`.
 
     With `bide:admin` they reach everybody's. Raises Unauthenticated where a claim is not of its kind.
     """
@@ -30,7 +30,7 @@ def principal_of(claims: Mapping[str, Any]) -> Principal:
     if not isinstance(subject, str) or not subject or not isinstance(scope, str):
         raise Unauthenticated("The token does not say who it is of.")
     words = {word.removeprefix(PREFIX) for word in scope.split() if word.startswith(PREFIX)}
-    rights = frozenset(right for right in RIGHTS if right in words)
+    rights: frozenset[Right] = frozenset(right for right in RIGHTS if right in words)
     return Principal(subject, rights, None if "admin" in rights else subject)
 
 

@@ -25,7 +25,8 @@ class ApiKey(BaseModel, frozen=True):
     """What is kept of a key: enough to know it again, and nothing to use it with.
 
     id: names the key. principal: who asks with it, by default the id; several keys may be of one. owner: whose
-    jobs it reaches, by default the principal's; None, with the right `admin`, everybody's. digest: SHA-256 of the secret, in hex.
+    jobs it reaches, by default the principal's; None, with the right `admin`, everybody's. digest: SHA-256 of
+    the secret, in hex.
     """
 
     id: str
@@ -36,7 +37,7 @@ class ApiKey(BaseModel, frozen=True):
     expires_at: AwareDatetime | None = None
 
 
-Find: TypeAlias = Callable[[str], ApiKey | None | Awaitable[ApiKey | None]]
+Find: TypeAlias = Callable[[str], ApiKey | Awaitable[ApiKey | None] | None]
 """Finds a key by its id, in the host's own database say."""
 
 _KEYS: TypeAdapter[list[ApiKey]] = TypeAdapter(list[ApiKey])

@@ -1,4 +1,4 @@
-"""What happens, pushed as it happens: a stream per job, one stream for all jobs, and a WebSocket with the same events."""
+"""What happens, pushed as it happens: a stream per job, one for all jobs, and a WebSocket with the same events."""
 
 from __future__ import annotations
 

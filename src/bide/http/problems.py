@@ -139,7 +139,7 @@ def of_http(error: HTTPException) -> Response:
     status = error.status_code
     if status < 400:
         return Response(status_code=status, headers=error.headers)
-    detail: object = error.detail
+    detail = cast("object", error.detail)  # FastAPI's may be any JSON
     text = detail if isinstance(detail, str) else HTTPStatus(status).phrase
     return respond(
         status,
@@ -192,11 +192,10 @@ def _more(error: e.BideError) -> dict[str, Any]:
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """These statuses, as an operation's `responses`."""
+    """These statuses, as an operation's `responses`. What is referred to is in the document through `Outcome`."""
     return {
         status: {
             "description": HTTPStatus(status).phrase,
-            "model": Problem,
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
         for status in statuses

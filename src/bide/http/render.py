@@ -5,7 +5,7 @@ Payloads are JSON text already and go out as they are: what a job returned looks
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import orjson
 
@@ -93,9 +93,10 @@ def _event_data(text: str | None, *, full: bool) -> Any:
 
 def _without(value: Any) -> Any:
     """The same, without what only administrators see; it may be the error itself or one field of the event."""
-    if isinstance(value, dict):
-        return {name: _without(inner) for name, inner in value.items() if name != ADMIN_ONLY}
-    return value
+    if not isinstance(value, dict):
+        return value
+    fields = cast("dict[str, Any]", value)
+    return {name: _without(inner) for name, inner in fields.items() if name != ADMIN_ONLY}
 
 
 def _error(text: str, *, full: bool) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The routes, each with the right it takes. `_Routes.add` is the only way in: a route without a guard cannot be made."""
+"""The routes, each with the right it takes. `_Routes` adds them all: one without a guard cannot be made by mistake."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from bide.hitl import PromptView, Receipt
 from bide.http import jobs, live, operations, problems, prompts, schemas
 from bide.http.access import Authorize, Principal, Right, local_only
 from bide.http.call import Call, leave
+from bide.http.inputs import with_inputs
 from bide.http.job_token import find_token, read
 from bide.http.limits import Limits
 from bide.http.refusals import Forbidden
@@ -92,7 +93,15 @@ def _add_routes(routes: _Routes) -> None:
     }
     made = {**create, **also(409)}
 
-    add("POST", "/jobs", jobs.create_job, "create", model=schemas.JobView, tag="jobs", more=create)
+    add(
+        "POST",
+        "/jobs",
+        with_inputs(routes.runtime.app, jobs.create_job),
+        "create",
+        model=schemas.JobView,
+        tag="jobs",
+        more=create,
+    )
     add("GET", "/jobs", jobs.list_jobs, "view", model=schemas.Page[schemas.JobSummary], tag="jobs")
     add(
         "POST", "/jobs/batch", jobs.create_jobs, "create", model=schemas.Outcomes, tag="jobs",
@@ -244,13 +253,17 @@ class _Routes:
         return everybody
 
     def _guard(self, right: Right, authorize: Callable[..., Any]) -> Callable[..., Any]:
-        async def guard(connection: HTTPConnection, who: Any = Depends(authorize)) -> None:
+        asks = Depends(authorize)
+
+        async def guard(connection: HTTPConnection, who: Any = asks) -> None:
             leave(connection, self._let_in(right, who))
 
         return guard
 
     def _socket_guard(self, right: Right, authorize: Callable[..., Any]) -> Callable[..., Any]:
-        async def guard(socket: WebSocket, who: Any = Depends(authorize)) -> None:
+        asks = Depends(authorize)
+
+        async def guard(socket: WebSocket, who: Any = asks) -> None:
             if not live.same_origin(socket, self._origins):
                 raise WebSocketException(POLICY_VIOLATION, "A page of another origin.")
             leave(socket, self._let_in(right, who))

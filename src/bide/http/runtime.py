@@ -1,4 +1,4 @@
-"""What one app's router shares while the server runs: the worker, the open streams, the limits, and how it all stops."""
+"""What one app's routes share while the server runs: the worker, the open streams, the limits, and how it all stops."""
 
 from __future__ import annotations
 
@@ -90,12 +90,12 @@ class Runtime:
             async with self.app.worker() as self._worker:
                 begun.set()
                 await self._leave.wait()
-        except Exception:
+        except Exception as error:
             if not begun.is_set():
                 raise
             # Jobs are still accepted, and answered: another process may execute them.
             self._failed = True
-            log.exception("the worker of this process has failed: it executes no jobs until it is started again")
+            log.error("this process executes no jobs until it is started again, as its worker has failed: %s", error)  # noqa: TRY400 - the worker has told where
         finally:
             self._worker = None
 

@@ -84,8 +84,8 @@ class Fork(NamedTuple):
 
 
 class JobRow(NamedTuple):
-    """A job as stored. `progress` and `error` are JSON text of `job.Progress` and `job.JobError`, or None; `labels` of an
-    object of texts, or None."""
+    """A job as stored. `progress` and `error` are JSON text of `job.Progress` and `job.JobError`, or None; `labels`
+    of an object of texts, or None."""
 
     id: str
     type: str
@@ -719,7 +719,7 @@ class Store(Protocol):
     async def feed(self, after: int, owners: Collection[str] | None, limit: int = 1_000) -> Feed:
         """Events of jobs of these owners (None: of all) behind the position `after`, at most `limit`.
 
-        Looks at 10,000 events a call at most, whosever they are. With `after=-1` there are none: it is for the position.
+        Looks at 10,000 events a call at most, whosever they are. With `after=-1` there are none: only the position.
         """
         ...
 

@@ -202,8 +202,11 @@ def feed(after: int, owners: Collection[str] | None, limit: int) -> Callable[[sq
                 return Feed([], end)
             until = min(end, after + TOLD)
             parameters = {
-                "after": after, "until": until, "owners": None if owners is None else json(list(owners)), "limit": limit,
-            }  # fmt: skip
+                "after": after,
+                "until": until,
+                "owners": None if owners is None else json(list(owners)),
+                "limit": limit,
+            }
             rows = db.execute(_FEED, parameters).fetchall()
         events = [(row[8], event_row(row)) for row in rows]
         return Feed(events, events[-1][1].pos if len(events) == limit else until)

@@ -47,8 +47,8 @@ class StoreContract(
     pytest-asyncio, in any mode. Add tests of your own to the class: `store`, `another` (a second store on the same
     database), `clock` and `worker` (the id of a registered worker) are fixtures to use.
 
-    The groups, in the order of the contract: Intake, Forking, Claiming, Settling, Suspending, Writing, Liveness, Upkeep,
-    Serving, Answering, Cancelling, Removing, Reading, Owning, Racing.
+    The groups, in the order of the contract: Intake, Forking, Claiming, Settling, Suspending, Writing, Liveness,
+    Upkeep, Serving, Answering, Cancelling, Removing, Reading, Owning, Racing.
     """
 
 
