@@ -28,6 +28,7 @@ from bide.store.base import (
     Demand,
     Existing,
     Fact,
+    Fork,
     IdempotencyClash,
     JobFilter,
     JobRow,
@@ -283,7 +284,7 @@ async def intake(stage: Stage) -> None:
 @story
 async def writing(stage: Stage) -> None:
     """The long way of one job. Its input is large, too."""
-    await stage.accept("article", jobs.article.call("hedgehogs " * 200))
+    await stage.accept("article", jobs.article.options(labels={"kind": "article"}).call("hedgehogs " * 200))
     async with stage.working():
         await stage.to_the_end("article", {"outline": (1, PROCEED)})
 
@@ -298,6 +299,19 @@ async def waiting(stage: Stage) -> None:
         await stage.to_the_end("either", {"left": (1, PROCEED)})
         await stage.accept("nap", jobs.nap.call())
         await stage.to_the_end("nap")
+
+
+@story
+async def forking(stage: Stage) -> None:
+    """The long job again, as another one, which keeps what was done and answered."""
+    fork = Fork(id=named("article again"), by="ann", finished=True)
+    answer = await stage.store.fork(named("article"), None, fork)
+    assert not isinstance(answer, IdempotencyClash)
+    stage.witness.write("accepted", job=fork.id)
+    keyed = Fork(id=named("fork clash"), idempotency_key="k", digest="a fork")
+    assert isinstance(await stage.store.fork(named("keyed"), None, keyed), IdempotencyClash)
+    async with stage.working():
+        await stage.to_the_end("article again")
 
 
 @story
@@ -440,6 +454,9 @@ async def reading(stage: Stage) -> None:
     store = stage.store
     assert len(await store.list(JobFilter(limit=3), None)) == 3
     assert [row.id for row in await store.list(JobFilter(), "o")] == [named("keyed")]
+    labelled = await store.list(JobFilter(labels=(("kind", "article"),)), None)
+    assert {row.id for row in labelled} == {named("article"), named("article again")}
+    assert (await store.feed(0, {"o"})).events
     assert await store.prompts(None, limit=500)
     answered = next(iter(stage.witness.lines("answered")))
     prompt = await store.answered_by(named(answered["prompt"]), answered["job"], None)
@@ -473,6 +490,7 @@ ENDS: Ends = {
     "keyed": (S.COMPLETED, "once done"),
     "delayed": (S.CANCELLED, None),
     "article": (S.COMPLETED, "b" * 5_000),
+    "article again": (S.COMPLETED, "b" * 5_000),
     "patient": (S.COMPLETED, ["proceed", "proceed"]),
     "either": (S.COMPLETED, "left"),
     "nap": (S.COMPLETED, "slept"),

@@ -97,7 +97,7 @@ def _kept(
     events: list[tuple[str, str]] = []
     for kind, about in recorded:
         if kind == E.STEP_COMPLETED:
-            step = (about["step"], about["key"])
+            step = (about["step"], about.get("key", ""))
             if step in there:
                 steps.append(step)
                 events.append((kind, json(about)))
