@@ -1,6 +1,7 @@
 """Is the skill valid: its front matter by the rules of the skill format, its code blocks by running them."""
 
 import re
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
@@ -11,9 +12,21 @@ from examples.skills.front_matter import FrontMatter, FrontMatterError, read_fie
 from examples.skills.isolation import run_code
 
 BLOCK_SECONDS = 20
-HEADINGS = ("When to use", "API", "Examples")
 PYTHON = re.compile(r"\s*py(thon3?)?\b", re.IGNORECASE)  # a fence's language; a title may follow it
 MARKDOWN = MarkdownIt("commonmark")  # rich brings it; a regular expression misses most ways to write a block
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a reader relies on to find: sections, of which some must be there, and code to run."""
+
+    headings: tuple[str, ...]
+    required: tuple[str, ...]
+    code: bool
+
+
+PACKAGE_SKILL = Shape(("When to use", "API", "Examples"), required=("API",), code=True)
+GENERAL_SKILL = Shape(("When to use", "Instructions", "Checklist"), required=("Instructions",), code=False)
 
 
 class Issue(BaseModel):
@@ -50,12 +63,12 @@ class CheckReport(BaseModel):
         return "\n".join([*lines, *(f"- {issue.severity}: {issue}" for issue in self.issues)])
 
 
-async def check_skill(text: str, *, folder: str | None = None) -> CheckReport:
+async def check_skill(text: str, *, folder: str | None = None, shape: Shape = PACKAGE_SKILL) -> CheckReport:
     """Checks everything. `folder` is the name of the folder it will stand in, which the format wants to be its name."""
     blocks = code_blocks(text)
-    issues = check_front_matter(text, folder=folder) + check_body(text)
+    issues = check_front_matter(text, folder=folder) + check_body(text, shape)
     issues += [issue for block in blocks if (issue := await run_block(block)) is not None]
-    checks = 1 + len(HEADINGS) + max(1, len(blocks))
+    checks = 1 + len(shape.headings) + max(int(shape.code), len(blocks))
     failed = len({issue.where for issue in issues})
     return CheckReport(
         passed=not any(issue.severity == "error" for issue in issues),
@@ -86,8 +99,8 @@ def _front_matter_fault(message: str) -> Issue:
     return Issue(severity="error", where="front matter", message=message)
 
 
-def check_body(text: str) -> list[Issue]:
-    """The sections a reader relies on, and at least one example."""
+def check_body(text: str, shape: Shape = PACKAGE_SKILL) -> list[Issue]:
+    """The sections a reader relies on, and at least one example where there should be code."""
     _, body = split_front_matter(text)
     found = {
         title.content
@@ -95,11 +108,15 @@ def check_body(text: str) -> list[Issue]:
         if opening.type == "heading_open" and opening.tag == "h2"
     }
     issues = [
-        Issue(severity="error" if heading == "API" else "warning", where=f"section {heading!r}", message="is missing")
-        for heading in HEADINGS
+        Issue(
+            severity="error" if heading in shape.required else "warning",
+            where=f"section {heading!r}",
+            message="is missing",
+        )
+        for heading in shape.headings
         if heading not in found
     ]
-    if not code_blocks(text):
+    if shape.code and not code_blocks(text):
         issues.append(Issue(severity="warning", where="examples", message="there is no python code block to run"))
     return issues
 

@@ -6,7 +6,7 @@ whoever the author is: a table that a model wrote from memory would be wrong soo
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -83,29 +83,34 @@ def render_skill(
         parts.append(f"Install: `pip install {surface.distribution}`. Read from version {surface.version}.")
     else:
         parts.append(f"Part of the installation, nothing to add. Read from version {surface.version}.")
-    parts += ["## When to use", _bullets(text.when_to_use)]
+    parts += ["## When to use", bullets(text.when_to_use)]
     parts += ["## API", *_tables(surface, outline, detail)]
     if text.examples:
         parts += ["## Examples"]
         for example in text.examples:
             parts += [f"### {example.title}", f"```python\n{example.code.strip()}\n```"]
     if text.pitfalls:
-        parts += ["## Pitfalls", _bullets(text.pitfalls)]
+        parts += ["## Pitfalls", bullets(text.pitfalls)]
     if mentions:
-        parts += ["## Guidance", _bullets(mentions)]
+        parts += ["## Guidance", bullets(mentions)]
     if notes:
-        parts += ["## Reviewer notes", "Asked for in review and not worked in by the author:", _bullets(notes)]
+        parts += ["## Reviewer notes", "Asked for in review and not worked in by the author:", bullets(notes)]
     parts += ["## About this document", written_by]
     return "\n\n".join(parts) + "\n"
 
 
-def _front_matter(surface: PackageSurface, text: SkillText) -> str:
+def front_matter(name: str, description: str, *, license: str = "", metadata: Mapping[str, str]) -> str:
     """YAML in which every value is a JSON string, which YAML reads as it is: no value can break out."""
-    lines = [f"name: {_quoted(skill_name(surface.package))}", f"description: {_quoted(_description(text.description))}"]
-    if surface.license:
-        lines.append(f"license: {_quoted(surface.license)}")
-    lines += ["metadata:", f"  package: {_quoted(surface.package)}", f"  version: {_quoted(surface.version)}"]
+    lines = [f"name: {_quoted(name)}", f"description: {_quoted(_description(description))}"]
+    if license:
+        lines.append(f"license: {_quoted(license)}")
+    lines += ["metadata:", *(f"  {key}: {_quoted(value)}" for key, value in metadata.items())]
     return "\n".join(["---", *lines, "---"])
+
+
+def _front_matter(surface: PackageSurface, text: SkillText) -> str:
+    about = {"package": surface.package, "version": surface.version}
+    return front_matter(skill_name(surface.package), text.description, license=surface.license, metadata=about)
 
 
 def _quoted(text: str) -> str:
@@ -118,7 +123,8 @@ def _description(text: str) -> str:
     return text if len(text) <= DESCRIPTION_LIMIT else text[: DESCRIPTION_LIMIT - 1] + "…"
 
 
-def _bullets(lines: Sequence[str]) -> str:
+def bullets(lines: Sequence[str]) -> str:
+    """A list in Markdown, each entry on one line."""
     return "\n".join(f"- {' '.join(line.split())}" for line in lines)
 
 

@@ -73,8 +73,8 @@ async def _understand(
     ctx.progress(0, f"Importing {package}")
     surface = await ctx.step(ctx.deps.read, package)
     ctx.progress(30, f"Reading {surface.package}: {len(surface.names)} public names")
-    answers = await ctx.ask("cover", _what_to_cover(surface), timeout=PATIENCE)
-    topics, remark = _topics(answers, surface)
+    answers = await ctx.ask("cover", what_to_cover(surface), timeout=PATIENCE)
+    topics, remark = topics_of(answers, surface)
     if remark:
         feedback.append(remark)
     for n in range(REVISIONS + 1):
@@ -109,7 +109,7 @@ async def _write(
     )
 
 
-def _what_to_cover(surface: PackageSurface) -> Clarify:
+def what_to_cover(surface: PackageSurface) -> Clarify:
     options = [Option(id=topic.id, label=topic.id, description=topic.description) for topic in surface.topics]
     everything = Option(id=ALL, label=ALL, description=f"all {len(surface.names)} public names")
     question = Question(
@@ -122,7 +122,7 @@ def _what_to_cover(surface: PackageSurface) -> Clarify:
     return Clarify(question, rationale=f"{surface.package} {surface.version} has {len(surface.names)} public names.")
 
 
-def _topics(answers: Answers, surface: PackageSurface) -> tuple[list[str], str]:
+def topics_of(answers: Answers, surface: PackageSurface) -> tuple[list[str], str]:
     topics, remark = choose_topics(answers.answers.get("q0", []), surface.topics)
     return topics, "; ".join(filter(None, [remark, answers.summary]))
 
