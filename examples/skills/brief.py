@@ -178,7 +178,7 @@ def find_package(task: str) -> tuple[str | None, str]:
 
 
 class _Here:
-    """What is installed here. Nothing is imported; the list of all modules takes a while, so it is read at most once."""
+    """What is installed here. Nothing is imported, and the list of all modules, which takes a while, is read once."""
 
     def importable(self, name: str) -> bool:
         """Whether a module, or what was installed under this name, is here."""

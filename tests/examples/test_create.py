@@ -81,7 +81,7 @@ async def test_asked_for_by_the_task_every_kind_of_question_is_asked(kitchen: Ki
     job = await kitchen.begin(task, CreateOptions(package="parcel"))
     told = Understanding(problem="Parcels are lost", goals=["No parcel is lost"])
     kinds: list[str] = []
-    for key, answer in {
+    turns: dict[str, Answered] = {
         "clarify": EVERYTHING,
         "deep-0": told,
         "tdd-red-0": Revise(feedback="It mentions insurance"),
@@ -91,7 +91,8 @@ async def test_asked_for_by_the_task_every_kind_of_question_is_asked(kitchen: Ki
         "tdd-refactor-0": Proceed(),
         "preview-0": Proceed(),
         "validate-0": Proceed(),
-    }.items():
+    }
+    for key, answer in turns.items():
         kinds.append(await kitchen.asked(job))
         if key == "tdd-red-1":
             assert "It mentions insurance" in (await kitchen.jobs.prompt(job, key)).data["acceptance_criteria"]

@@ -1,0 +1,61 @@
+"""The skills service: `python -m examples.skills --port 8001 --database sqlite:///skills.db`.
+
+Killed at any time, the same command goes on with every job, also with those that wait for people.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bide.app import sqlite_path
+from bide.errors import InvalidOption
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    given = _parser().parse_args(arguments)
+    os.environ["BIDE_URL"] = given.database
+    # Absolute: what clients are told must not hang on the folder this process was started in.
+    os.environ["BIDE_SKILLS_TAXONOMY"] = str(given.taxonomy.resolve())
+    # Only now: importing the jobs reads the address of their database from the environment.
+    from examples.skills.service.app import make_app
+    from examples.skills.service.serving import serve
+
+    try:
+        app = make_app()
+    except InvalidOption as error:
+        print(error, file=sys.stderr)
+        return 2
+    return serve(app, given.host, given.port)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m examples.skills", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=8001, help="the port (default: 8001)")
+    parser.add_argument(
+        "--database",
+        type=_database,
+        default=os.environ.get("BIDE_URL") or "sqlite:///skills.db",
+        help="the database (default: BIDE_URL, else sqlite:///skills.db)",
+    )
+    parser.add_argument(
+        "--taxonomy",
+        type=Path,
+        default=Path(os.environ.get("BIDE_SKILLS_TAXONOMY") or "taxonomy"),
+        help="the folder that skills are saved into (default: BIDE_SKILLS_TAXONOMY, else taxonomy)",
+    )
+    return parser
+
+
+def _database(url: str) -> str:
+    try:
+        sqlite_path(url)
+    except InvalidOption as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return url
+
+
+if __name__ == "__main__":
+    sys.exit(main())
