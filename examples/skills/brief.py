@@ -51,7 +51,11 @@ CALLED_PACKAGE = re.compile(
     rf"(?i:\b(?:package|library|module|pip install)\s+)({MODULE})"
     rf"|\b({MODULE})\s+(?:python\s+)?(?:package|library|module)\b"
 )
-WORKED_WITH = re.compile(rf"(?i:\b(?:with|using|use|for|on|about)\s+(?:the\s+|python's\s+)?)({MODULE})\b")
+WORKED_WITH = re.compile(
+    rf"(?i:\b(?:with|using|use|for|on|about)\s+(?:the\s+|python's\s+)?)({MODULE})"
+    rf"(?=\s*(?:$|[.,;:!?)])|\s+(?:and|by|from|in|test|tdd|to|with)\b)"
+)
+"""Only where the phrase ends with the name: one is for packaging things, another for `packaging`."""
 
 CLAUSES = re.compile(
     r"(?:[.;:!?]+(?:\s+|$)|\n+|,\s+(?:and\s+|then\s+)*|\s+(?:and\s+then|then|and\s+also)\s+|\s+and\s+(?=\w+(?:ing|e|t)\b))"

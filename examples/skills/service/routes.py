@@ -42,7 +42,11 @@ from examples.skills.taxonomy import list_skills
 PREFIX = "/api/v2"
 PROMOTION = "30s"
 
-router = APIRouter(prefix=PREFIX, dependencies=[Depends(name_request)], responses={422: {"model": InvalidRequest}})
+router = APIRouter(
+    prefix=PREFIX,
+    dependencies=[Depends(name_request)],
+    responses={400: {"model": Failure}, 422: {"model": InvalidRequest}},
+)
 missing: dict[int | str, dict[str, Any]] = {404: {"model": Failure}}
 
 
@@ -155,7 +159,7 @@ async def respond(job: Found, body: Answer) -> Answered:
 @router.post(
     "/drafts/{job_id}/promote",
     tags=["drafts"],
-    responses={**missing, 400: {"model": Failure}, 409: {"model": Failure}, 503: {"model": Failure}},
+    responses={**missing, 409: {"model": Failure}, 503: {"model": Failure}},
 )
 async def promote(job: Found, how: Promote | None = None) -> Promoted:
     """Copy a job's draft to its place in the taxonomy."""
