@@ -32,5 +32,5 @@ What stands between them and Bide, and between Bide and a client:
     questions.py     questions in every form they come in become one form
     answers.py       answers in every form they come in become Bide's
     service/         the routes of the contract, docs/contracts/skills.md
-    demo/            `author_skill` as a person sees it, killed twice: `python -m examples.skills.demo`
+    demo/            the service as a person sees it, killed twice: `python -m examples.skills.demo`
 """

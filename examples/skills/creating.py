@@ -32,6 +32,7 @@ from examples.skills.document import Draft, Outline, count
 from examples.skills.flow import REVISIONS, STEP_TIMEOUT, bide, topics_of, what_to_cover
 from examples.skills.general import Interview
 from examples.skills.general import questions as general_questions
+from examples.skills.pausing import between_steps
 from examples.skills.prompts import DeepUnderstanding, TddGreen, TddRed, TddRefactor
 from examples.skills.questions import normalise
 from examples.skills.steps import CreateOptions, Workshop
@@ -151,6 +152,8 @@ async def create_skill(ctx: JobContext[Workshop], task_description: str, options
         ctx.progress(0, "Reading the task")
         work = _Work(ctx, await ctx.step(ctx.deps.consider, task_description, options))
         outline = await _understand(work, options)
+    # Nothing, unless somebody wants this process to be killed exactly here, as the demo does.
+    await between_steps("outline", "write")
     with ctx.stage("generation", 40, 75):
         draft = await _generate(work, outline)
     with ctx.stage("validation", 75, 100):
@@ -177,7 +180,7 @@ async def create_skill(ctx: JobContext[Workshop], task_description: str, options
 async def _understand(work: _Work, options: CreateOptions) -> Outline:
     """The plan that people agreed to."""
     ctx = work.ctx
-    await _read_package(work)
+    await _read_package(work, required=bool(options.package))
     ctx.progress(20, "Asking what is meant")
     await _clarify(work, options)
     if work.brief.deep_understanding:
@@ -192,7 +195,7 @@ async def _understand(work: _Work, options: CreateOptions) -> Outline:
     raise Fail(f"The plan was sent back {REVISIONS + 1} times.", hint="Start again with another description.")
 
 
-async def _read_package(work: _Work) -> None:
+async def _read_package(work: _Work, *, required: bool) -> None:
     package = work.brief.package
     if package is None:
         return
@@ -200,6 +203,8 @@ async def _read_package(work: _Work) -> None:
     try:
         surface = await work.ctx.step(work.ctx.deps.read, package)
     except StepFailed as failed:
+        if required:
+            raise Fail(failed.detail) from failed
         # The package was only found in the description: a skill can be written without it, and the plan says so.
         note = f"The package {package} is left out: {failed.detail}"
         work.brief = work.brief.model_copy(update={"package": None, "assumptions": [note]})

@@ -31,6 +31,7 @@ from examples.skills.taxonomy import (
     copy_draft,
     draft_path,
     forget_copy,
+    remove_draft,
     save_skill,
     save_text,
     skill_name,
@@ -141,7 +142,7 @@ class Workshop:
         """What is left to do once the copy is recorded."""
         forget_copy(skill_path(self.taxonomy, category, name), token)
         if delete_draft:
-            draft_path(self.taxonomy, job, name).unlink(missing_ok=True)
+            remove_draft(self.taxonomy, job, name)
 
 
 def workshop_from(env: Mapping[str, str]) -> Workshop:

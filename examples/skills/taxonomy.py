@@ -127,6 +127,15 @@ def copy_draft(root: Path, draft: Path, path: Path, *, overwrite: bool, token: s
     return Copied.DONE
 
 
+def remove_draft(root: Path, job: str, name: str) -> None:
+    """Removes a draft, with the folders that were made for it alone."""
+    path = draft_path(root, job, name)
+    path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # something else is in them
+        for folder in [path.parent, path.parent.parent, root / DRAFTS]:
+            folder.rmdir()
+
+
 def forget_copy(path: Path, token: str) -> None:
     """Removes what `copy_draft` knows its own work by, once that is remembered elsewhere."""
     _copy_of(path, token).unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """The service's job on the real engine: each question in its turn, what sending back does, and a crash at any write."""
 
+import sys
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,10 +149,20 @@ async def test_questions_that_were_brought_are_asked_instead(kitchen: Kitchen) -
     assert "For whom?" not in preview.data["content"]
 
 
-async def test_a_package_that_cannot_be_read_is_left_out_and_the_plan_says_so(tmp_path: Path, installed: None) -> None:
+async def test_a_package_that_was_asked_for_and_cannot_be_read_fails_the_job(tmp_path: Path, installed: None) -> None:
+    async with Harness(bide, deps=Workshop(Clerk(), tmp_path / "taxonomy", "")) as jobs:
+        job = await Kitchen(jobs, tmp_path / "taxonomy").begin(options=CreateOptions(package="no_such_package"))
+        with pytest.raises(JobFailed, match="pip install no_such_package"):
+            await jobs.result(job)
+
+
+async def test_a_package_that_was_found_and_cannot_be_read_is_left_out_and_the_plan_says_so(
+    tmp_path: Path, installed: None, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path, str(site)])
     async with Harness(bide, deps=Workshop(Clerk(), tmp_path / "taxonomy", "")) as jobs:
         kitchen = Kitchen(jobs, tmp_path / "taxonomy")
-        job = await kitchen.begin(options=CreateOptions(package="broken"))
+        job = await kitchen.begin("Write a skill for the `broken` module", CreateOptions())
         await kitchen.answer(job, clarify=GENERAL)
         plan = await jobs.prompt(job, "confirm-0")
     assert plan.data["key_assumptions"][0].startswith("The package broken is left out: broken is installed but")

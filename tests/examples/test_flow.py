@@ -12,7 +12,7 @@ from bide import Answers, EventKind, JobFailed, JobStatus, JobWasCancelled, Proc
 from bide.job import Job
 from bide.testing import Harness
 from examples.skills import effects
-from examples.skills.demo.tally import STEPS, read_lines, read_tally
+from examples.skills.demo.tally import read_lines, read_tally
 from examples.skills.document import Draft, Outline, Section
 from examples.skills.effects import counted
 from examples.skills.flow import REVISIONS, Skill, author_skill, bide
@@ -21,6 +21,7 @@ from examples.skills.steps import Workshop
 from examples.skills.surface import PackageSurface
 from tests.examples.test_authors import OUTLINE, TEXT, Script
 
+STEPS = ("read", "outline", "write", "validate", "save")
 EVERYTHING = Answers(answers={"q0": ["all"]})
 
 

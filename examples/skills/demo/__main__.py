@@ -1,4 +1,4 @@
-"""Author a skill while the worker is killed twice: `python -m examples.skills.demo [PACKAGE]`, or `make demo`."""
+"""Create a skill by a service that is killed twice: `python -m examples.skills.demo [PACKAGE]`, or `make demo`."""
 
 import argparse
 import getpass
@@ -19,7 +19,7 @@ from bide.cli.text import printable, styled
 from examples.skills import choosing, effects
 from examples.skills.demo.person import Person
 from examples.skills.demo.screen import make_console
-from examples.skills.demo.worker import ENDING_SIGNALS, undisturbed
+from examples.skills.demo.server import ENDING_SIGNALS, undisturbed
 
 DATABASE = "jobs.db"
 LOG_LINES = 20
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _folder(given.keep) as folder:
             attended = _is_attended(unattended=given.unattended)
             code = _play(given.package, folder, console, attended=attended, kept=given.keep is not None)
-            console.print(f"\n{_hint(given.keep)}", style="dim", soft_wrap=True)
+            console.print(f"\n{SERVE_IT}\n{_hint(given.keep)}", style="dim", soft_wrap=True)
             return code
     except KeyboardInterrupt:
         console.print("\nStopped. Nothing is left running.")
@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("package", nargs="?", default="httpx", help="an installed package (default: httpx)")
     parser.add_argument("--unattended", action="store_true", help="answer the questions without a person")
     parser.add_argument(
-        "--keep", type=Path, metavar="FOLDER", help="keep the database, the worker's log and the steps' file there"
+        "--keep", type=Path, metavar="FOLDER", help="keep the database, the server's log and the steps' file there"
     )
     return parser
 
@@ -94,6 +94,9 @@ def _hint(kept: Path | None) -> str:
     if kept is None:
         return "The database and the drafts are removed now. To keep them: make demo ARGS='--keep FOLDER'"
     return f"Look at the job: bide jobs list --url sqlite:///{kept / DATABASE}"
+
+
+SERVE_IT = "The service, for as long as you like: python -m examples.skills — its API is at http://127.0.0.1:8001/docs"
 
 
 def _play(package: str, folder: Path, console: Console, *, attended: bool, kept: bool) -> int:

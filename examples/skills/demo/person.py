@@ -9,7 +9,7 @@ from rich.console import Console
 from bide import PromptView
 from bide.cli.ask import ask_in_terminal
 
-UNATTENDED: Mapping[str, str] = {"clarify": "all", "confirm": "1", "preview": "1"}
+UNATTENDED: Mapping[str, str] = {"clarify": "all", "confirm": "1", "preview": "1", "validate": "1"}
 """What the demo types when it answers itself, by the kind of the question."""
 
 EXCERPT_LINES = 24
@@ -22,6 +22,7 @@ class Person:
         self._console = console
         self._attended = attended
         self._kept = kept
+        self._drafts = 0
         self.name = name
 
     def answer(self, prompt: PromptView, drafts: Path, errors: Sequence[Mapping[str, str]] = ()) -> dict[str, Any]:
@@ -34,7 +35,8 @@ class Person:
 
     def _abridged(self, prompt: PromptView, drafts: Path) -> PromptView:
         """The question with the beginning of its document: all of it would push everything else off the screen."""
-        path = drafts / f"{prompt.key}.md"
+        self._drafts += 1
+        path = drafts / f"draft-{self._drafts}.md"
         content = str(prompt.data["content"])
         path.write_text(content, encoding="utf-8")
         where = f"in `{path}`" if self._kept else f"in `{path}` until the demo ends"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-STEPS: tuple[str, ...] = ("read", "outline", "write", "validate", "save")
+STEPS: tuple[str, ...] = ("consider", "read", "outline", "write", "save_draft", "validate", "save")
 
 
 @dataclass(frozen=True)

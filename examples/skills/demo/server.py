@@ -1,9 +1,11 @@
-"""The worker of the demo: the command `bide worker` in a process of its own, to be killed and started again."""
+"""The service, as its users start it, in a process of its own: to be killed and started again."""
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +13,10 @@ from types import FrameType
 
 from examples.skills import pausing
 
-APP = "examples.skills.flow:bide"
+HOST = "127.0.0.1"
+
+READY_SECONDS = 60
+GLANCE = 0.02
 
 DRAIN_SECONDS = 1
 """What runs when the demo is stopped early is given back after it; nobody waits for that job any more."""
@@ -21,17 +26,19 @@ STOP_SECONDS = 10
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class WorkerProcess:
-    """A worker that executes jobs until it is killed or stopped. Its output goes to the end of the file `log`.
+class ServerProcess:
+    """A server that answers and executes jobs until it is killed or stopped.
 
-    pause: as `outline:write`, the two steps between which it stands still.
+    log: the file to whose end its output goes. pause: as `outline:write`, the two steps between which its job stands
+    still.
     """
 
-    def __init__(self, log: Path, *, pause: str = "") -> None:
+    def __init__(self, log: Path, port: int, *, pause: str = "") -> None:
+        self._port = port
         environment = {**os.environ, "BIDE_DRAIN": str(DRAIN_SECONDS), pausing.VARIABLE: pause}
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "bide.cli", "worker", APP],
+                [sys.executable, "-m", "examples.skills", "--host", HOST, "--port", str(port)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -48,6 +55,24 @@ class WorkerProcess:
     def alive(self) -> bool:
         return self._process.poll() is None
 
+    @property
+    def ready(self) -> bool:
+        """Whether it takes calls."""
+        try:
+            socket.create_connection((HOST, self._port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    def await_ready(self) -> bool:
+        """Wait until it takes calls; False where it ended instead, or takes too long."""
+        deadline = time.monotonic() + READY_SECONDS
+        while not self.ready:
+            if not self.alive or time.monotonic() > deadline:
+                return False
+            time.sleep(GLANCE)
+        return True
+
     def kill(self) -> None:
         """kill -9. Returns when the process is gone. It may have been gone before."""
         self._process.kill()
@@ -60,6 +85,14 @@ class WorkerProcess:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind((HOST, 0))
+        port: int = listener.getsockname()[1]
+        return port
 
 
 @contextmanager
