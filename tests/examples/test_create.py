@@ -12,10 +12,11 @@ from bide import Answers, JobFailed, JobStatus, Proceed, Revise
 from bide.job import Job
 from bide.testing import Harness
 from examples.skills.creating import Created, create_skill
-from examples.skills.flow import bide
+from examples.skills.flow import author_skill, bide
 from examples.skills.general import AUTHOR
 from examples.skills.promoting import promote_skill
 from examples.skills.prompts import Understanding
+from examples.skills.service.states import read_states
 from examples.skills.steps import CreateOptions, Workshop
 from examples.skills.surface import PackageSurface
 from examples.skills.taxonomy import draft_path
@@ -202,6 +203,19 @@ async def test_a_crash_at_any_write_changes_nothing(kitchen: Kitchen) -> None:
     call = create_skill.call(TASK, CreateOptions(package="", tdd=True))
     created = await kitchen.jobs.crash_everywhere(call, answers=answers)
     assert Path(created.saved_path).is_file()
+
+
+async def test_a_state_is_read_from_the_database_and_one_that_is_gone_breaks_no_list(kitchen: Kitchen) -> None:
+    first, second = [await kitchen.begin() for _ in range(2)]
+    other = await author_skill.enqueue("parcel")
+    await kitchen.jobs.run_until_idle()
+    states = {state.job_id: state for state in await read_states()}
+    assert states.keys() == {first.id, second.id, other.id}
+    assert (states[other.id].hitl_type, states[other.id].current_phase) == ("clarify", "understanding")
+    assert states[other.id].user_id == "default"
+    await bide.cancel(first)
+    await bide.delete(first)
+    assert [state.job_id for state in await read_states(user_id="ana")] == [second.id]
 
 
 async def test_a_promotion_copies_the_draft_once_also_through_crashes(kitchen: Kitchen) -> None:

@@ -11,9 +11,10 @@ from typing import Any, cast
 from uuid import UUID
 
 import orjson
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from bide import Job, JobStatus, PromptView
+from bide.errors import NotFound
 from examples.skills.answers import UNANSWERED
 from examples.skills.brief import Brief
 from examples.skills.creating import create_skill
@@ -95,12 +96,20 @@ async def _facts(job: Job[Any], promotions: dict[UUID, Promotion] | None) -> Fac
         job=job,
         updated_at=last[0].at if last else job.created_at,
         prompts=await bide.prompts(job, open_only=False),
-        brief=None if brief is None else Brief.model_validate(brief),
+        brief=_brief(brief),
         draft_path=await value("save_draft"),
         content=None if draft is None else draft["content"],
         report=await value("validate"),
         promotion=await _promotion(job) if promotions is None else promotions.get(job.id),
     )
+
+
+def _brief(stored: object) -> Brief | None:
+    """One that other code has written, and this cannot read, counts as none: a list must not break over it."""
+    try:
+        return None if stored is None else Brief.model_validate(stored)
+    except ValidationError:
+        return None
 
 
 async def _promotion(job: Job[Any]) -> Promotion | None:
@@ -140,7 +149,10 @@ async def read_states(
     async for job in _pages(TYPES, (), user_id):
         if status is not None and job.status is not status:
             continue
-        state = job_state(await read_facts(job.id, promotions=promotions))
+        try:
+            state = job_state(await read_facts(job.id, promotions=promotions))
+        except NotFound:
+            continue  # it was deleted since the list was made
         # It may have changed since the list was made.
         if (status is None or state.status is status) and (include_saved or state.saved_path is None):
             found.append(state)
