@@ -9,6 +9,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import uvicorn
+
 from bide.app import sqlite_path
 from bide.errors import InvalidOption
 
@@ -20,14 +22,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ["BIDE_SKILLS_TAXONOMY"] = str(given.taxonomy.resolve())
     # Only now: importing the jobs reads the address of their database from the environment.
     from examples.skills.service.app import make_app
-    from examples.skills.service.serving import serve
 
     try:
         app = make_app()
     except InvalidOption as error:
         print(error, file=sys.stderr)
         return 2
-    return serve(app, given.host, given.port)
+    uvicorn.run(app, host=given.host, port=given.port)
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:

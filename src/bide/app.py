@@ -21,7 +21,7 @@ from bide.batch import Batcher, split
 from bide.cache import SnapshotCache
 from bide.clock import SystemClock, instant, microseconds
 from bide.codec import digest, escape
-from bide.context import JobContext, origin
+from bide.context import JobContext, inside_job, origin
 from bide.errors import (
     Conflict,
     IdempotencyConflict,
@@ -473,9 +473,10 @@ class Bide(Generic[D]):
     ) -> AsyncGenerator[Event]:
         """The job's events above `after` as they happen, without gap or duplicate; ends after the terminal one.
 
-        Raises NotFound, and NotStarted when the app is closed meanwhile.
+        In a server that is about to stop it ends at once, so that streams do not keep it alive; not inside a job, which
+        has its time to drain. Raises NotFound, and NotStarted when the app is closed meanwhile.
         """
-        identity, opened = _id(job), self._open
+        identity, opened, in_job = _id(job), self._open, inside_job()
         with opened.cache.watch(identity) as changed:
             while True:
                 changed.clear()
@@ -487,7 +488,7 @@ class Bide(Generic[D]):
                     # A snapshot of a job that has been deleted elsewhere must not keep this turning.
                     self._open.cache.drop(identity)
                     continue
-                if row.status.terminal:
+                if row.status.terminal or (opened.ending and not in_job):
                     return
                 await self._change(changed, opened)
 
@@ -516,6 +517,15 @@ class Bide(Generic[D]):
                 if row.status.terminal:
                     return row
                 await self._change(changed, opened)
+
+    def end_streams(self) -> None:
+        """End all `events` that are followed outside of jobs: what a server does before it waits for connections.
+
+        `bide.router()` calls it when the process is told to stop; elsewhere it is for whoever ends a server.
+        """
+        if self._opened is not None:
+            self._opened.ending = True
+            self._opened.cache.wake_all()
 
     async def _change(self, changed: asyncio.Event, opened: _Opened) -> None:
         await changed.wait()
@@ -811,6 +821,7 @@ class _Opened:
         self.store = store
         self.inserts: Batcher[NewJob, Inserted] = Batcher(store.insert)
         self.cache = SnapshotCache(store)
+        self.ending = False
         self._unsubscribe = store.subscribe(self.cache.hint)
         self._sweeping = asyncio.create_task(self.cache.sweep_forever())
 

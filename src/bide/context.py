@@ -175,6 +175,11 @@ def origin() -> Origin | None:
     return Origin(run.claim.id, run.claim.owner, None) if run is not None else None
 
 
+def inside_job() -> bool:
+    """Whether the calling code runs inside a job."""
+    return _running.get() is not None
+
+
 def enter_run(run: Run) -> None:
     """From here on, in this task and what it starts, code runs inside this job."""
     _running.set(run)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import AsyncGenerator
 from typing import Any
+from uuid import UUID
 
 from fastapi import FastAPI
+from starlette.responses import StreamingResponse
 
 from bide import Bide, Confirm, JobContext, Proceed
 from bide.http import Limits, anyone
@@ -42,6 +45,17 @@ app.include_router(
         worker=os.environ.get("BIDE_TEST_WORKER") != "no",
     )
 )
+
+
+@app.get("/own/{job_id}")
+async def own(job_id: UUID) -> StreamingResponse:
+    """A stream as users write one themselves."""
+
+    async def lines() -> AsyncGenerator[str]:
+        async for event in bide.events(job_id):
+            yield f"{event.kind}\n"
+
+    return StreamingResponse(lines())
 
 
 @app.get("/constant")

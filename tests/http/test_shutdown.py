@@ -38,6 +38,14 @@ async def test_three_open_streams_do_not_keep_it_alive(tmp_path: Path, options: 
                     async for _ in stream:
                         pass
 
+            async def own(opened: asyncio.Semaphore) -> None:
+                async with client.stream("GET", f"/own/{job['id']}") as response:
+                    lines = response.aiter_lines()
+                    await anext(lines)
+                    opened.release()
+                    async for _ in lines:
+                        pass
+
             async def socket(opened: asyncio.Semaphore) -> None:
                 address = server.address.replace("http", "ws", 1)
                 async with websockets.connect(f"{address}/jobs/{job['id']}/ws") as connection:
@@ -51,8 +59,9 @@ async def test_three_open_streams_do_not_keep_it_alive(tmp_path: Path, options: 
                 group.create_task(follow(f"/jobs/{job['id']}/events", opened))
                 group.create_task(follow("/events", opened))
                 group.create_task(socket(opened))
+                group.create_task(own(opened))
                 waiting = group.create_task(client.get(f"/jobs/{job['id']}?wait=60"))
-                for _ in range(3):
+                for _ in range(4):
                     await opened.acquire()
                 took = await asyncio.to_thread(server.stop)
             assert waiting.result().status_code == 200

@@ -6,7 +6,6 @@
     states.py    a job, its questions and its steps become what a client is shown
     streams.py   a job's changes as server-sent events
     errors.py    every error in the contract's form
-    serving.py   uvicorn, and how it is told to stop
 
 `python -m examples.skills` starts it. What the routes promise is in `docs/contracts/skills.md`.
 """

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -35,7 +36,7 @@ from examples.skills.service.schemas import (
     Taxonomy,
 )
 from examples.skills.service.states import TYPES, job_state, prompt_state, read_facts, read_states
-from examples.skills.service.streams import Streams
+from examples.skills.service.streams import of_job
 from examples.skills.steps import CreateOptions
 from examples.skills.taxonomy import list_skills
 
@@ -86,11 +87,11 @@ async def create(
 
 
 @router.get("/skills/{job_id}/stream", response_class=EventSourceResponse, tags=["skills"], responses=missing)
-async def stream(job: Found, request: Request) -> AsyncGenerator[ServerSentEvent]:
+async def stream(job: Found) -> AsyncGenerator[ServerSentEvent]:
     """The job's changes as server-sent events: `snapshot`, then `job` for each change, then `end`."""
-    streams: Streams = request.app.state.streams
-    async for event in streams.of_job(job):
-        yield event
+    async with aclosing(of_job(job)) as events:
+        async for event in events:
+            yield event
 
 
 @router.get("/jobs", tags=["jobs"])

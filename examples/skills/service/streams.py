@@ -7,8 +7,8 @@
 The data of each is a `JobState`; the id is the number of the job's last event.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 from fastapi.sse import ServerSentEvent
@@ -19,49 +19,25 @@ from examples.skills.flow import bide
 from examples.skills.service.states import job_is_over, job_state, read_facts
 
 
-class Streams:
-    """All streams of a server: they end when it is told to stop, since it waits for its connections to close."""
-
-    def __init__(self) -> None:
-        self._stopping = asyncio.Event()
-
-    def stop(self) -> None:
-        self._stopping.set()
-
-    async def of_job(self, job: Job[Any]) -> AsyncGenerator[ServerSentEvent]:
-        facts = await read_facts(job.id)
-        yield _tell("snapshot", facts.job.seq, job_state(facts).model_dump(mode="json"))
-        seen = facts.job.seq
-        if not job_is_over(facts):
-            changes = bide.events(job.id, after=seen)
-            try:
-                while not job_is_over(facts) and (number := await self._next(changes)) is not None:
-                    if number <= seen:
+async def of_job(job: Job[Any]) -> AsyncGenerator[ServerSentEvent]:
+    facts = await read_facts(job.id)
+    yield _tell("snapshot", facts.job.seq, job_state(facts).model_dump(mode="json"))
+    seen = facts.job.seq
+    if not job_is_over(facts):
+        try:
+            async with aclosing(bide.events(job.id, after=seen)) as changes:
+                async for change in changes:
+                    if change.seq <= seen:
                         continue
                     facts = await read_facts(job.id)
                     seen = facts.job.seq
                     yield _tell("job", seen, job_state(facts).model_dump(mode="json"))
-            except NotFound:
-                return  # it was deleted
-            finally:
-                await changes.aclose()
-        if job_is_over(facts):
-            yield _tell("end", seen, {"job_id": str(job.id), "status": facts.job.status.value})
-
-    async def _next(self, changes: AsyncGenerator[Any]) -> int | None:
-        """The number of the next change; None where there is none, or the server stops."""
-        change = asyncio.ensure_future(anext(changes, None))
-        stop = asyncio.ensure_future(self._stopping.wait())
-        try:
-            await asyncio.wait([change, stop], return_when=asyncio.FIRST_COMPLETED)
-            if not change.done():
-                return None
-            event = change.result()
-            return None if event is None else int(event.seq)
-        finally:
-            change.cancel()
-            stop.cancel()
-            await asyncio.gather(change, stop, return_exceptions=True)
+                    if job_is_over(facts):
+                        break
+        except NotFound:
+            return  # it was deleted
+    if job_is_over(facts):
+        yield _tell("end", seen, {"job_id": str(job.id), "status": facts.job.status.value})
 
 
 def _tell(event: str, number: int, data: dict[str, Any]) -> ServerSentEvent:

@@ -116,6 +116,8 @@ class Runtime:
             self._worker.stop()
         for end in tuple(self._open):
             end()
+        # What the host's own endpoints follow.
+        self.app.end_streams()
 
     @property
     def ready(self) -> bool:
