@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import jwt
-from pydantic import SecretStr
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 from starlette.requests import HTTPConnection
 
 from bide.errors import InvalidOption
@@ -26,6 +26,15 @@ AUDIENCE = "bide:job"
 ALGORITHM = "HS256"
 
 GRANTABLE: frozenset[Right] = frozenset({"view", "answer", "cancel"})
+
+
+class _Claims(BaseModel, strict=True):
+    """What a token says, apart from what PyJWT checks."""
+
+    sub: Annotated[str, Field(min_length=1)]
+    job: Annotated[UUID, Field(strict=False)]
+    owner: str
+    rights: list[str]
 
 
 def sign(
@@ -83,19 +92,20 @@ def read(secrets: Sequence[SecretStr], token: str) -> Principal:
     """Who a token lets in. Every secret is accepted, so that they rotate. Raises Unauthenticated."""
     for secret in secrets:
         try:
-            claims: dict[str, Any] = jwt.decode(
+            decoded = jwt.decode(
                 token.removeprefix(PREFIX),
                 _text(secret),
                 algorithms=[ALGORITHM],
                 audience=AUDIENCE,
-                options={"require": ["exp", "sub", "job", "owner", "rights"]},
+                options={"require": ["exp", "sub"]},
             )
+            claims = _Claims.model_validate(decoded)
         except jwt.InvalidSignatureError:
             continue
-        except jwt.PyJWTError:
+        except (jwt.PyJWTError, ValidationError):
             break
-        rights = cast("frozenset[Right]", frozenset(claims["rights"]) & GRANTABLE)
-        return Principal(str(claims["sub"]), rights, str(claims["owner"]), UUID(claims["job"]))
+        rights = frozenset(right for right in GRANTABLE if right in claims.rights)
+        return Principal(claims.sub, rights, claims.owner, claims.job)
     raise Unauthenticated("This token is not valid, or not any more.", challenge='Bearer error="invalid_token"')
 
 
