@@ -104,7 +104,7 @@ def read(secrets: Sequence[SecretStr], token: str) -> Principal:
             continue
         except (jwt.PyJWTError, ValidationError):
             break
-        rights = frozenset(right for right in GRANTABLE if right in claims.rights)
+        rights: frozenset[Right] = frozenset(right for right in GRANTABLE if right in claims.rights)
         return Principal(claims.sub, rights, claims.owner, claims.job)
     raise Unauthenticated("This token is not valid, or not any more.", challenge='Bearer error="invalid_token"')
 
