@@ -184,6 +184,7 @@ async def list_jobs(
     created_after: AwareDatetime | None = None,
     created_before: AwareDatetime | None = None,
     limit: Annotated[int, Query(ge=1, le=PAGE)] = 50,
+    before: Annotated[UUID | None, Query(description="Jobs older than this one; a `cursor` wins.")] = None,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Response:
     """Jobs, newest first. Each filter may be repeated; a job matches one of each."""
@@ -201,7 +202,7 @@ async def list_jobs(
         labels=tuple(labels.items()),
         created_after=None if created_after is None else microseconds(created_after),
         created_before=None if created_before is None else microseconds(created_before),
-        before=None if cursor is None else str(paging.decode(cursor, query)),
+        before=_maybe(before if cursor is None else paging.decode(cursor, query)),
         limit=limit + 1,
     )
     rows = await call.app.store.list(chosen, owner if call.owner is None else call.owner)
@@ -210,6 +211,10 @@ async def list_jobs(
     headers = {"Link": paging.next_link(request, following)} if following else {}
     items = [render.summary(row, full=call.full) for row in page]
     return _json({"items": items, "next_cursor": following}, headers=headers)
+
+
+def _maybe(job: UUID | None) -> str | None:
+    return None if job is None else str(job)
 
 
 def _labels(given: Sequence[str]) -> dict[str, str]:

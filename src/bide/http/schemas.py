@@ -190,6 +190,8 @@ class StatsView(BaseModel):
     ready: int
     """Jobs that wait for nothing but a worker."""
     open_prompts: int
+    oldest: dict[str, AwareDatetime]
+    """The first end of a job, for each terminal status."""
 
 
 class JobTypeView(BaseModel):

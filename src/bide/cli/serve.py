@@ -1,0 +1,87 @@
+"""`bide serve`: the HTTP API of a user's app, and its worker, until a signal ends them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import signal
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from bide.app import Bide
+from bide.cli.work import SIGNALS, freeze, leave
+from bide.version import VERSION
+
+log = logging.getLogger("bide.cli")
+
+
+def run_server(
+    app: Bide[Any],
+    *,
+    name: str,
+    host: str,
+    port: int,
+    worker: bool,
+    authorize: Callable[..., Any] | None,
+    root_path: str,
+) -> None:
+    """Serve until SIGTERM or SIGINT. Ends the process with 128 + signal where a second one cut the drain off."""
+    api = FastAPI(title="Bide", summary=name, version=VERSION, root_path=root_path)
+    api.include_router(app.router(authorize=authorize, worker=worker))
+    config = uvicorn.Config(
+        api,
+        host=host,
+        port=port,
+        lifespan="on",
+        # Logging is set up already. Paths are not logged: a page's may hold a token.
+        log_config=None,
+        access_log=False,
+        # Streams end at the signal. A client that does not take their end must not keep the process.
+        timeout_graceful_shutdown=math.ceil(app.settings.drain + 1),
+    )
+    freeze()
+    with asyncio.Runner() as runner:
+        leave(runner.run(_serve(app, _Server(config))))
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn's, which a second signal of either kind ends at once, and which keeps them to itself."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.told: list[int] = []
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - as signal.signal calls it
+        self.told.append(sig)
+        name = signal.Signals(sig).name
+        if not self.should_exit:
+            log.info("%s: finishing what runs; a second signal stops at once", name)
+            self.should_exit = True
+        else:
+            log.warning("%s again: stopping at once; what runs is given back, no attempt is spent", name)
+            self.force_exit = True
+
+
+async def _serve(app: Bide[Any], server: _Server) -> int | None:
+    """Serve until told to stop; returns the signal that cut the drain off, if one did."""
+    for number in SIGNALS:
+        # Before it starts, and after it has ended.
+        signal.signal(number, server.handle_exit)
+    # What cannot be opened is told here as everywhere, and not from within the server.
+    async with app:
+        try:
+            await server.serve()
+        except SystemExit:
+            # The address is taken, say; it has told.
+            raise SystemExit(1) from None
+        if server.started and server.force_exit:
+            # It has cut its connections and left the rest to whoever ends it: jobs are to be given back.
+            await server.lifespan.shutdown()
+    if not server.started and not server.told:
+        raise SystemExit(1)
+    return server.told[1] if server.force_exit else None
