@@ -33,6 +33,7 @@ from bide.cli import main
 from bide.cli.remote import ERRORS, RemoteBide
 from bide.cli.session import Jobs, acting, connect, open_database
 from bide.http import Forbidden, Principal, Unauthenticated
+from tests.http.processes import free_port
 from tests.http.server import serving
 from tests.test_cli import (
     PATIENCE,
@@ -522,10 +523,12 @@ def write_their_app(shell: Shell) -> None:
 
 
 @asynccontextmanager
-async def serve(shell: Shell, *options: str, env: Mapping[str, str] | None = None) -> AsyncGenerator[Served]:
+async def serve(
+    shell: Shell, *options: str, port: int = 0, env: Mapping[str, str] | None = None
+) -> AsyncGenerator[Served]:
     write_their_app(shell)
     shell.env.update(env or {})
-    process = await shell.start("serve", "their_app:bide", "--port", "0", *options, stderr=asyncio.subprocess.PIPE)
+    process = await shell.start("serve", "their_app:bide", f"--port={port}", *options, stderr=asyncio.subprocess.PIPE)
     assert process.stderr is not None
     try:
         said = await line_with(process.stderr, "running on")
@@ -538,7 +541,7 @@ async def serve(shell: Shell, *options: str, env: Mapping[str, str] | None = Non
         await process.wait()
 
 
-async def test_serve_executes_and_ends_in_time_with_open_streams(tmp_path: Path) -> None:
+async def test_serve_executes_and_ends_in_time_whatever_is_open(tmp_path: Path) -> None:
     shell = Shell(tmp_path)
     async with make_app(shell.url) as app, serve(shell, env={"BIDE_DRAIN": "1s"}) as served:
         client = httpx.AsyncClient(base_url=served.address, timeout=30)
@@ -549,7 +552,7 @@ async def test_serve_executes_and_ends_in_time_with_open_streams(tmp_path: Path)
             assert (await client.get("/docs")).status_code == 200
             assert (await client.get("/jobs", headers={"X-Forwarded-For": "1.2.3.4"})).status_code == 403
             job = await waiting(app, "preview")
-            stalled = await stall(served.address, job.id)
+            stalled = await stall(served.address)
             async with client.stream("GET", f"/jobs/{job.id}/events") as response:
                 lines = response.aiter_lines()
                 await anext(lines)
@@ -562,11 +565,12 @@ async def test_serve_executes_and_ends_in_time_with_open_streams(tmp_path: Path)
     assert "stopped" in said
 
 
-async def stall(address: str, job: UUID) -> asyncio.StreamWriter:
-    """A client that opens a stream and takes nothing."""
+async def stall(address: str) -> asyncio.StreamWriter:
+    """A client that begins to send a request, and never ends: only the bound on the server's end is left."""
     url = httpx.URL(address)
     _, writer = await asyncio.open_connection(url.host, url.port)
-    writer.write(f"GET /jobs/{job}/events HTTP/1.1\r\nHost: {url.host}:{url.port}\r\n\r\n".encode())
+    head = f"POST /jobs HTTP/1.1\r\nHost: {url.host}:{url.port}\r\nContent-Type: application/json\r\n"
+    writer.write(f"{head}Content-Length: 100\r\n\r\n{{".encode())
     await writer.drain()
     return writer
 
@@ -588,6 +592,25 @@ async def test_a_second_signal_to_serve_gives_the_running_job_back_unspent(tmp_p
         async with app.worker():
             assert await app.result(job, timeout=PATIENCE) == "done"
         assert (await app.get(job)).attempt == 1
+
+
+async def test_watch_goes_on_while_the_server_is_started_anew(tmp_path: Path) -> None:
+    shell, port, gate = Shell(tmp_path), free_port(), tmp_path / "gate"
+    shell.env["BIDE_URL"] = f"http://127.0.0.1:{port}"
+    async with make_app(shell.url) as app:
+        job = await enqueue(app, "slow", str(gate))
+        async with serve(shell, port=port, env={"BIDE_DRAIN": "0.1s"}) as served:
+            await reached(app, job, lambda job: job.progress.percent is not None)
+            process = await shell.start("jobs", "watch", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
+            assert process.stdout is not None
+            await line_with(process.stdout, "half way (2 of 4)")
+            assert (await served.stop())[0] == 0
+        await asyncio.sleep(1)
+        gate.touch()
+        async with serve(shell, port=port):
+            out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
+    assert (process.returncode, err) == (0, b"")
+    assert "completed  100 %" in out.decode().splitlines()[-1]
 
 
 async def test_serve_without_a_worker_behind_a_prefix_and_a_guard(tmp_path: Path) -> None:

@@ -44,9 +44,15 @@ def run_server(
         # Streams end at the signal. A client that does not take their end must not keep the process.
         timeout_graceful_shutdown=math.ceil(app.settings.drain + 1),
     )
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     freeze()
     with asyncio.Runner() as runner:
         leave(runner.run(_serve(app, _Server(config))))
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """That requests were cut off at the end is told in one line; not for each of them with a traceback, as a defect."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 class _Server(uvicorn.Server):
