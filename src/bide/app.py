@@ -398,7 +398,7 @@ class Bide(Generic[D]):
             idempotency_key=key,
             digest=digest(f"[{orjson.dumps(definition.name).decode()},{call.input}]") if key is not None else "",
             parent=parent,
-            labels=options.labels,
+            labels=orjson.dumps(dict(options.labels), option=orjson.OPT_SORT_KEYS).decode() if options.labels else "",
             input=call.input,
         )
 

@@ -31,12 +31,13 @@ def run_server(
     root_path: str,
 ) -> None:
     """Serve until SIGTERM or SIGINT. Ends the process with 128 + signal where a second one cut the drain off."""
-    api = FastAPI(title="Bide", summary=name, version=VERSION, root_path=root_path)
+    api = FastAPI(title="Bide", summary=name, version=VERSION)
     api.include_router(app.router(authorize=authorize, worker=worker))
     config = uvicorn.Config(
         api,
         host=host,
         port=port,
+        root_path=root_path,
         lifespan="on",
         # Logging is set up already. Paths are not logged: a page's may hold a token.
         log_config=None,

@@ -15,7 +15,7 @@ from bide.http import waiting
 from bide.http.access import anyone
 from bide.http.call import Call
 from bide.http.runtime import Runtime
-from bide.job import Job, JobStatus
+from bide.job import Job
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -53,8 +53,9 @@ def accepting(app: Bide[Any]) -> Callable[[Request, Response], Accept]:
                 await waiting.until(call, job.id, lambda row: row.status.terminal, seconds)
                 job = await app.get(job)
                 response.headers["Preference-Applied"] = f"wait={seconds:g}"
-            response.headers.update(accepted_headers(request, app, job.id, job.status))
-            if job.status.terminal:
+            done = seconds is not None and job.status.terminal
+            response.headers.update(accepted_headers(request, app, job.id, done=done))
+            if done:
                 response.status_code = 200
             return job
 
@@ -63,11 +64,11 @@ def accepting(app: Bide[Any]) -> Callable[[Request, Response], Accept]:
     return dependency
 
 
-def accepted_headers(request: Request, app: Bide[Any], job: UUID, status: JobStatus) -> dict[str, str]:
+def accepted_headers(request: Request, app: Bide[Any], job: UUID, *, done: bool) -> dict[str, str]:
     headers: dict[str, str] = {}
     if (path := job_path(request, app, job)) is not None:
         headers["Location"] = path
-    if not status.terminal:
+    if not done:
         headers["Retry-After"] = str(POLL)
     return headers
 

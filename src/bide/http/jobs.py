@@ -107,13 +107,14 @@ def _call_of(call: Call, new: NewJob, key: str | None) -> JobCall[Any]:
 
 
 async def _accepted(call: Call, request: Request, job: UUID, prefer: str | None) -> Response:
-    """202, or 200 where the job has finished: at once, or within what the caller prefers to wait."""
+    """202; or 200 where the caller prefers to wait, and the job has finished by then."""
     seconds = waiting.preferred(prefer)
     row = await waiting.until(call, job, _finished, seconds or 0)
-    headers = {"ETag": render.etag(row, full=call.full), **accepted_headers(request, call.app, job, row.status)}
+    done = seconds is not None and row.status.terminal
+    headers = {"ETag": render.etag(row, full=call.full), **accepted_headers(request, call.app, job, done=done)}
     if seconds is not None:
         headers["Preference-Applied"] = f"wait={seconds:g}"
-    return _json_bytes(render.job(row, full=call.full), 200 if row.status.terminal else 202, headers)
+    return _json_bytes(render.job(row, full=call.full), 200 if done else 202, headers)
 
 
 async def retry_job(
@@ -255,8 +256,9 @@ async def cancel_job(call: ThisCall, request: Request, job_id: UUID, body: Cance
         call.id(job_id), owner=call.owner, by=call.who.id, reason=None if body is None else body.reason
     )
     row = await call.row(job.id)
-    headers = {"ETag": render.etag(row, full=call.full), **accepted_headers(request, call.app, job.id, row.status)}
-    return _json_bytes(render.job(row, full=call.full), 200 if row.status.terminal else 202, headers)
+    done = row.status.terminal
+    headers = {"ETag": render.etag(row, full=call.full), **accepted_headers(request, call.app, job.id, done=done)}
+    return _json_bytes(render.job(row, full=call.full), 200 if done else 202, headers)
 
 
 async def cancel_jobs(call: ThisCall, body: CancelMany) -> Response:
