@@ -7,6 +7,7 @@ import logging
 import math
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -48,7 +49,7 @@ def run_server(
     logging.getLogger("uvicorn.error").addFilter(_is_news)
     freeze()
     with asyncio.Runner() as runner:
-        leave(runner.run(_serve(app, _Server(config))))
+        leave(runner.run(_serve(app, _Server(config, runner.get_loop()))))
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -59,19 +60,24 @@ def _is_news(record: logging.LogRecord) -> bool:
 class _Server(uvicorn.Server):
     """Uvicorn's, which a second signal of either kind ends at once, and which keeps them to itself."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(config)
+        self._loop = loop
         self.told: list[int] = []
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - as signal.signal calls it
+        # A signal comes between any two instructions, the next one within this: so count now, and tell later.
         self.told.append(sig)
-        name = signal.Signals(sig).name
-        if not self.should_exit:
+        self.should_exit = True
+        self.force_exit = len(self.told) > 1
+        with suppress(RuntimeError):  # the loop has ended: nothing is left to stop
+            self._loop.call_soon_threadsafe(self._tell, signal.Signals(sig).name, len(self.told))
+
+    def _tell(self, name: str, nth: int) -> None:
+        if nth == 1:
             log.info("%s: finishing what runs; a second signal stops at once", name)
-            self.should_exit = True
         else:
             log.warning("%s again: stopping at once; what runs is given back, no attempt is spent", name)
-            self.force_exit = True
 
 
 async def _serve(app: Bide[Any], server: _Server) -> int | None:
