@@ -743,6 +743,14 @@ class Bide(Generic[D]):
     async def _fork(
         self, job: str, after: int | None, by: str | None, idempotency_key: str | None, owner: str | None
     ) -> Job[Any]:
+        source = origin()
+        if source is not None:
+            idempotency_key = idempotency_key or source.key
+            if idempotency_key is None:
+                raise InvalidOption(
+                    f"Job {job} is forked in a job, outside a step: every replay would fork it again.",
+                    hint="Fork it in a step, or give idempotency_key=….",
+                )
         if idempotency_key is not None:
             check_key(idempotency_key)
         wanted = Fork(
