@@ -761,13 +761,7 @@ class Bide(Generic[D]):
             digest=digest(f"[{orjson.dumps([job, after]).decode()}]") if idempotency_key is not None else "",
             finished=after is None,
         )
-        match await self.store.fork(job, owner, wanted):
-            case Accepted():
-                return self._job(await self.row(wanted.id, None))
-            case Existing(row):
-                return self._job(row)
-            case IdempotencyClash(key, other):
-                raise IdempotencyConflict(key, UUID(other))
+        return self._job(await self.store.fork(job, owner, wanted))
 
     async def delete(self, job: Job[Any] | UUID | str, /, *, owner: str | None = None) -> None:
         """Delete a finished job with all that belongs to it. Raises NotFound, NotFinished."""

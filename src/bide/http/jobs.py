@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Header, Query
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BeforeValidator
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -36,6 +36,16 @@ AT_ONCE = 20
 CANCEL_MANY = 1_000
 """Jobs that one request cancels at most, where it chooses them by a filter."""
 
+
+def _spelled_out(value: object) -> object:
+    """A year alone would be read as so many seconds since 1970."""
+    try:
+        float(str(value))
+    except ValueError:
+        return value
+    raise ValueError("expected an RFC 3339 date and time, such as 2026-01-31T12:00:00Z")
+
+
 IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -49,6 +59,7 @@ Prefer = Annotated[
     str | None,
     Header(alias="Prefer", max_length=200, description="`wait=N`: answer after at most N seconds, 200 if finished."),
 ]
+Moment = Annotated[AwareDatetime, BeforeValidator(_spelled_out)]
 Seconds = Annotated[float, Query(ge=0, le=waiting.LONGEST)]
 
 
@@ -182,8 +193,8 @@ async def list_jobs(
         list[str], Query(default_factory=list, max_length=16, description="`name=value`; all must match.")
     ],
     owner: Annotated[str | None, Query(max_length=200, description="For administrators.")] = None,
-    created_after: AwareDatetime | None = None,
-    created_before: AwareDatetime | None = None,
+    created_after: Moment | None = None,
+    created_before: Moment | None = None,
     limit: Annotated[int, Query(ge=1, le=PAGE)] = 50,
     before: Annotated[UUID | None, Query(description="Jobs older than this one; a `cursor` wins.")] = None,
     cursor: Annotated[str | None, Query(max_length=200)] = None,

@@ -182,8 +182,10 @@ class _Routes:
         self._authorize = authorize
         self._origins = origins
         self._prefix = f"{name}_" if name else ""
-        self._plain = type("Route", (BideRoute,), {"body_limit": runtime.limits.body})
-        self._token = type("TokenRoute", (_TokenRoute,), {"body_limit": runtime.limits.body})
+        self._allowed: dict[str, set[str]] = {}
+        shared = {"body_limit": runtime.limits.body, "allowed": self._allowed}
+        self._plain = type("Route", (BideRoute,), shared)
+        self._token = type("TokenRoute", (_TokenRoute,), shared)
 
     def add(
         self,
@@ -201,6 +203,7 @@ class _Routes:
     ) -> None:
         """One operation, which takes this right; None: everybody."""
         guard = Depends(self._open() if right is None else self._guard(right, self._authorize))
+        self._allowed.setdefault(path, set()).add(method)
         self._router.add_api_route(
             path,
             endpoint,
@@ -209,13 +212,18 @@ class _Routes:
             status_code=status,
             dependencies=[guard],
             tags=[tag],
-            responses={**(GUARDED if right is not None else {}), **(more or {})},
+            responses={
+                **(GUARDED if right is not None else {}),
+                **({} if method == "GET" else problems.documented(507)),
+                **(more or {}),
+            },
             operation_id=self._prefix + (operation or endpoint.__name__),
             name=route_name,
             openapi_extra=None if right is None else {"x-bide-right": right},
             route_class_override=self._plain,
         )
         if method == "GET" and path not in {"/events", "/jobs/{job_id}/events"}:
+            self._allowed[path].add("HEAD")
             self._router.add_api_route(
                 path,
                 endpoint,
