@@ -111,6 +111,8 @@ class Bide(Generic[D]):
         self.settings = settings or Settings()
         self.registry = Registry()
         self.open_deps = deps
+        self.serving: object = None
+        """What the routers of this app share: see `bide.http.runtime`."""
         self._forms = Forms()
         self._path = sqlite_path(url)
         self._opened: _Opened | None = None

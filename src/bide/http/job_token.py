@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bide.app import Bide
 
 PREFIX = "bjt."
+_PREFIX = PREFIX.encode()
 AUDIENCE = "bide:job"
 ALGORITHM = "HS256"
 
@@ -112,8 +113,11 @@ def read(secrets: Sequence[SecretStr], token: str) -> Principal:
 def find_token(connection: HTTPConnection) -> str | None:
     """The job token that a request brings: as bearer, or as `?token=`, since a browser's EventSource and WebSocket send
     no headers."""
-    token = bearer(connection) or connection.query_params.get("token") or ""
-    return token if token.startswith(PREFIX) else None
+    # Asked for every request, and as a rule there is none.
+    if _PREFIX in connection.scope["query_string"] or "authorization" in connection.headers:
+        token = bearer(connection) or connection.query_params.get("token") or ""
+        return token if token.startswith(PREFIX) else None
+    return None
 
 
 def _text(secret: SecretStr) -> str:

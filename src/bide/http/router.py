@@ -294,7 +294,6 @@ class _TokenRoute(BideRoute):
     """Matches only a request that brings a job token."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        match, child = super().matches(scope)
-        if match is not Match.NONE and find_token(HTTPConnection(scope)) is None:
+        if scope["type"] != "http" or find_token(HTTPConnection(scope)) is None:
             return Match.NONE, {}
-        return match, child
+        return super().matches(scope)

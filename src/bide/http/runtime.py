@@ -7,7 +7,6 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from bide.http.feed import Feed
 from bide.http.limits import Limits, Meter
@@ -45,9 +44,10 @@ class Runtime:
 
     @classmethod
     def of(cls, app: Bide[Any]) -> Runtime:
-        runtime = _runtimes.get(app)
-        if runtime is None:
-            runtime = _runtimes[app] = cls(app)
+        if app.serving is None:
+            app.serving = cls(app)
+        runtime = app.serving
+        assert isinstance(runtime, cls), "nobody else keeps anything there"
         return runtime
 
     # ── Life ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -137,6 +137,3 @@ class Runtime:
                 yield
             finally:
                 self._open.discard(end)
-
-
-_runtimes: WeakKeyDictionary[Bide[Any], Runtime] = WeakKeyDictionary()
