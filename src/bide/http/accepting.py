@@ -45,7 +45,7 @@ def accepting(app: Bide[Any]) -> Callable[[Request, Response], Accept]:
 
     def dependency(request: Request, response: Response) -> Accept:
         async def accept(job: Job[R]) -> Job[R]:
-            warn_unowned(job)
+            warn_unowned(app, job)
             seconds = waiting.preferred(request.headers.get("prefer"))
             if seconds is not None:
                 # The endpoint has let the caller in, and made this very job for it.
@@ -82,11 +82,13 @@ def job_path(request: Request, app: Bide[Any], job: UUID) -> str | None:
     return str(request.scope.get("root_path", "")).rstrip("/") + str(path)
 
 
-def warn_unowned(job: Job[Any]) -> None:
-    if not job.owner:
+def warn_unowned(app: Bide[Any], job: Job[Any]) -> None:
+    """Once for each type: what is wrong is the code."""
+    unowned = Runtime.of(app).unowned
+    if not job.owner and job.type not in unowned:
+        unowned.add(job.type)
         log.warning(
-            "job %s (%s) was enqueued over HTTP without an owner: only administrators will see it. "
+            "a job of the type %s was enqueued over HTTP without an owner: only administrators will see it. "
             "Give it one: .options(owner=…).enqueue(…)",
-            job.id,
             job.type,
         )

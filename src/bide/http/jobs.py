@@ -73,7 +73,7 @@ async def create_job(
     if key is not None and body.idempotency_key not in {None, key}:
         raise InvalidOption("The body names another idempotency key than the header.", hint="Send only the header.")
     job = await call.app.enqueue(_call_of(call, body, key or body.idempotency_key))
-    warn_unowned(job)
+    warn_unowned(call.app, job)
     return await _accepted(call, request, job.id, prefer)
 
 
@@ -91,7 +91,7 @@ async def create_jobs(call: ThisCall, body: NewJobs) -> Response:
         if isinstance(accepted, BideError):
             outcomes[n] = _refused(accepted)
         else:
-            warn_unowned(accepted)
+            warn_unowned(call.app, accepted)
             outcomes[n] = {"status": 202, "job": accepted.id}
     await _fill_in(call, outcomes)
     return _json({"items": outcomes})

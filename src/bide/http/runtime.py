@@ -29,6 +29,8 @@ class Runtime:
         self.feed = Feed(app)
         self.configure(Limits(), route_name="")
         self.stopping = False
+        self.unowned: set[str] = set()
+        """Job types of which it was told that nobody owns their jobs."""
         self._open: set[Callable[[], None]] = set()
         self._entered = 0
         self._serving: asyncio.Task[None] | None = None
