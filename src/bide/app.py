@@ -322,8 +322,9 @@ class Bide(Generic[D]):
 
         authorize: a FastAPI dependency that says who asks and what they may, as a `bide.http.Principal`. Without one
         only this very machine is let in; `bide.http.anyone` lets in everybody. worker: False where other processes
-        execute. limits: see `bide.http.Limits`. origins: of pages that may open WebSockets beside those of the same
-        host. name: put before the operation ids, where one app includes the routers of several Bides.
+        execute. limits: see `bide.http.Limits`. origins: of pages, beside those of the same host, that may open
+        WebSockets and send what is not JSON. name: put before the operation ids, where one app includes the routers of
+        several Bides.
         """
         from bide.http.router import make_router
 

@@ -20,6 +20,7 @@ from bide.http.call import Call, leave
 from bide.http.inputs import with_inputs
 from bide.http.job_token import find_token, read
 from bide.http.limits import Limits
+from bide.http.origin import forged, same_origin
 from bide.http.refusals import Forbidden
 from bide.http.route import BideRoute
 from bide.http.runtime import Runtime
@@ -202,7 +203,7 @@ class _Routes:
         route_name: str | None = None,
     ) -> None:
         """One operation, which takes this right; None: everybody."""
-        guard = Depends(self._open() if right is None else self._guard(right, self._authorize))
+        guard = Depends(self._open() if right is None else self._guard(right, self._whom(of_all="{" not in path)))
         self._allowed.setdefault(path, set()).add(method)
         self._router.add_api_route(
             path,
@@ -260,6 +261,22 @@ class _Routes:
 
         return everybody
 
+    def _whom(self, *, of_all: bool) -> Callable[..., Any]:
+        """Who asks without a job token. `of_all`: the route is not about one job."""
+        asks = Depends(self._authorize)
+
+        async def whom(connection: HTTPConnection, who: Any = asks) -> Any:
+            if of_all and isinstance(who, Principal) and who.job is not None:
+                raise Forbidden(f"{who.id!r} reaches one job alone.", hint=f"It is job {who.job}.")
+            if forged(connection, self._origins):
+                raise Forbidden(
+                    "A page of another origin has sent this.",
+                    hint="Send it as JSON, or name the page's origin: bide.router(origins=…).",
+                )
+            return who
+
+        return whom
+
     def _guard(self, right: Right, authorize: Callable[..., Any]) -> Callable[..., Any]:
         asks = Depends(authorize)
 
@@ -272,7 +289,7 @@ class _Routes:
         asks = Depends(authorize)
 
         async def guard(socket: WebSocket, who: Any = asks) -> None:
-            if not live.same_origin(socket, self._origins):
+            if not same_origin(socket, self._origins):
                 raise WebSocketException(POLICY_VIOLATION, "A page of another origin.")
             leave(socket, self._let_in(right, who))
 
