@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
+from urllib.parse import urlsplit
 
 import jwt
 from jwt import PyJWKClient
@@ -12,13 +14,25 @@ from starlette.requests import HTTPConnection
 
 from bide.errors import InvalidOption
 from bide.http.access import RIGHTS, Principal, Right
+from bide.http.job_token import AUDIENCE
 from bide.http.keys import bearer
-from bide.http.refusals import Unauthenticated
+from bide.http.refusals import Unauthenticated, Unavailable
+
+log = logging.getLogger("bide.http")
 
 PREFIX = "bide:"
 """Of what concerns Bide in the claim `scope`, as in `bide:view`."""
 
-SYMMETRIC = frozenset({"HS256", "HS384", "HS512"})
+STRENGTH = {"HS256": 32, "HS384": 48, "HS512": 64}
+"""The shortest secret, in bytes, of each algorithm with a shared one (RFC 7518, 3.2): a shorter one can be guessed."""
+
+SYMMETRIC = frozenset(STRENGTH)
+
+KEPT = 300.0
+"""Seconds after which a provider's list of keys is read again: how long one that was withdrawn still opens."""
+
+PATIENCE = 5.0
+"""Seconds that a provider has to answer with its keys."""
 
 
 def principal_of(claims: Mapping[str, Any]) -> Principal:
@@ -62,9 +76,11 @@ class Jwt:
         if set(algorithms) & SYMMETRIC and (set(algorithms) - SYMMETRIC or jwks_url is not None):
             # Else the public key, which everybody has, would do as the secret of an HMAC.
             raise InvalidOption("A shared secret and public keys do not mix: name algorithms of one kind.")
+        for name in algorithms:
+            _check_algorithm(name, key)
         self._algorithms = list(algorithms)
         self._key = key
-        self._published = None if jwks_url is None else PyJWKClient(jwks_url, cache_keys=True)
+        self._published = None if jwks_url is None else _client(jwks_url)
         self._audience = audience
         self._issuer = issuer
         self._principal = principal
@@ -87,12 +103,51 @@ class Jwt:
         except jwt.ExpiredSignatureError:
             raise Unauthenticated("The token has expired.", challenge='Bearer error="invalid_token"') from None
         except jwt.PyJWTError:
-            # Which check failed is for the log of whoever signs, not for whoever tries.
-            raise Unauthenticated("The token is not valid.", challenge='Bearer error="invalid_token"') from None
+            raise _invalid() from None
+        if AUDIENCE in _listed(claims.get("aud")):
+            # It opens one job, with rights of its own, and must not be its owner's where both have one secret.
+            raise _invalid()
         return self._principal(claims)
 
     async def _key_of(self, token: str) -> Any:
         if self._published is None:
             return self._key
-        # It asks the network, and blocks.
-        return (await asyncio.to_thread(self._published.get_signing_key_from_jwt, token)).key
+        try:
+            # It asks the network, and blocks.
+            return (await asyncio.to_thread(self._published.get_signing_key_from_jwt, token)).key
+        except (jwt.PyJWKClientConnectionError, OSError, ValueError) as error:
+            log.warning("the keys of the identity provider cannot be read: %s", error)
+            raise Unavailable("Who you are cannot be checked now.") from None
+
+
+def _client(address: str) -> PyJWKClient:
+    if urlsplit(address).scheme not in {"http", "https"}:
+        raise InvalidOption(f"jwks_url={address!r}: expected an address as https://….")
+    # Its other cache, of single keys, would never forget one that was withdrawn.
+    return PyJWKClient(address, cache_keys=False, lifespan=KEPT, timeout=PATIENCE)
+
+
+def _check_algorithm(name: str, key: str | bytes | None) -> None:
+    try:
+        jwt.get_algorithm_by_name(name)
+    except NotImplementedError:
+        raise InvalidOption(
+            f"algorithms: {name!r} is not known here.",
+            hint='Public keys, as of RS256, need: pip install "pyjwt[crypto]".',
+        ) from None
+    least = STRENGTH.get(name, 0)
+    secret = key.encode() if isinstance(key, str) else key or b""
+    if len(secret) < least:
+        raise InvalidOption(
+            f"key: {name} takes a secret of at least {least} bytes; a shorter one can be guessed.",
+            hint='One is made by: python -c "import secrets; print(secrets.token_urlsafe(64))"',
+        )
+
+
+def _invalid() -> Unauthenticated:
+    # Which check failed is for the log of whoever signs, not for whoever tries.
+    return Unauthenticated("The token is not valid.", challenge='Bearer error="invalid_token"')
+
+
+def _listed(audience: object) -> Sequence[object]:
+    return cast("list[object]", audience) if isinstance(audience, list) else [audience]

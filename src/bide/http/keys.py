@@ -18,7 +18,8 @@ from bide.errors import InvalidOption
 from bide.http.access import USUAL, Own, Principal, Right
 from bide.http.refusals import Unauthenticated
 
-_FORM = re.compile(r"bide_([A-Za-z0-9-]{1,64})_([A-Za-z0-9_-]{43})")
+_ID = r"[A-Za-z0-9-]{1,64}"
+_FORM = re.compile(rf"bide_({_ID})_([A-Za-z0-9_-]{{43}})")
 
 
 class ApiKey(BaseModel, frozen=True):
@@ -35,6 +36,11 @@ class ApiKey(BaseModel, frozen=True):
     rights: frozenset[Right] = USUAL
     owner: str | None = ""
     expires_at: AwareDatetime | None = None
+
+    def model_post_init(self, _: Any, /) -> None:
+        # Here, where it is read, and not when somebody comes with it.
+        _check_id(self.id)
+        _principal(self)
 
 
 Find: TypeAlias = Callable[[str], ApiKey | Awaitable[ApiKey | None] | None]
@@ -77,24 +83,26 @@ class ApiKeys:
         expires_at: datetime | None = None,
     ) -> tuple[str, ApiKey]:
         """A new key: the text for its user, which is nowhere else, and what to keep. Raises InvalidOption."""
+        _check_id(id)
         # 256 random bits: no list of guesses exists, so a fast hash is as good as a slow one (NIST SP 800-63B, 5.1.1.2,
         # asks for slow ones where people choose the secret).
         text = f"bide_{id}_{secrets.token_urlsafe(32)}"
-        if not _FORM.fullmatch(text):
-            raise InvalidOption(f"id={id!r}: expected 1 to 64 letters, digits or hyphens.")
+        given = frozenset(rights)
+        _principal_of(principal or id, given, owner)
+        if expires_at is not None and expires_at.utcoffset() is None:
+            raise InvalidOption("expires_at has no time zone.", hint="As in datetime.now(UTC) + timedelta(days=90).")
         key = ApiKey(
             id=id,
             digest=_digest(text),
             principal=principal,
-            rights=frozenset(rights),
+            rights=given,
             owner=owner,
             expires_at=expires_at,
         )
-        _principal(key)
         return text, key
 
     async def __call__(self, connection: HTTPConnection) -> Principal:
-        text = bearer(connection) or connection.headers.get("x-api-key") or ""
+        text = bearer(connection) or _only(connection, "x-api-key")
         form = _FORM.fullmatch(text)
         found: Any = None
         if form is not None:
@@ -109,8 +117,17 @@ class ApiKeys:
         return _principal(key)
 
 
+def _check_id(id: str) -> None:
+    if not re.fullmatch(_ID, id):
+        raise InvalidOption(f"id={id!r}: expected 1 to 64 letters, digits or hyphens.")
+
+
 def _principal(key: ApiKey) -> Principal:
-    return Principal(key.principal or key.id, key.rights, Own.OWN if key.owner == "" else key.owner)
+    return _principal_of(key.principal or key.id, key.rights, key.owner)
+
+
+def _principal_of(name: str, rights: Iterable[Right], owner: str | None) -> Principal:
+    return Principal(name, rights, Own.OWN if owner == "" else owner)
 
 
 def _digest(text: str) -> str:
@@ -119,5 +136,11 @@ def _digest(text: str) -> str:
 
 def bearer(connection: HTTPConnection) -> str | None:
     """The token of `Authorization: Bearer` (RFC 6750, 2.1); the scheme's case does not matter (RFC 9110, 11.1)."""
-    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    scheme, _, token = _only(connection, "authorization").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
+
+
+def _only(connection: HTTPConnection, name: str) -> str:
+    """The header of this name. Of several none is taken: what is in front may have checked another one."""
+    found = connection.headers.getlist(name)
+    return found[0] if len(found) == 1 else ""

@@ -62,3 +62,15 @@ class TooMany(Refusal):
     def __init__(self, message: str, *, retry_after: int, hint: str | None = None) -> None:
         super().__init__(message, hint=hint, headers={"Retry-After": str(retry_after)})
         self.retry_after = retry_after
+
+
+class Unavailable(Refusal):
+    """What has to be asked first does not answer. `retry_after`: seconds after which to try again."""
+
+    code = "unavailable"
+    status = 503
+    retryable = True
+
+    def __init__(self, message: str, *, retry_after: int = 5, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint, headers={"Retry-After": str(retry_after)})
+        self.retry_after = retry_after
