@@ -23,7 +23,7 @@ async def test_who_is_let_in_for_one_job_reaches_no_other(tmp_path: Path) -> Non
     made: list[Job[int]] = []
 
     async def authorize() -> Principal:
-        return Principal("ann", {"create", "view", "cancel", "answer"}, job=made[0].id)
+        return Principal("ann", {"view", "cancel", "answer"}, job=made[0].id)
 
     router = bide.router(authorize=authorize)
     app = FastAPI()
