@@ -141,7 +141,8 @@ async def _hold(server: Server, path: str, streams: int, seconds: float, before:
     return {
         "each": max(1.0, (opened - before) / streams),
         "grown": max(1.0, (after - opened) / 1_000_000),
-        "cpu": (now.user + now.system - cpu.user - cpu.system) / seconds * 1_000,
+        # Told in hundredths of a second by the system: none at all is less than that.
+        "cpu": max(0.01, now.user + now.system - cpu.user - cpu.system) / seconds * 1_000,
     }
 
 
