@@ -113,8 +113,9 @@ def read(secrets: Sequence[SecretStr], token: str) -> Principal:
 def find_token(connection: HTTPConnection) -> str | None:
     """The job token that a request brings: as bearer, or as `?token=`, since a browser's EventSource and WebSocket send
     no headers."""
-    # Asked for every request, and as a rule there is none.
-    if _PREFIX in connection.scope["query_string"] or "authorization" in connection.headers:
+    # Asked for every request, and as a rule there is none. In a query any letter may be written as its code.
+    query: bytes = connection.scope["query_string"]
+    if _PREFIX in query or b"%" in query or "authorization" in connection.headers:
         token = bearer(connection) or connection.query_params.get("token") or ""
         return token if token.startswith(PREFIX) else None
     return None
