@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -16,7 +17,11 @@ def _read_duration(value: Any) -> Any:
 
 
 def _split(value: Any) -> Any:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+    parts: Any = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple):
+        return parts
+    # Hidden before they are looked at: an error shows what it refuses.
+    return [SecretStr(part) if isinstance(part, str) else part for part in cast("Sequence[object]", parts)]
 
 
 Seconds = Annotated[float, BeforeValidator(_read_duration), Field(gt=0)]

@@ -298,7 +298,7 @@ class _Routes:
     def _let_in(self, right: Right, who: object) -> Call:
         if not isinstance(who, Principal):
             raise TypeError(f"authorize= returned {type(who).__name__}, not a Principal: nobody is let in.")
-        self.runtime.meter.request(who.id)
+        self.runtime.meter.request(who.counted_as)
         if not who.may(right):
             raise Forbidden(f"{who.id!r} has not the right to {right}.", hint="It is `authorize` that gives rights.")
         return Call(self.runtime, who)
