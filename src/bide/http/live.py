@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -131,8 +131,9 @@ async def socket_job(call: ThisCall, socket: WebSocket, job_id: str, after: Afte
         call.runtime.meter.room(call.who.counted_as)
         await _Socket(call, socket, job).run(row.seq if after is None else after, snapshot=after is None)
     except BideError as error:
-        await socket.send_text(orjson.dumps({"type": "problem", "problem": problems.describe(error)}).decode())
-        await socket.close(4_000 + problems.status_of(error), error.code)
+        with suppress(WebSocketDisconnect):
+            await socket.send_text(orjson.dumps({"type": "problem", "problem": problems.describe(error)}).decode())
+            await socket.close(4_000 + problems.status_of(error), error.code)
     except WebSocketDisconnect:
         pass
 
