@@ -112,7 +112,13 @@ async def serve(folder: Path, *, worker: bool) -> None:
         listening.bind(("127.0.0.1", 0))
         listening.listen(4_096)
         config = uvicorn.Config(
-            app.served(worker=worker), log_level="warning", access_log=False, loop="asyncio", http="h11"
+            app.served(worker=worker),
+            log_level="warning",
+            access_log=False,
+            loop="asyncio",
+            http="h11",
+            # A connection that is kept says nothing for as long as the streams are watched.
+            timeout_keep_alive=3_600,
         )
         server = _Server(config)
         running = asyncio.create_task(server.serve(sockets=[listening]))
