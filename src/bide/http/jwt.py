@@ -102,7 +102,8 @@ class Jwt:
             )
         except jwt.ExpiredSignatureError:
             raise Unauthenticated("The token has expired.", challenge='Bearer error="invalid_token"') from None
-        except jwt.PyJWTError:
+        except (jwt.PyJWTError, TypeError):
+            # The latter where its header names the algorithm of another kind of key than the one it names.
             raise _invalid() from None
         if AUDIENCE in _listed(claims.get("aud")):
             # It opens one job, with rights of its own, and must not be its owner's where both have one secret.

@@ -22,7 +22,7 @@ _ID = r"[A-Za-z0-9-]{1,64}"
 _FORM = re.compile(rf"bide_({_ID})_([A-Za-z0-9_-]{{43}})")
 
 
-class ApiKey(BaseModel, frozen=True):
+class ApiKey(BaseModel, frozen=True, extra="forbid"):
     """What is kept of a key: enough to know it again, and nothing to use it with.
 
     id: names the key. principal: who asks with it, by default the id; several keys may be of one. owner: whose
