@@ -594,6 +594,18 @@ async def test_a_second_signal_to_serve_gives_the_running_job_back_unspent(tmp_p
         assert (await app.get(job)).attempt == 1
 
 
+async def knocked(port: int) -> None:
+    """Until somebody has come to this port, and was turned away."""
+    came = asyncio.Event()
+
+    def turn_away(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+        came.set()
+
+    async with await asyncio.start_server(turn_away, "127.0.0.1", port):
+        await came.wait()
+
+
 async def test_watch_goes_on_while_the_server_is_started_anew(tmp_path: Path) -> None:
     shell, port, gate = Shell(tmp_path), free_port(), tmp_path / "gate"
     shell.env["BIDE_URL"] = f"http://127.0.0.1:{port}"
@@ -605,7 +617,7 @@ async def test_watch_goes_on_while_the_server_is_started_anew(tmp_path: Path) ->
             assert process.stdout is not None
             await line_with(process.stdout, "half way (2 of 4)")
             assert (await served.stop())[0] == 0
-        await asyncio.sleep(1)
+        await knocked(port)
         gate.touch()
         async with serve(shell, port=port):
             out, err = await asyncio.wait_for(process.communicate(), PATIENCE)

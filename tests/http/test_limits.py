@@ -165,20 +165,25 @@ async def test_many_that_open_at_once_hold_no_more_than_one_after_another(tmp_pa
 
     async with serving(shop.app) as address:
         job = await shop.hold.options(owner="ann").enqueue()
-        seen = 0
+        seen = answered = 0
+        all_answered = asyncio.Event()
 
         async def follow() -> int:
-            nonlocal seen
+            nonlocal seen, answered
             async with (
                 httpx.AsyncClient(base_url=f"{address}/api", headers=ANN, timeout=10) as client,
                 client.stream("GET", f"jobs/{job.id}/events") as answer,
             ):
+                answered += 1
+                if answered == 10:
+                    all_answered.set()
                 if answer.status_code == 200:
                     async for text in answer.aiter_text():
                         if "snapshot" in text:
                             seen += 1
-                            await asyncio.sleep(1)
                             break
+                # Held open until nobody can come too late to find it so.
+                await all_answered.wait()
                 return answer.status_code
 
         statuses = await asyncio.gather(*(follow() for _ in range(10)))

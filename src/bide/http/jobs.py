@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -94,7 +94,7 @@ async def create_jobs(call: ThisCall, body: NewJobs) -> Response:
             warn_unowned(call.app, accepted)
             outcomes[n] = {"status": 202, "job": accepted.id}
     await _fill_in(call, outcomes)
-    return _json({"items": outcomes})
+    return render.response({"items": outcomes})
 
 
 def _call_of(call: Call, new: NewJob, key: str | None) -> JobCall[Any]:
@@ -125,7 +125,7 @@ async def _accepted(call: Call, request: Request, job: UUID, prefer: str | None)
     headers = {"ETag": render.etag(row, full=call.full), **accepted_headers(request, call.app, job, done=done)}
     if seconds is not None:
         headers["Preference-Applied"] = f"wait={seconds:g}"
-    return _json_bytes(render.job(row, full=call.full), 200 if done else 202, headers)
+    return render.response(render.job(row, full=call.full), status=200 if done else 202, headers=headers)
 
 
 async def retry_job(
@@ -177,7 +177,7 @@ async def get_job(
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
     if tag in known or "*" in known:
         return Response(status_code=304, headers=headers)
-    return _json_bytes(render.job(row, full=full), 200, headers)
+    return render.response(render.job(row, full=full), headers=headers)
 
 
 def _tags(header: str | None) -> frozenset[str]:
@@ -224,7 +224,7 @@ async def list_jobs(
     following = paging.encode(page[-1].id, query) if len(rows) > limit else None
     headers = {"Link": paging.next_link(request, following)} if following else {}
     items = [render.summary(row, full=call.full) for row in page]
-    return _json({"items": items, "next_cursor": following}, headers=headers)
+    return render.response({"items": items, "next_cursor": following}, headers=headers)
 
 
 def _maybe(job: UUID | None) -> str | None:
@@ -252,7 +252,7 @@ async def get_history(
     if not rows:
         await call.row(job_id)
     page = rows[:limit]
-    return _json(
+    return render.response(
         {
             "items": [render.event(row, full=call.full) for row in page],
             "next_after": page[-1].seq if len(rows) > limit else None,
@@ -271,7 +271,7 @@ async def cancel_job(call: ThisCall, request: Request, job_id: UUID, body: Cance
     row = await call.row(job.id)
     done = row.status.terminal
     headers = {"ETag": render.etag(row, full=call.full), **accepted_headers(request, call.app, job.id, done=done)}
-    return _json_bytes(render.job(row, full=call.full), 200 if done else 202, headers)
+    return render.response(render.job(row, full=call.full), status=200 if done else 202, headers=headers)
 
 
 async def cancel_jobs(call: ThisCall, body: CancelMany) -> Response:
@@ -292,7 +292,7 @@ async def cancel_jobs(call: ThisCall, body: CancelMany) -> Response:
 
     outcomes = list(await asyncio.gather(*map(cancel, ids)))
     await _fill_in(call, outcomes)
-    return _json({"items": outcomes})
+    return render.response({"items": outcomes})
 
 
 async def _matching(call: Call, body: CancelMany) -> list[UUID]:
@@ -351,11 +351,3 @@ async def _fill_in(call: Call, outcomes: Sequence[dict[str, Any]]) -> None:
             outcome.update(_refused(NotFound(f"Job {outcome['job']} not found")))
         else:
             outcome.update(job=render.summary(row, full=call.full), problem=None)
-
-
-def _json(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return _json_bytes(render.dumps(value), status, headers)
-
-
-def _json_bytes(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(body, status_code=status, media_type="application/json", headers=headers)

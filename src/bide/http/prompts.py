@@ -27,7 +27,7 @@ async def list_prompts(
     limit: Annotated[int, Query(ge=1, le=PAGE)] = 50,
 ) -> Response:
     """The inbox: open questions of all jobs, oldest first. Reading it does not count as being shown them."""
-    return _json({"items": _views(await call.app.prompts(owner=call.owner, limit=limit))})
+    return render.response({"items": _views(await call.app.prompts(owner=call.owner, limit=limit))})
 
 
 async def list_job_prompts(
@@ -35,12 +35,12 @@ async def list_job_prompts(
 ) -> Response:
     """The questions of one job, oldest first."""
     await call.row(job_id)
-    return _json({"items": _views(await _of_job(call, job_id, open_only=open))})
+    return render.response({"items": _views(await _of_job(call, job_id, open_only=open))})
 
 
 async def get_prompt(call: ThisCall, prompt_id: UUID) -> Response:
     """One question."""
-    return _json(_view(await _prompt(call, prompt_id)))
+    return render.response(_view(await _prompt(call, prompt_id)))
 
 
 async def respond(call: ThisCall, prompt_id: UUID, body: Answer, key: IdempotencyKey = None) -> Response:
@@ -54,7 +54,7 @@ async def get_hitl_prompt(call: ThisCall, job_id: UUID) -> Response:
     row = await call.row(job_id)
     asked = await _of_job(call, job_id, open_only=True)
     progress = Progress() if row.progress is None else Progress.read(row.progress)
-    return _json(
+    return render.response(
         {
             "job_id": job_id,
             "status": row.status.value,
@@ -81,7 +81,7 @@ async def _respond(call: Call, job: UUID, prompt: UUID | None, value: Mapping[st
         # One principal's key for one job's question: another's must not meet it.
         response_id=None if key is None else uuid5(RESPONSES, f"{job}:{prompt}:{call.who.id}:{key}"),
     )
-    return _json(receipt.model_dump(mode="json"))
+    return render.response(receipt.model_dump(mode="json"))
 
 
 async def _prompt(call: Call, prompt: UUID) -> PromptView:
@@ -107,7 +107,3 @@ def _views(views: Sequence[PromptView]) -> list[dict[str, Any]]:
 
 def _view(view: PromptView) -> dict[str, Any]:
     return view.model_dump(mode="json", by_alias=True)
-
-
-def _json(value: Any) -> Response:
-    return Response(render.dumps(value), media_type="application/json")

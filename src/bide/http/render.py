@@ -5,9 +5,11 @@ Payloads are JSON text already and go out as they are: what a job returned looks
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
 import orjson
+from starlette.responses import Response
 
 from bide.clock import instant
 from bide.job import JobError, Progress
@@ -77,6 +79,12 @@ def event(row: EventRow, *, full: bool) -> dict[str, Any]:
         "attempt": row.attempt,
         "data": _event_data(row.data, full=full),
     }
+
+
+def response(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON response, of bytes that are JSON already or of what is to be written so."""
+    body = value if isinstance(value, bytes) else dumps(value)
+    return Response(body, status_code=status, media_type="application/json", headers=headers)
 
 
 def dumps(value: Any) -> bytes:

@@ -17,7 +17,6 @@ T = TypeVar("T")
 
 ReasonText = Annotated[str, Field(max_length=1_000)]
 Id = Annotated[str, Field(max_length=100)]
-Label = Annotated[str, Field(max_length=200)]
 Whole = Annotated[int, Field(strict=True)]
 """A number of JSON: neither its text nor true."""
 Flag = Annotated[bool, Field(strict=True)]
@@ -25,8 +24,6 @@ Age = Annotated[
     str | Annotated[float, Field(strict=True)],
     Field(examples=["7d", "36h", 3600], description="A duration: `7d`, `36h`, or seconds."),
 ]
-
-EXAMPLE = UUID("01999f5e-3c1a-7b2d-9a4e-5f6071829304")
 
 
 class Sent(BaseModel):
