@@ -6,7 +6,6 @@ import asyncio
 import base64
 import hashlib
 import hmac
-import importlib.util
 import json
 import time
 from collections.abc import Mapping
@@ -24,10 +23,6 @@ from bide.http.job_token import AUDIENCE
 from bide.http.refusals import Unavailable
 from tests.http.server import serving
 from tests.http.test_access import KEY, connection, guarded, token
-
-with_cryptography = pytest.mark.skipif(
-    importlib.util.find_spec("cryptography") is None, reason='needs pip install "pyjwt[crypto]"'
-)
 
 
 def raw(header: bytes, claims: Mapping[str, Any] | None = None) -> str:
@@ -121,7 +116,6 @@ def test_an_algorithm_that_there_is_not_is_refused_and_the_remedy_named(monkeypa
 
 
 def test_an_address_of_keys_is_one_of_the_web() -> None:
-    pytest.importorskip("cryptography")
     for odd in ("file:///etc/passwd", "", "example.com/keys"):
         with pytest.raises(InvalidOption, match="jwks_url"):
             Jwt(jwks_url=odd, algorithms=["RS256"])
@@ -172,7 +166,6 @@ async def let_in(authorize: Jwt, text: str) -> bool:
         return False
 
 
-@with_cryptography
 async def test_keys_that_a_provider_publishes_let_in_whom_it_signs_for(tmp_path: Path) -> None:
     provider = Provider("one", "two")
     async with serving(provider.app) as address:
@@ -206,7 +199,6 @@ async def test_keys_that_a_provider_publishes_let_in_whom_it_signs_for(tmp_path:
         assert provider.asked <= 2
 
 
-@with_cryptography
 async def test_a_key_that_was_withdrawn_opens_nothing_once_the_list_is_read_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -222,7 +214,6 @@ async def test_a_key_that_was_withdrawn_opens_nothing_once_the_list_is_read_agai
         assert await let_in(authorize, provider.token("two"))
 
 
-@with_cryptography
 async def test_a_provider_that_does_not_answer_is_no_fault_of_who_asks(tmp_path: Path) -> None:
     provider = Provider("one")
     async with serving(provider.app) as address:
