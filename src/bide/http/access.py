@@ -6,18 +6,18 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, Literal, TypeAlias, get_args
-from urllib.parse import urlsplit
+from typing import Any, Literal, TypeAlias, cast, get_args
 from uuid import UUID
 
 from starlette.requests import HTTPConnection
 
 from bide.errors import InvalidOption
+from bide.http.local import foreign
 from bide.http.refusals import Forbidden
+from bide.job_type import check_text
 
 Right: TypeAlias = Literal["create", "view", "cancel", "answer", "admin"]
 """`create`: enqueue, retry and fork. `view`: read jobs and questions. `cancel`: end jobs. `answer`: answer questions.
@@ -25,6 +25,8 @@ Right: TypeAlias = Literal["create", "view", "cancel", "answer", "admin"]
 
 RIGHTS: frozenset[Right] = frozenset(get_args(Right))
 USUAL: frozenset[Right] = RIGHTS - {"admin"}
+ONE_JOB: frozenset[Right] = frozenset({"view", "cancel", "answer"})
+"""What somebody may have who reaches a single job."""
 
 Authorize: TypeAlias = Callable[..., Any]
 """A FastAPI dependency that returns a `Principal`, or an awaitable of one; it raises to refuse."""
@@ -40,8 +42,14 @@ class Own(Enum):
 class Principal:
     """Who asks, and what they may.
 
-    id: their name; it is recorded with what they answer and cancel. rights: by default all but `admin`. owner: whose
-    jobs they reach, by default those of `id`; None, for administrators only, is everybody's. job: this one job alone.
+    id: their name; it is recorded with what they answer and cancel. rights: any iterable of them, by default all but
+    `admin`, which implies the others. owner: whose jobs they reach, by default those of `id`; None, for
+    administrators only, is everybody's. The jobs without an owner, "", are for administrators too. job: of those
+    jobs this one alone, which may be without an owner; the rights are then among view, cancel and answer.
+
+        Principal("ann")                                    # her own jobs, and all but administration
+        Principal("ann", {"view"}, owner="acme")            # looks at the jobs of her company
+        Principal("root", {"admin"}, owner=None)            # everything
 
     Raises InvalidOption for what makes no sense.
     """
@@ -54,26 +62,35 @@ class Principal:
     def __init__(
         self, id: str, rights: Iterable[Right] = USUAL, owner: str | Own | None = Own.OWN, job: UUID | None = None
     ) -> None:
-        given = frozenset(rights)
-        if unknown := given - RIGHTS:
-            raise InvalidOption(
-                f"No such right: {', '.join(sorted(unknown))}.", hint=f"There are: {', '.join(RIGHTS)}."
-            )
-        if not id:
+        # The annotations do not hold at run time: these values come from tokens, and from files.
+        given = _read_rights(rights)
+        if not _is_text(id) or not id:
             raise InvalidOption("A principal needs a name.", hint="It is recorded with what they answer.")
-        if owner is None and "admin" not in given:
+        check_text("id", id)
+        reached = id if isinstance(owner, Own) else owner
+        if job is not None and given - ONE_JOB:
             raise InvalidOption(
-                f"{id!r} would reach everybody's jobs without being an administrator.",
-                hint='Name an owner, or give the right "admin".',
+                f"{id!r} has no rights beyond one job.", hint=f"Give some of these: {', '.join(sorted(ONE_JOB))}."
             )
-        if owner == "" and "admin" not in given and job is None:
+        if reached is None:
+            if "admin" not in given:
+                raise InvalidOption(
+                    f"{id!r} would reach everybody's jobs without being an administrator.",
+                    hint='Name an owner, or give the right "admin".',
+                )
+        elif not _is_text(reached):
+            raise InvalidOption(f"owner={reached!r}: expected a text, or None.")
+        elif not reached and "admin" not in given and job is None:
             raise InvalidOption("Jobs without an owner are for administrators.", hint="Name an owner.")
+        else:
+            check_text("owner", reached)
         object.__setattr__(self, "id", id)
         object.__setattr__(self, "rights", given)
-        object.__setattr__(self, "owner", id if isinstance(owner, Own) else owner)
+        object.__setattr__(self, "owner", reached)
         object.__setattr__(self, "job", job)
 
     def may(self, right: Right) -> bool:
+        """Whether they have this right, or all of them."""
         return right in self.rights or "admin" in self.rights
 
 
@@ -84,7 +101,7 @@ async def anyone() -> Principal:
 
 async def local_only(connection: HTTPConnection) -> Principal:
     """What is asked where no `authorize` is given: only a program, or a page, of this very machine is let in."""
-    if reason := _foreign(connection):
+    if reason := foreign(connection):
         raise Forbidden(
             f"Without `authorize`, only this machine is let in: {reason}.",
             hint="Say who may do what: bide.router(authorize=…). To let in everybody: authorize=bide.http.anyone.",
@@ -92,49 +109,18 @@ async def local_only(connection: HTTPConnection) -> Principal:
     return Principal("local", ("admin",), None)
 
 
-FORWARDED = (
-    "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-real-ip",
-    "via",
-    "cf-connecting-ip",
-)
-"""Headers by which a proxy tells that the request came from elsewhere."""
+def _read_rights(rights: Iterable[object]) -> frozenset[Right]:
+    # A single text is an iterable too, of letters.
+    given = [rights] if isinstance(rights, str) else list(rights)
+    known = cast("frozenset[object]", RIGHTS)
+    if unknown := [right for right in given if not isinstance(right, str) or right not in known]:
+        raise InvalidOption(
+            f"No such right: {', '.join(map(repr, unknown))}.", hint=f"There are: {', '.join(sorted(RIGHTS))}."
+        )
+    if isinstance(rights, str):
+        raise InvalidOption(f"rights={rights!r}: expected several.", hint=f"Write {{{rights!r}}}.")
+    return frozenset(cast("list[Right]", given))
 
 
-def _foreign(connection: HTTPConnection) -> str | None:
-    """Why this does not come from here; None if it does."""
-    headers = connection.headers
-    # Whatever sits in front, its peers may be anywhere.
-    if any(name in headers for name in FORWARDED):
-        return "a proxy has forwarded this"
-    if connection.client is None or not _is_loopback(connection.client.host):
-        return "this comes from another one"
-    hosts = headers.getlist("host")
-    # A name that somebody else has pointed here would let a page of theirs in (DNS rebinding).
-    if len(hosts) != 1 or not _is_local(f"//{hosts[0]}"):
-        return "this is addressed to another name"
-    if headers.get("sec-fetch-site") == "cross-site":
-        return "a page of another site has sent this"
-    if "origin" in headers and not _is_local(headers["origin"]):
-        return "a page of another origin has sent this"
-    return None
-
-
-def _is_local(address: str) -> bool:
-    try:
-        host = urlsplit(address).hostname or ""
-    except ValueError:
-        return False
-    return host == "localhost" or host.endswith(".localhost") or _is_loopback(host)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return bool((mapped or address).is_loopback)
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)

@@ -62,3 +62,15 @@ class TooMany(Refusal):
     def __init__(self, message: str, *, retry_after: int, hint: str | None = None) -> None:
         super().__init__(message, hint=hint, headers={"Retry-After": str(retry_after)})
         self.retry_after = retry_after
+
+
+class KeysUnavailable(Refusal):
+    """The keys to check tokens with cannot be fetched now: nobody is let in, and nobody's token is called bad."""
+
+    code = "keys_unavailable"
+    status = 503
+    retryable = True
+
+    def __init__(self, message: str, *, retry_after: int, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint, headers={"Retry-After": str(retry_after)})
+        self.retry_after = retry_after
