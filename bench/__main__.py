@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import drain, enqueue, latency, machine, memory, processes, report, steps
+from bench import drain, enqueue, http, latency, machine, memory, processes, report, steps
 from bench.measure import Row, Size, Topic, run
 
 TOPICS: Mapping[str, Callable[[Size], Topic]] = {
@@ -21,6 +21,7 @@ TOPICS: Mapping[str, Callable[[Size], Topic]] = {
     "processes": processes.topic,
     "memory": memory.topic,
     "steps": steps.topic,
+    "http": http.topic,
 }
 
 RESULTS = Path(__file__).with_name("RESULTS.md")

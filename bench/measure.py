@@ -38,12 +38,15 @@ class Size:
     beside: int
     among: float
     waiting: int
+    http: float
+    streams: int
+    still: float
 
     @classmethod
     def full(cls) -> Size:
         return cls(
             rounds=3, drain=20_000, enqueue=20_000, latency=300, stepped=3_000, asking=1_000, beside=40_000, among=5.0,
-            waiting=100_000,
+            waiting=100_000, http=5.0, streams=2_000, still=120.0,
         )  # fmt: skip
 
     @classmethod
@@ -58,12 +61,18 @@ class Size:
             beside=10_000,
             among=1.0,
             waiting=10_000,
+            http=2.0,
+            streams=500,
+            still=10.0,
         )
 
     @classmethod
     def tiny(cls) -> Size:
         """Enough to see that every measurement works, and to say nothing about speed."""
-        return cls(rounds=1, drain=60, enqueue=60, latency=4, stepped=10, asking=5, beside=400, among=0.05, waiting=40)
+        return cls(
+            rounds=1, drain=60, enqueue=60, latency=4, stepped=10, asking=5, beside=400, among=0.05, waiting=40,
+            http=0.2, streams=20, still=0.5,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -692,6 +692,31 @@ def test_an_unannotated_result_names_the_remedy() -> None:
         codec_for(inspect.Signature.empty).encode(datetime.now(UTC))
 
 
+@pytest.mark.parametrize(
+    ("annotation", "text", "path"),
+    [
+        (list[int | list[int]], '[1,"a"]', "$[1]"),
+        (dict[str, int | Pair], '{"a":[1]}', "$.a"),
+        (Author | int, '{"name":1}', "$.name"),
+        (Point, '{"y":"1"}', "$.x"),
+        (dict[int, int], '{"a":1}', "$.a"),
+        (int, "nothing", "$"),
+    ],
+)
+def test_a_path_leads_through_what_was_read_and_no_member_of_a_union(annotation: Any, text: str, path: str) -> None:
+    with pytest.raises(InvalidPayload) as refused:
+        codec_for(annotation).decode(text)
+    assert refused.value.path == path
+
+
+def test_what_is_read_strictly_is_taken_for_nothing_else() -> None:
+    codec = codec_for(list[int])
+    assert codec.decode('["1"]') == [1]
+    assert codec.decode("[1]", strict=True) == [1]
+    with pytest.raises(InvalidPayload, match=r"\$\[0\]"):
+        codec.decode('["1"]', strict=True)
+
+
 def test_errors_do_not_repeat_the_payload() -> None:
     with pytest.raises(InvalidPayload) as writing:
         codec_for(list[int]).encode(["hunter2"])

@@ -111,6 +111,8 @@ class Bide(Generic[D]):
         self.settings = settings or Settings()
         self.registry = Registry()
         self.open_deps = deps
+        self.serving: object = None
+        """What the routers of this app share: see `bide.http.runtime`."""
         self._forms = Forms()
         self._path = sqlite_path(url)
         self._opened: _Opened | None = None
@@ -320,8 +322,9 @@ class Bide(Generic[D]):
 
         authorize: a FastAPI dependency that says who asks and what they may, as a `bide.http.Principal`. Without one
         only this very machine is let in; `bide.http.anyone` lets in everybody. worker: False where other processes
-        execute. limits: see `bide.http.Limits`. origins: of pages that may open WebSockets beside those of the same
-        host. name: put before the operation ids, where one app includes the routers of several Bides.
+        execute. limits: see `bide.http.Limits`. origins: of pages, beside those of the same host, that may open
+        WebSockets and send what is not JSON. name: put before the operation ids, where one app includes the routers of
+        several Bides.
         """
         from bide.http.router import make_router
 
@@ -398,7 +401,7 @@ class Bide(Generic[D]):
             idempotency_key=key,
             digest=digest(f"[{orjson.dumps(definition.name).decode()},{call.input}]") if key is not None else "",
             parent=parent,
-            labels=options.labels,
+            labels=orjson.dumps(dict(options.labels), option=orjson.OPT_SORT_KEYS).decode() if options.labels else "",
             input=call.input,
         )
 
@@ -743,6 +746,14 @@ class Bide(Generic[D]):
     async def _fork(
         self, job: str, after: int | None, by: str | None, idempotency_key: str | None, owner: str | None
     ) -> Job[Any]:
+        source = origin()
+        if source is not None:
+            idempotency_key = idempotency_key or source.key
+            if idempotency_key is None:
+                raise InvalidOption(
+                    f"Job {job} is forked in a job, outside a step: every replay would fork it again.",
+                    hint="Fork it in a step, or give idempotency_key=….",
+                )
         if idempotency_key is not None:
             check_key(idempotency_key)
         wanted = Fork(
@@ -753,13 +764,7 @@ class Bide(Generic[D]):
             digest=digest(f"[{orjson.dumps([job, after]).decode()}]") if idempotency_key is not None else "",
             finished=after is None,
         )
-        match await self.store.fork(job, owner, wanted):
-            case Accepted():
-                return self._job(await self.row(wanted.id, None))
-            case Existing(row):
-                return self._job(row)
-            case IdempotencyClash(key, other):
-                raise IdempotencyConflict(key, UUID(other))
+        return self._job(await self.store.fork(job, owner, wanted))
 
     async def delete(self, job: Job[Any] | UUID | str, /, *, owner: str | None = None) -> None:
         """Delete a finished job with all that belongs to it. Raises NotFound, NotFinished."""

@@ -46,7 +46,9 @@ class _Entry(NamedTuple):
 
 def _weigh(row: JobRow) -> int:
     """The bytes that a snapshot takes, nearly: a character beyond ASCII takes up to four."""
-    return OVERHEAD + sum(len(text) for text in (row.input, row.result, row.error, row.progress) if text is not None)
+    return OVERHEAD + sum(
+        len(text) for text in (row.input, row.result, row.error, row.progress, row.labels) if text is not None
+    )
 
 
 class SnapshotCache:

@@ -27,7 +27,7 @@ import json
 import math
 import operator
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from itertools import chain
@@ -36,6 +36,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast
 
 import orjson
 from pydantic import Secret, SecretBytes, SecretStr, TypeAdapter, ValidationError
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
 from pydantic_core import SchemaSerializer
 
 from bide.errors import InvalidPayload, UnencodableType
@@ -255,6 +256,21 @@ def _known_part(value: object, trail: Iterable[_Key]) -> Iterator[_Key]:
         yield key
 
 
+def _path_in(value: Any, trail: Sequence[_Key], *, missing: bool) -> Iterator[_Key]:
+    """Yield what of a trail of Pydantic's is a path in `value`: the members of unions in it, for one, are not.
+
+    missing: what is at its end is not there.
+    """
+    for key in trail[:-1] if missing else trail:
+        try:
+            value = value[key]
+        except (LookupError, TypeError):
+            continue
+        yield key
+    if missing:
+        yield trail[-1]
+
+
 def _path(trail: Iterable[_Key]) -> str:
     return "$" + "".join(map(_path_part, trail))
 
@@ -297,11 +313,11 @@ class Codec(Generic[T]):
     Raises UnencodableType for an annotation that cannot be built or cannot be read back, such as Iterator.
     """
 
-    __slots__ = ("_adapter", "_schema", "_serializer", "annotation", "exact")
+    __slots__ = ("_adapter", "_schemas", "_serializer", "annotation", "exact")
 
     def __init__(self, annotation: object) -> None:
         self.annotation = annotation
-        self._schema: dict[str, Any] | None = None
+        self._schemas: dict[str, dict[str, Any]] = {}
         self.exact: frozenset[type]
         """Exact instances of these are written without Pydantic, and equal what is read back: they need not be read."""
         self._adapter: TypeAdapter[T] | None
@@ -323,14 +339,17 @@ class Codec(Generic[T]):
         """Return `value` as JSON text. Raises InvalidPayload if it is not of the type, or cannot be read back."""
         return self.round_trip(value, limit=limit)[0]
 
-    def decode(self, text: str) -> T:
-        """Return the value in `text`. Raises InvalidPayload, naming the JSON path, if it does not fit the type."""
+    def decode(self, text: str, *, strict: bool = False) -> T:
+        """Return the value in `text`. Raises InvalidPayload, naming the JSON path, if it does not fit the type.
+
+        strict: take nothing for what it is not, a text for a number say. Of what was written by `encode` that is known.
+        """
         if self._adapter is None:
             return cast("T", decode(text))
         try:
-            return self._adapter.validate_json(text, by_alias=True)
+            return self._adapter.validate_json(text, by_alias=True, strict=strict or None)
         except ValidationError as error:
-            raise self._unfit(error) from error
+            raise self._unfit(error, text) from error
         except Exception as error:  # a validator of the user's may raise anything
             raise InvalidPayload("$", f"cannot be read as {self._shown}: {_say(error)}") from error
 
@@ -344,18 +363,19 @@ class Codec(Generic[T]):
             raise InvalidPayload("$", _MASKED)
         return text, self.decode(text)
 
-    def schema(self) -> dict[str, Any]:
-        """Return the JSON schema of what `decode` takes; made once, so not to be changed.
+    def schema(self, mode: Literal["validation", "serialization"] = "validation") -> dict[str, Any]:
+        """Return the JSON schema of what `decode` takes, or of how Pydantic writes it; made once, so not to be changed.
 
         Raises UnencodableType where Pydantic has none.
         """
         if self._adapter is None:
             return {}
-        if self._schema is not None:
-            return self._schema
+        if (made := self._schemas.get(mode)) is not None:
+            return made
         try:
-            self._schema = self._adapter.json_schema(by_alias=True, mode="validation")
-            return self._schema
+            made = self._adapter.json_schema(by_alias=True, mode=mode, schema_generator=_Schemas)
+            self._schemas[mode] = made
+            return made
         except Exception as error:
             raise UnencodableType(self.annotation, f"it has no JSON schema: {_say(error)}") from error
 
@@ -378,18 +398,30 @@ class Codec(Generic[T]):
                 adapter.validate_python(value, strict=True)
             except ValidationError as invalid:
                 trail = tuple(_known_part(value, invalid.errors()[0]["loc"]))
-                return InvalidPayload(_path(trail), self._unfit(invalid, "written").reason)
+                return InvalidPayload(_path(trail), self._unfit(invalid).reason)
         return InvalidPayload("$", f"cannot be written as {self._shown}: {_say(error)}")
 
-    def _unfit(self, error: ValidationError, done: Literal["read", "written"] = "read") -> InvalidPayload:
+    def _unfit(self, error: ValidationError, text: str | None = None) -> InvalidPayload:
+        """Say what does not fit in the JSON that was to be read, or else in the value that was to be written."""
         # Without the input: a payload may hold what no log should.
         flaws = error.errors(include_url=False, include_context=False, include_input=False)
         more = f" (and {len(flaws) - 1} more)" if len(flaws) > 1 else ""
-        return InvalidPayload(_path(flaws[0]["loc"]), f"cannot be {done} as {self._shown}: {flaws[0]['msg']}{more}")
+        done, trail = "written", flaws[0]["loc"]
+        if text is not None:
+            done = "read"
+            with suppress(ValueError):  # it may be no JSON at all
+                trail = tuple(_path_in(orjson.loads(text), trail, missing=flaws[0]["type"].startswith("missing")))
+        return InvalidPayload(_path(trail), f"cannot be {done} as {self._shown}: {flaws[0]['msg']}{more}")
 
     @property
     def _shown(self) -> str:
         return self.annotation.__qualname__ if isinstance(self.annotation, type) else str(self.annotation)
+
+
+class _Schemas(GenerateJsonSchema):
+    """A default that is not JSON is left out of a schema, and nobody need hear of it."""
+
+    ignored_warning_kinds: set[JsonSchemaWarningKind] = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012 - as in its base
 
 
 def codec_for(annotation: object) -> Codec[Any]:

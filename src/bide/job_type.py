@@ -8,13 +8,14 @@ import operator
 import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from copy import deepcopy
+from dataclasses import dataclass, field
 from typing import Any, Generic, ParamSpec, Protocol, cast
 
-import orjson
 from typing_extensions import TypedDict, TypeVar
 
-from bide.codec import Codec, codec_for, encode, encode_flat, escape
+from bide.codec import Codec, codec_for, decode, encode, encode_flat
 from bide.errors import InvalidArguments, InvalidOption, InvalidPayload, UnencodableType, UnknownJobType
 from bide.job import Job
 from bide.retry import RetryPolicy
@@ -28,8 +29,10 @@ NAME_LIMIT = 200
 PRIORITIES = range(-100, 101)
 
 LABELS = 16
+"""How many labels a job has at most."""
 LABEL_NAME = re.compile(r"[A-Za-z0-9._/-]{1,63}")
 LABEL_LIMIT = 200
+"""Characters of a label's value."""
 
 FEW = 4
 """Parameters up to which the combinations of plain types are listed: an `Any` alone may be of five."""
@@ -44,8 +47,7 @@ class EnqueueOptions:
     delay: float = 0.0
     owner: str | None = None
     idempotency_key: str | None = None
-    labels: str = ""
-    """JSON text of an object; empty: none."""
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class Definition:
     input: Input
     result: Codec[Any]
     expose: bool = False
-    """Whether a job of it may be created over HTTP, by its name."""
+    """Whether it may be created through the HTTP API, by its name."""
 
 
 class JobType(Generic[P, R_co]):
@@ -111,26 +113,37 @@ class JobType(Generic[P, R_co]):
 
         priority: -100…100, higher first; what has been ready for long passes every priority (see `Settings.age_limit`).
         delay: not before then. idempotency_key: one job per (owner, key); the same call again returns it, another
-        call with that key raises IdempotencyConflict. labels: what lists of jobs are filtered by, as {"project": "p1"};
-        16 at most, names of 1 to 63 letters, digits and `._/-`, values of up to 200 printable characters. What is not
-        given stays as it was: options add up.
+        call with that key raises IdempotencyConflict. labels: by which jobs are found again, `bide.list(labels=…)`; at
+        most 16, names of letters, digits and `._/-`, values of up to 200 printable characters; they are no part of what
+        an idempotency key stands for, and a job that enqueues another does not hand its own on. What is not given stays
+        as it was: options add up, and so do labels, by their names.
+
+        Raises InvalidOption, naming the remedy.
         """
         if priority is not None and priority not in PRIORITIES:
             raise InvalidOption(f"priority={priority!r}: expected a whole number from -100 to 100.")
-        if idempotency_key is not None:
-            check_key(idempotency_key)
         if owner is not None:
             check_text("owner", owner)
+        if idempotency_key is not None:
+            check_key(idempotency_key)
         if queue is not None:
             check_name("queue", queue, QUEUE_LIMIT)
         before = self._options
+        if labels is not None:
+            check_labels(labels)
+            labels = {**before.labels, **labels}
+            if len(labels) > LABELS:
+                raise InvalidOption(
+                    f"{len(labels)} labels: a job has at most {LABELS}.",
+                    hint="Labels are for finding jobs; what a job works with belongs in its arguments.",
+                )
         options = EnqueueOptions(
             queue=before.queue if queue is None else queue,
             priority=before.priority if priority is None else priority,
             delay=before.delay if delay is None else seconds(delay),
             owner=before.owner if owner is None else owner,
             idempotency_key=before.idempotency_key if idempotency_key is None else idempotency_key,
-            labels=_add_labels(before.labels, labels) if labels else before.labels,
+            labels=before.labels if labels is None else labels,
         )
         return JobType(self._app, self.definition, options)
 
@@ -138,20 +151,30 @@ class JobType(Generic[P, R_co]):
         """Bind and encode the arguments. Raises InvalidArguments and InvalidPayload."""
         return JobCall(self, self.definition.input.encode(args, kwargs), self._options)
 
-    def call_json(self, input: Mapping[str, Any], /) -> JobCall[R_co]:
-        """The arguments as JSON values by the names of the parameters, checked by their annotations as those of `call`.
+    def call_json(self, input: Mapping[str, Any]) -> JobCall[R_co]:
+        """As `call`, of arguments that came as JSON: values by parameter name, `*args` as an array.
 
-        Raises InvalidArguments, naming what is missing or unknown, and InvalidPayload with the JSON path of a flaw.
+        They are read by the annotations of the parameters, models by the aliases of their fields, and taken for nothing
+        else: a text is no number. The call is the one that `call` makes of the same arguments, and so has the same
+        meaning to an idempotency key.
+
+        Raises InvalidArguments, naming what is missing or unknown, and InvalidPayload with the JSON path of the flaw.
         """
         return JobCall(self, self.definition.input.encode_json(input), self._options)
 
     def input_schema(self) -> dict[str, Any]:
-        """The JSON Schema (2020-12) of what `call_json` takes."""
+        """The JSON schema (2020-12) of the object that `call_json` takes, with defaults where they are JSON.
+
+        Raises UnencodableType where the annotation of a parameter has none.
+        """
         return self.definition.input.schema()
 
     def result_schema(self) -> dict[str, Any]:
-        """The JSON Schema (2020-12) of what a job of this type returns."""
-        return self.definition.result.schema()
+        """The JSON schema (2020-12) of what a job returns, as it is written; `{}` where it is not annotated.
+
+        Raises UnencodableType where the annotation has none.
+        """
+        return deepcopy(self.definition.result.schema("serialization"))
 
     async def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Job[R_co]:
         """Accept a job; it is durable when this returns. The arguments are the function's, without the context.
@@ -165,11 +188,13 @@ class JobType(Generic[P, R_co]):
 class Input:
     """The arguments of a function, as one JSON object by parameter name, so that a default can be added later."""
 
-    __slots__ = ("_codec", "_empty", "_exact", "_keywords", "_positional", "_rest", "_signature")
+    __slots__ = ("_codec", "_empty", "_exact", "_hints", "_keywords", "_positional", "_required", "_rest", "_signature")
 
     def __init__(self, signature: inspect.Signature, hints: Mapping[str, Any]) -> None:
         self._signature = signature
+        self._hints = hints
         fields: dict[str, Any] = {}
+        self._required: list[str] = []
         self._positional: list[str] = []
         self._keywords: list[str] = []
         self._rest: str | None = None
@@ -177,16 +202,18 @@ class Input:
             hint = hints.get(name, Any)
             match parameter.kind:
                 case parameter.VAR_POSITIONAL:
-                    fields[name], self._rest = operator.getitem(cast("Any", tuple), (hint, ...)), name
-                    continue
+                    hint, self._rest = operator.getitem(cast("Any", tuple), (hint, ...)), name
                 case parameter.VAR_KEYWORD:
                     raise InvalidOption("A job takes named parameters only: **kwargs cannot be checked when enqueued.")
                 case parameter.KEYWORD_ONLY:
                     self._keywords.append(name)
                 case _:
                     self._positional.append(name)
-            required = parameter.default is parameter.empty
-            fields[name] = hint if required else operator.getitem(cast("Any", typing.NotRequired), hint)
+            if parameter.default is parameter.empty and name != self._rest:
+                self._required.append(name)
+                fields[name] = hint
+            else:
+                fields[name] = operator.getitem(cast("Any", typing.NotRequired), hint)
         # Values of these types, one for each parameter: what is enqueued most, written without further checks.
         self._exact: frozenset[tuple[type, ...]] = frozenset()
         if not self._rest and not self._keywords and len(self._positional) <= FEW:
@@ -207,33 +234,38 @@ class Input:
         return self._codec.encode(bound.arguments)
 
     def encode_json(self, given: Mapping[str, Any]) -> str:
-        names = self._signature.parameters
-        required = [name for name, one in names.items() if one.default is one.empty and name != self._rest]
-        flaws = [f"{name!r} is missing" for name in required if name not in given]
-        flaws += [f"{escape(str(name), 100)!r} is unknown" for name in given if name not in names]
+        """As `encode`, of JSON values by parameter name. Raises InvalidArguments and InvalidPayload."""
+        unknown = [name for name in given if name not in self._signature.parameters]
+        # What follows a positional argument that is left out cannot be handed over.
+        needed = self._positional if self._rest and given.get(self._rest) else ()
+        missing = [name for name in dict.fromkeys((*self._required, *needed)) if name not in given]
+        flaws = [
+            f"{what} argument{'s' * (len(names) > 1)} {', '.join(map(repr, names))}"
+            for what, names in (("missing", missing), ("unknown", unknown))
+            if names
+        ]
         if flaws:
-            raise InvalidArguments(f"{', '.join(flaws)}.", hint=f"The arguments are: {', '.join(names) or 'none'}.")
-        if self._rest is not None and self._rest not in given:
-            given = {**given, self._rest: []}
-        # Written again, so that one input has one text, and one digest, whichever way it came.
-        return self._codec.encode(self._codec.decode(encode(dict(given))))
-
-    def schema(self) -> dict[str, Any]:
-        described = self._codec.schema()
-        properties: dict[str, Any] = {}
-        for name, described_by in described.get("properties", {}).items():
-            default = self._signature.parameters[name].default
-            shown = _is_json(default) and "$ref" not in described_by
-            properties[name] = {**described_by, "default": default} if shown else described_by
-        required = [name for name in described.get("required", []) if name != self._rest]
-        title = {"type": "object", "properties": properties, "additionalProperties": False}
-        more = {"required": required} if required else {}
-        return {**{name: part for name, part in described.items() if name == "$defs"}, **title, **more}
+            raise InvalidArguments(
+                f"{' and '.join(flaws)}.",
+                hint=f"It takes {', '.join(map(repr, self._signature.parameters)) or 'none'}.",
+            )
+        return self._codec.encode(self._codec.decode(encode(dict(given)), strict=True))
 
     @property
     def annotation(self) -> object:
         """A TypedDict of the parameters."""
         return self._codec.annotation
+
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of what `encode_json` takes. Raises UnencodableType where there is none."""
+        described = deepcopy(self._codec.schema())
+        del described["title"]
+        for name, parameter in self._signature.parameters.items():
+            if parameter.default is not parameter.empty:
+                codec = codec_for(self._hints.get(name, Any))
+                with suppress(InvalidPayload):  # a default that is not JSON cannot be told
+                    described["properties"][name]["default"] = decode(codec.encode(parameter.default))
+        return {**described, "additionalProperties": False}
 
     def decode(self, text: str) -> tuple[list[Any], dict[str, Any]]:
         """Positional and keyword arguments. Raises InvalidPayload where the signature has changed too much."""
@@ -361,28 +393,6 @@ class Registry:
         }
 
 
-def _is_json(value: object) -> bool:
-    try:
-        encode(value)
-    except InvalidPayload:
-        return False
-    return True
-
-
-def _add_labels(before: str, more: Mapping[str, str]) -> str:
-    labels: dict[str, str] = {**(orjson.loads(before) if before else {}), **more}
-    for name, value in more.items():
-        if not LABEL_NAME.fullmatch(name):
-            raise InvalidOption(f"label {name[:100]!r}: expected 1 to 63 of the characters A-Z a-z 0-9 . _ / -")
-        if len(value) > LABEL_LIMIT or not value.isprintable():
-            raise InvalidOption(f"label {name}={value[:100]!r}: expected up to {LABEL_LIMIT} printable characters.")
-    if len(labels) > LABELS:
-        raise InvalidOption(
-            f"{len(labels)} labels: a job may have {LABELS}.", hint="What is large belongs in the input."
-        )
-    return orjson.dumps(labels, option=orjson.OPT_SORT_KEYS).decode()
-
-
 def check_text(what: str, text: str) -> None:
     """Refuse here what a database would: there it would fail the jobs that others enqueue at the same moment."""
     try:
@@ -391,10 +401,25 @@ def check_text(what: str, text: str) -> None:
         raise InvalidOption(f"{what}={text!r}: {odd.reason}.") from None
 
 
-def check_key(key: str) -> None:
-    if not 1 <= len(key) <= 255:
+def check_key(idempotency_key: str) -> None:
+    if not 1 <= len(idempotency_key) <= 255:
         raise InvalidOption("idempotency_key: expected 1 to 255 characters.")
-    check_text("idempotency_key", key)
+    check_text("idempotency_key", idempotency_key)
+
+
+def check_labels(labels: Mapping[Any, Any]) -> None:
+    """Refuse names and values that no job could have."""
+    for name, value in labels.items():
+        if not isinstance(name, str) or LABEL_NAME.fullmatch(name) is None:
+            raise InvalidOption(
+                f"labels: {name!r} is no name of a label.",
+                hint="Write 1 to 63 of the letters A-Z and a-z, digits, and . _ / -",
+            )
+        if not isinstance(value, str) or len(value) > LABEL_LIMIT or not value.isprintable():
+            raise InvalidOption(
+                f"labels: {value!r:.300} cannot be the value of {name!r}.",
+                hint=f"Write a text of up to {LABEL_LIMIT} printable characters.",
+            )
 
 
 def check_name(what: str, name: str, limit: int) -> None:

@@ -34,7 +34,7 @@ def _are_long(secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
     for number, secret in enumerate(secrets, 1):
         if len(secret) < SECRET_LENGTH:
             raise ValueError(
-                f"secret {number} has {len(secret)} characters, {SECRET_LENGTH} at least are needed. One is made by: "
+                f"secret {number} has {len(secret)} characters: expected at least {SECRET_LENGTH}. One is made by: "
                 'python -c "import secrets; print(secrets.token_urlsafe(32))"'
             )
     return secrets

@@ -10,7 +10,7 @@ import pytest
 from bide import Bide
 from bide.job import JobStatus
 from tests.capacity.measure import measure, time_a_start
-from tests.capacity.process import Held, make, worker_process
+from tests.capacity.process import make, worker_process
 
 WAITING = 1_000
 
@@ -42,7 +42,9 @@ async def test_a_thousand_waiting_jobs_hold_nothing_of_a_worker_with_one_slot(tm
     for then, now in ((before, waiting), (waiting, after)):
         more = now.connections - then.connections
         assert 0 <= more <= 2
-        assert now == Held(then.threads + more, then.descriptors + 2 * more, then.connections + more)
+        assert now.descriptors == then.descriptors + 2 * more
+        # A thread comes with its first query or, where another forestalled it, before.
+        assert now.threads - then.threads in range(3)
 
 
 async def test_what_waiting_jobs_take_on_disk_and_of_a_workers_start(tmp_path: Path) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
 import pytest
 
 from bide import Bide, JobContext
+from bide.errors import InvalidOption
 from bide.job_type import JobType
+from bide.testing import Harness
 
 
 @pytest.fixture
@@ -23,6 +28,7 @@ def note(bide: Bide[None]) -> JobType[[str], None]:
         {"owner": "ana", "queue": "slow", "priority": -3},
         {"delay": "10m"},
         {"delay": 0.5, "idempotency_key": "k", "owner": "ana"},
+        {"labels": {"stage": "draft", "project": "p1"}},
     ],
     ids=str,
 )
@@ -44,3 +50,38 @@ async def test_the_same_key_gives_the_job_as_it_is_now(bide: Bide[None], note: J
         first = await keyed.enqueue("a")
         await bide.cancel(first)
         assert await keyed.enqueue("a") == await bide.get(first)
+
+
+async def test_jobs_are_listed_by_label_and_time(bide: Bide[None], note: JobType[[str], None]) -> None:
+    begin = datetime(2030, 1, 1, tzinfo=UTC)
+    hour = timedelta(hours=1)
+    async with Harness(bide, now=begin) as jobs:
+        first = await note.options(labels={"project": "p1", "stage": "draft"}).enqueue("a")
+        await jobs.advance(hour)
+        second = await note.options(labels={"project": "p1"}).enqueue("b")
+        assert first.labels == {"project": "p1", "stage": "draft"}
+        assert [job.id for job in await bide.list(labels={"project": "p1"})] == [second.id, first.id]
+        assert [job.id for job in await bide.list(labels={"project": "p1", "stage": "draft"})] == [first.id]
+        assert [job.id for job in await bide.list(created_after=begin + hour)] == [second.id]
+        elsewhere = (begin + hour).astimezone()
+        assert [job.id for job in await bide.list(created_before=elsewhere)] == [first.id]
+        with pytest.raises(InvalidOption, match="created_before"):
+            await bide.list(created_before=datetime(2030, 1, 1))  # noqa: DTZ001
+        with pytest.raises(InvalidOption, match="created_after"):
+            await bide.list(created_after=datetime(2030, 1, 1))  # noqa: DTZ001
+
+
+async def test_labels_are_not_handed_on(bide: Bide[None], note: JobType[[str], None]) -> None:
+    @bide.job
+    async def parent(ctx: JobContext) -> str:
+        async def child() -> str:
+            return str((await note.enqueue("a")).id)
+
+        return await ctx.step(child)
+
+    async with Harness(bide) as jobs:
+        job = await parent.options(labels={"project": "p1"}).enqueue()
+        await jobs.run_until_idle()
+        child = await bide.get(UUID(await jobs.result(job)))
+        assert child.labels == {}
+        assert [job.id for job in await bide.list(labels={"project": "p1"})] == [job.id]

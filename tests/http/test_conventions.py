@@ -112,6 +112,46 @@ async def test_what_cannot_be_a_job_is_refused_with_its_place(
 
 
 @pytest.mark.parametrize(
+    ("path", "body", "where"),
+    [
+        ("jobs", {"type": "add", "input": {"a": 1}, "delay": False}, "/delay"),
+        ("jobs", {"type": "add", "input": {"a": 1}, "priority": "5"}, "/priority"),
+        ("jobs/cancel", {"types": ["add"] * 51}, "/types"),
+        ("jobs/cancel", {"labels": {f"l{n}": "x" for n in range(17)}}, "/labels"),
+        (f"jobs/{uuid4()}/fork", {"after": True}, "/after"),
+    ],
+)
+async def test_nothing_is_taken_for_what_it_is_not(
+    ann: httpx.AsyncClient, path: str, body: dict[str, Any], where: str
+) -> None:
+    told = assert_problem(await ann.post(path, json=body), 422, "invalid_request")
+    assert told["errors"][0]["path"].startswith(where)
+
+
+async def test_a_year_is_no_moment(ann: httpx.AsyncClient) -> None:
+    for text in ("2026", "0.5", "NaN", "-1e3"):
+        assert_problem(await ann.get("jobs", params={"created_after": text}), 422, "invalid_request")
+    assert (await ann.get("jobs", params={"created_after": "2026-01-31T12:00:00Z"})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "jobs", "GET, HEAD, POST"),
+        ("OPTIONS", f"jobs/{uuid4()}", "DELETE, GET, HEAD"),
+        ("GET", f"jobs/{uuid4()}/cancel", "PATCH, POST"),
+        ("POST", "events", "GET"),
+    ],
+)
+async def test_another_method_is_refused_with_all_that_are_allowed(
+    ann: httpx.AsyncClient, method: str, path: str, allowed: str
+) -> None:
+    response = await ann.request(method, path)
+    assert_problem(response, 405, "method_not_allowed")
+    assert response.headers["allow"] == allowed
+
+
+@pytest.mark.parametrize(
     "text", ["", "{", '{"type": NaN}', '{"type": "add", "input": {"a": 1e999}}', "\x00", '"\ud800"']
 )
 async def test_what_is_not_json_is_refused(ann: httpx.AsyncClient, text: str) -> None:

@@ -128,11 +128,13 @@ FORGED = {
     "without rights": forged(without="rights"),
     "without a name": forged(without="sub"),
     "expired": forged(exp=int(NOW)),
+    "an end that is no number": forged(exp=float("nan")),
     "an end that is a text": forged(exp="never"),
-    "an administrator": forged(rights=["view", "admin"]),
+    "an administrator": forged(rights=["admin"]),
     "who creates": forged(rights=["create"]),
     "rights that are a text": forged(rights="view"),
     "rights that are a number": forged(rights=7),
+    "no rights": forged(rights=[]),
     "every owner": forged(owner=None),
     "no job": forged(job=None),
     "a job that is none": forged(job="*"),
@@ -149,6 +151,10 @@ FORGED = {
 
 def test_what_is_forged_here_is_good_but_for_one_thing() -> None:
     assert read([NEW], forged(), now=NOW).job == JOB
+
+
+def test_rights_that_are_not_for_pages_are_passed_over() -> None:
+    assert read([NEW], forged(rights=["view", "admin", "create", 7, None]), now=NOW).rights == {"view"}
 
 
 @pytest.mark.parametrize("how", FORGED)

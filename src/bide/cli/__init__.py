@@ -6,20 +6,29 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 
 from bide.errors import BideError
 
-EXTRA = frozenset({"rich", "typer"})
+EXTRA = frozenset({"httpx", "rich", "typer", "uvicorn"})
 
 
-def main() -> None:
-    """Run the command of this process's arguments, and exit: 0 done, 1 an error from Bide, 2 wrong usage."""
+@contextmanager
+def extra() -> Generator[None]:
+    """What is imported within is part of the extra; where it is missing, the process ends with the remedy."""
     try:
-        from bide.cli.commands import cli
+        yield
     except ModuleNotFoundError as missing:
         if missing.name not in EXTRA:
             raise
         sys.exit('The command line needs an extra that is not installed: pip install "bide[cli]"')
+
+
+def main() -> None:
+    """Run the command of this process's arguments, and exit: 0 done, 1 an error from Bide, 2 wrong usage."""
+    with extra():
+        from bide.cli.commands import cli
     _tolerate_every_text()
     try:
         cli(prog_name="bide")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated, Any, cast
 from uuid import UUID
@@ -14,14 +13,14 @@ import orjson
 import typer
 from rich.console import Console
 
-from bide.app import PAGE, Bide, sqlite_path
+from bide.app import PAGE, sqlite_path
+from bide.cli import extra
 from bide.cli.ask import CANCELLED, ask_in_terminal
-from bide.cli.session import find_job, make_console, opened, short, write
+from bide.cli.session import Jobs, acting, find_job, make_console, opened, short, write
 from bide.cli.show import job_table, show_job, stats_data, stats_table, word
 from bide.cli.text import as_json, one_line, styled
 from bide.cli.watch import watch
-from bide.cli.work import load_app, run_worker, set_up_logging
-from bide.clock import instant
+from bide.cli.work import check_host, load_app, load_callable, run_worker, set_up_logging
 from bide.errors import Conflict, InvalidOption, InvalidPayload, InvalidResponse, NotAssigned, NotFound
 from bide.events import Event
 from bide.hitl import PromptView, Receipt
@@ -47,17 +46,38 @@ cli.add_typer(jobs, name="jobs")
 STATUS_HELP = f"One of {', '.join(JobStatus)}; may be repeated."
 
 Url = Annotated[
-    str, typer.Option("--url", metavar="URL", envvar="BIDE_URL", help="The database, as sqlite:///jobs.db.")
+    str,
+    typer.Option(
+        "--url",
+        metavar="URL",
+        envvar="BIDE_URL",
+        help="The database, as sqlite:///jobs.db, or the server, as http://localhost:8000.",
+    ),
+]
+Token = Annotated[
+    str | None,
+    typer.Option(
+        "--token",
+        metavar="TOKEN",
+        help="For a server: who you are. Or BIDE_TOKEN in the environment, where no other user sees it.",
+    ),
 ]
 UrlArgument = Annotated[
     str, typer.Argument(metavar="URL", envvar="BIDE_URL", help="The database, as sqlite:///jobs.db.")
 ]
 JobName = Annotated[str, typer.Argument(metavar="ID", help="The job's id, or the last 6 characters of it or more.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON, for machines.")]
-By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who does it; by default this machine's user.")]
+By = Annotated[
+    str | None,
+    typer.Option("--by", metavar="NAME", help="Who does it; by default this machine's user. A server knows."),
+]
 Statuses = Annotated[list[JobStatus] | None, typer.Option("--status", metavar="STATUS", help=STATUS_HELP)]
 Types = Annotated[list[str] | None, typer.Option("--type", metavar="TYPE", help="A job type; may be repeated.")]
 Queues = Annotated[list[str] | None, typer.Option("--queue", metavar="QUEUE", help="A queue; may be repeated.")]
+Labels = Annotated[
+    list[str] | None,
+    typer.Option("--label", metavar="NAME=VALUE", help="A label they have; may be repeated, and all must match."),
+]
 Which = Annotated[str | None, typer.Option("--prompt", help="Which question: its id, the end of it, or its key.")]
 Revision = Annotated[str, typer.Option("--to", metavar="REVISION", help="Where to; `base` leaves no table.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask: for scripts.")]
@@ -78,6 +98,38 @@ def worker(
     loaded = load_app(app)
     set_up_logging()
     run_worker(loaded, queue or loaded.registry.queues())
+
+
+@cli.command()
+def serve(
+    app: Annotated[str, typer.Argument(metavar="MODULE:APP", help="Where the app is, as shop.jobs:bide.")],
+    host: Annotated[str, typer.Option("--host", metavar="HOST", help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", metavar="PORT", min=0, max=65_535, help="0 takes a free one.")] = 8000,
+    worker: Annotated[bool, typer.Option("--worker/--no-worker", help="Whether to execute jobs here as well.")] = True,
+    authorize: Annotated[
+        str | None,
+        typer.Option(
+            "--authorize",
+            metavar="MODULE:CALLABLE",
+            help="The dependency that says who asks and what they may. Without it only this machine is let in.",
+        ),
+    ] = None,
+    root_path: Annotated[
+        str, typer.Option("--root-path", metavar="PATH", help="The path at which a proxy shows this server.")
+    ] = "",
+) -> None:
+    """Serve the HTTP API of an app, with its documentation at /docs, until SIGTERM or SIGINT.
+
+    It executes the app's jobs too, unless --no-worker. At a signal streams end, and what runs may go on for BIDE_DRAIN
+    seconds; a second signal stops at once.
+    """
+    check_host(host, authorize)
+    loaded = load_app(app)
+    guard = None if authorize is None else load_callable(authorize)
+    set_up_logging()
+    with extra():
+        from bide.cli.serve import run_server
+    run_server(loaded, name=app, host=host, port=port, worker=worker, authorize=guard, root_path=root_path)
 
 
 # ── The schema ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -157,19 +209,25 @@ def list_jobs(
     status: Statuses = None,
     types: Types = None,
     queue: Queues = None,
+    label: Labels = None,
     limit: Annotated[int, typer.Option(metavar="N", min=1, max=PAGE, help="How many at most.")] = 20,
     before: Annotated[
         str | None, typer.Option("--before", metavar="ID", help="Only jobs older than this one: the next page.")
     ] = None,
     json: AsJson = False,
+    token: Token = None,
 ) -> None:
-    """List jobs, newest first. With --json the next page is `--before` the last id; an empty one was the last."""
-    with opened(url) as app:
-        page = partial(app.list, statuses=status or (), types=types or (), queues=queue or ())
+    """List jobs, newest first. With --json the next page is `--before` the last id; an empty one was the last.
+
+    A job's result is not in the list: see `jobs show`.
+    """
+    labels = _read_labels(label or ())
+    with opened(url, token) as app:
+        page = partial(app.list, statuses=status or (), types=types or (), queues=queue or (), labels=labels)
         found = app.run(page(before=None if before is None else app.run(_cursor(app, before)), limit=limit))
         more = len(found) == limit and app.run(page(before=found[-1].id, limit=1))
     if json:
-        write(as_json([job.model_dump(mode="json") for job in found]))
+        write(as_json([job.model_dump(mode="json", exclude={"result"}) for job in found]))
     else:
         console = make_console()
         console.print(job_table(found, console.width))
@@ -177,7 +235,16 @@ def list_jobs(
             console.print(styled(f"There are more: the same with --before {found[-1].id}", "dim"))
 
 
-async def _cursor(app: Bide[Any], name: str) -> UUID:
+def _read_labels(given: Sequence[str]) -> dict[str, str]:
+    labels: dict[str, str] = {}
+    for text in given:
+        name, separator, value = text.partition("=")
+        if not separator or not name or labels.setdefault(name, value) != value:
+            raise typer.BadParameter(f"{text!r}: give NAME=VALUE, each name once.", param_hint="--label")
+    return labels
+
+
+async def _cursor(app: Jobs, name: str) -> UUID:
     """The id of the job that ended the page before. It may be deleted by now, if it is given as a whole."""
     try:
         return UUID(name)
@@ -186,11 +253,11 @@ async def _cursor(app: Bide[Any], name: str) -> UUID:
 
 
 @jobs.command()
-def show(job: JobName, url: Url, json: AsJson = False) -> None:
+def show(job: JobName, url: Url, json: AsJson = False, token: Token = None) -> None:
     """Show one job, with its questions and its history."""
-    with opened(url) as app:
+    with opened(url, token) as app:
         found = app.run(find_job(app, job))
-        prompts = app.run(app.prompts(found, open_only=False))
+        prompts = app.run(app.prompts(found.id, open_only=False))
         history = app.run(_whole_history(app, found))
     if json:
         write(
@@ -206,9 +273,9 @@ def show(job: JobName, url: Url, json: AsJson = False) -> None:
         show_job(make_console(), found, prompts, history)
 
 
-async def _whole_history(app: Bide[Any], job: Job[Any]) -> list[Event]:
+async def _whole_history(app: Jobs, job: Job[Any]) -> list[Event]:
     history: list[Event] = []
-    while page := await app.history(job, after=history[-1].seq if history else 0):
+    while page := await app.history(job.id, after=history[-1].seq if history else 0):
         history += page
     return history
 
@@ -220,9 +287,10 @@ def watch_jobs(
         list[str] | None,
         typer.Argument(metavar="ID", help=f"By default the unfinished jobs, the newest {PAGE} of them."),
     ] = None,
+    token: Token = None,
 ) -> None:
     """Show the progress of jobs until they have finished."""
-    asyncio.run(watch(url, job or [], make_console()))
+    asyncio.run(watch(url, token, job or [], make_console()))
 
 
 @jobs.command()
@@ -231,22 +299,48 @@ def cancel(
     url: Url,
     reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why; it is written into the history.")] = None,
     by: By = None,
+    token: Token = None,
 ) -> None:
     """Cancel a job: at once where nothing runs, else its code is told."""
-    with opened(url) as app:
+    who = acting(url, by)
+    with opened(url, token) as app:
         found = app.run(find_job(app, job))
-        after = app.run(app.cancel(found, by=by or _user(), reason=reason))
+        after = app.run(app.cancel(found.id, by=who, reason=reason))
     if after.status is JobStatus.CANCELLED:
         write(f"{after.id} is cancelled")
     else:
         write(f"{after.id} is {word(after.status)}; its code is told to stop: bide jobs watch {short(after.id)}")
 
 
-def _user() -> str | None:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return None
+@jobs.command()
+def retry(job: JobName, url: Url, by: By = None, token: Token = None) -> None:
+    """Run a finished job again, as a new job that keeps its recorded steps and answers; what failed is run anew."""
+    who = acting(url, by)
+    with opened(url, token) as app:
+        found = app.run(find_job(app, job))
+        made = app.run(app.retry(found.id, by=who))
+    write(f"{made.id} runs {found.id} again: bide jobs watch {short(made.id)}")
+
+
+@jobs.command()
+def fork(
+    job: JobName,
+    url: Url,
+    after: Annotated[
+        int, typer.Option("--after", metavar="N", min=0, help="The last event to keep, as `jobs show` numbers them.")
+    ],
+    by: By = None,
+    token: Token = None,
+) -> None:
+    """Go another way from some point: a new job that keeps the steps and answers recorded up to event N; 0 keeps none.
+
+    So an answer is changed: fork just before it was given, and answer anew. The job itself stays as it is.
+    """
+    who = acting(url, by)
+    with opened(url, token) as app:
+        found = app.run(find_job(app, job))
+        made = app.run(app.fork(found.id, after=after, by=who))
+    write(f"{made.id} goes on from event {after} of {found.id}: bide jobs watch {short(made.id)}")
 
 
 # ── Answering ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -259,6 +353,7 @@ def answer(
     prompt: Which = None,
     by: By = None,
     json: Annotated[str | None, typer.Option("--json", metavar="VALUE", help="The answer, instead of asking.")] = None,
+    token: Token = None,
 ) -> None:
     """Answer the open questions of a job, here in the terminal.
 
@@ -266,8 +361,8 @@ def answer(
     the fields of a form, or '{"action": "cancel"}'.
     """
     console = make_console()
-    who = by or _user()
-    with opened(url) as app:
+    who = acting(url, by)
+    with opened(url, token) as app:
         found = app.run(find_job(app, job))
         asked = _open_prompts(app, found, prompt)
         if json is not None:
@@ -281,8 +376,8 @@ def answer(
             _report(console, receipt)
 
 
-def _open_prompts(app: Bide[None], job: Job[Any], name: str | None) -> list[PromptView]:
-    asked = [view for view in app.run(app.show_prompts(job)) if name is None or _is_named(view, name)]
+def _open_prompts(app: Jobs, job: Job[Any], name: str | None) -> list[PromptView]:
+    asked = [view for view in app.run(app.show_prompts(job.id)) if name is None or _is_named(view, name)]
     if not asked:
         what = f"has no open question {name!r}" if name is not None else "asks nothing now"
         raise Conflict(f"Job {job.id} {what}; it is {word(job.status)}.", hint=f"See: bide jobs show {short(job.id)}")
@@ -303,19 +398,18 @@ def _read_value(text: str) -> dict[str, Any]:
     return cast("dict[str, Any]", value)
 
 
-def _respond_once(
-    app: Bide[None], job: Job[Any], prompt: UUID | None, value: Mapping[str, Any], by: str | None
-) -> Receipt:
+def _respond_once(app: Jobs, job: Job[Any], prompt: UUID | None, value: Mapping[str, Any], by: str | None) -> Receipt:
     try:
-        return app.run(app.respond(job, value, prompt=prompt, by=by))
+        return app.run(app.respond(job.id, value, prompt=prompt, by=by))
     except InvalidResponse as invalid:
         flaws = "; ".join(f"{error['path'] or '/'}: {error['message']}" for error in invalid.errors)
         raise InvalidOption(f"{invalid.message} {flaws}", hint="The question stays open.") from None
 
 
-def _converse(app: Bide[None], console: Console, view: PromptView, by: str | None) -> Receipt | None:
+def _converse(app: Jobs, console: Console, view: PromptView, by: str | None) -> Receipt | None:
     """Ask until the answer is accepted, or the job is cancelled."""
-    if view.assignee is not None and view.assignee != by:
+    # Where nobody is known here, whoever records it knows.
+    if view.assignee is not None and by is not None and view.assignee != by:
         raise NotAssigned(
             f"The question {view.key!r} is for {view.assignee!r} to answer.", hint="Say who you are with --by."
         )
@@ -363,13 +457,14 @@ def cleanup(
     status: Statuses = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
     yes: Yes = False,
+    token: Token = None,
 ) -> None:
     """Delete jobs that finished long ago. Never an unfinished one. Says how many it would be, and asks first."""
     _demand_unit(older_than)
     chosen = tuple(status or sorted(TERMINAL))
-    with opened(url) as app:
+    with opened(url, token) as app:
         count = app.run(app.cleanable(older_than=older_than, statuses=chosen))
-        cutoff = instant(app.store.now()).astimezone() - timedelta(seconds=seconds(older_than))
+        cutoff = datetime.now().astimezone() - timedelta(seconds=seconds(older_than))
         which = f"{', '.join(chosen)}, finished before {cutoff:%Y-%m-%d %H:%M:%S %z}"
         if dry_run or not yes:
             write(f"{count:,} job(s) would be deleted: {which}")
@@ -388,9 +483,9 @@ def _demand_unit(age: str) -> None:
 
 
 @cli.command()
-def stats(url: Url, json: AsJson = False) -> None:
+def stats(url: Url, json: AsJson = False, token: Token = None) -> None:
     """Count jobs by status, and what waits."""
-    with opened(url) as app:
+    with opened(url, token) as app:
         counted = app.run(app.stats())
     if json:
         write(as_json(stats_data(counted)))

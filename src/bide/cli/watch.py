@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -15,8 +15,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from bide.app import PAGE, Bide
-from bide.cli.session import connect, find_job, short
+from bide.app import PAGE
+from bide.cli.session import Jobs, connect, find_job, short
 from bide.cli.show import WIDE, message_text, percent_text, status_text, style
 from bide.cli.text import one_line
 from bide.errors import BideError, NotFound
@@ -38,9 +38,9 @@ class Board(Protocol):
         ...
 
 
-async def watch(url: str, names: Sequence[str], console: Console) -> None:
+async def watch(url: str, token: str | None, names: Sequence[str], console: Console) -> None:
     """Show these jobs, or the newest of those that are unfinished now, until each has finished."""
-    async with connect(url) as app:
+    async with connect(url, token) as app:
         if names:
             jobs = list({job.id: job for name in names for job in [await find_job(app, name)]}.values())
         else:
@@ -64,10 +64,11 @@ async def watch(url: str, names: Sequence[str], console: Console) -> None:
                 raise errors.exceptions[0] from None
 
 
-async def _follow(app: Bide[Any], job: Job[Any], board: Board) -> None:
+async def _follow(app: Jobs, job: Job[Any], board: Board) -> None:
     try:
-        async for _ in app.events(job, after=job.seq):
-            board.show(await app.get(job))
+        async with aclosing(app.events(job.id, after=job.seq)) as events:
+            async for _ in events:
+                board.show(await app.get(job.id))
     except NotFound:
         board.gone(job.id)
 

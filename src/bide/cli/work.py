@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,7 +19,9 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from bide.app import Bide
+from bide.cli.session import is_loopback
 from bide.cli.text import PrintableFormatter
+from bide.errors import InvalidOption
 from bide.execute import abandoned
 from bide.thread import STEP_THREADS
 from bide.worker import Worker
@@ -31,10 +33,36 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 def load_app(target: str) -> Bide[Any]:
     """The app named by `module:attribute`, with the working directory importable. What the module raises is raised."""
+    found: Any = _load(target, "shop.jobs:bide")
+    if not isinstance(cast("object", found), Bide):
+        raise typer.BadParameter(f"{target!r} is no Bide app, but of the type {type(found).__name__}.")
+    app: Bide[Any] = found
+    return app
+
+
+def load_callable(target: str) -> Callable[..., Any]:
+    """What is called that is named by `module:attribute`, as `load_app` finds it."""
+    found = _load(target, "shop.people:authorize")
+    if not callable(found):
+        raise typer.BadParameter(f"{target!r} cannot be called: it is of the type {type(found).__name__}.")
+    return found
+
+
+def check_host(host: str, authorize: str | None) -> None:
+    """Raise InvalidOption where everybody would reach a server that nobody guards."""
+    if authorize is None and not is_loopback(host):
+        raise InvalidOption(
+            f"At {host} other machines reach the server, and nothing says who may do what.",
+            hint="Name a dependency that does: --authorize MODULE:CALLABLE. To let in everybody: bide.http:anyone.",
+        )
+
+
+def _load(target: str, example: str) -> object:
     module_name, _, attribute = target.partition(":")
     if not module_name or not attribute:
-        raise typer.BadParameter(f"{target!r} is not MODULE:ATTRIBUTE, as in shop.jobs:bide.")
-    sys.path.insert(0, str(Path.cwd()))
+        raise typer.BadParameter(f"{target!r} is not MODULE:ATTRIBUTE, as in {example}.")
+    if (here := str(Path.cwd())) not in sys.path[:1]:
+        sys.path.insert(0, here)
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as missing:
@@ -46,10 +74,7 @@ def load_app(target: str) -> Bide[Any]:
         if not hasattr(found, part):
             raise typer.BadParameter(f"{module_name!r} has no {attribute!r}.")
         found = getattr(found, part)
-    if not isinstance(cast("object", found), Bide):
-        raise typer.BadParameter(f"{target!r} is no Bide app, but of the type {type(found).__name__}.")
-    app: Bide[Any] = found
-    return app
+    return cast("object", found)
 
 
 def set_up_logging() -> None:
@@ -68,21 +93,27 @@ def set_up_logging() -> None:
 
 def run_worker(app: Bide[Any], queues: Sequence[str]) -> None:
     """Execute jobs until SIGTERM or SIGINT. Ends the process with 128 + signal where a second one cut the drain off."""
-    # What was imported stays: in a process that only works, the collector need not walk it time after time.
+    freeze()
+    with asyncio.Runner() as runner:
+        leave(runner.run(_Service(app, queues).run()))
+
+
+def freeze() -> None:
+    """What was imported stays: in a process that only works, the collector need not walk it time after time."""
     gc.collect()
     gc.freeze()
-    with asyncio.Runner() as runner:
-        forced = runner.run(_Service(app, queues).run())
-        left = abandoned() + _unending_steps()
-        if forced is None and not left:
-            log.info("stopped")
-            return
-        log.warning(
-            "stopped%s", " at once" if forced is not None else f"; {left} abandoned call(s) end with the process"
-        )
-        logging.shutdown()
-        # What swallows every cancellation cannot be ended from here, and asyncio would wait for it: leave without it.
-        os._exit(0 if forced is None else 128 + forced)
+
+
+def leave(forced: int | None) -> None:
+    """Return if nothing is left that runs, and no signal cut the drain off; else end the process, and what is left."""
+    left = abandoned() + _unending_steps()
+    if forced is None and not left:
+        log.info("stopped")
+        return
+    log.warning("stopped%s", " at once" if forced is not None else f"; {left} abandoned call(s) end with the process")
+    logging.shutdown()
+    # What swallows every cancellation cannot be ended from here, and asyncio would wait for it: leave without it.
+    os._exit(0 if forced is None else 128 + forced)
 
 
 def _unending_steps() -> int:

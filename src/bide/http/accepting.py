@@ -15,7 +15,7 @@ from bide.http import waiting
 from bide.http.access import anyone
 from bide.http.call import Call
 from bide.http.runtime import Runtime
-from bide.job import Job, JobStatus
+from bide.job import Job
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -45,7 +45,7 @@ def accepting(app: Bide[Any]) -> Callable[[Request, Response], Accept]:
 
     def dependency(request: Request, response: Response) -> Accept:
         async def accept(job: Job[R]) -> Job[R]:
-            warn_unowned(job)
+            warn_unowned(app, job)
             seconds = waiting.preferred(request.headers.get("prefer"))
             if seconds is not None:
                 # The endpoint has let the caller in, and made this very job for it.
@@ -53,8 +53,9 @@ def accepting(app: Bide[Any]) -> Callable[[Request, Response], Accept]:
                 await waiting.until(call, job.id, lambda row: row.status.terminal, seconds)
                 job = await app.get(job)
                 response.headers["Preference-Applied"] = f"wait={seconds:g}"
-            response.headers.update(accepted_headers(request, app, job.id, job.status))
-            if job.status.terminal:
+            done = seconds is not None and job.status.terminal
+            response.headers.update(accepted_headers(request, app, job.id, done=done))
+            if done:
                 response.status_code = 200
             return job
 
@@ -63,11 +64,11 @@ def accepting(app: Bide[Any]) -> Callable[[Request, Response], Accept]:
     return dependency
 
 
-def accepted_headers(request: Request, app: Bide[Any], job: UUID, status: JobStatus) -> dict[str, str]:
+def accepted_headers(request: Request, app: Bide[Any], job: UUID, *, done: bool) -> dict[str, str]:
     headers: dict[str, str] = {}
     if (path := job_path(request, app, job)) is not None:
         headers["Location"] = path
-    if not status.terminal:
+    if not done:
         headers["Retry-After"] = str(POLL)
     return headers
 
@@ -81,11 +82,13 @@ def job_path(request: Request, app: Bide[Any], job: UUID) -> str | None:
     return str(request.scope.get("root_path", "")).rstrip("/") + str(path)
 
 
-def warn_unowned(job: Job[Any]) -> None:
-    if not job.owner:
+def warn_unowned(app: Bide[Any], job: Job[Any]) -> None:
+    """Once for each type: what is wrong is the code."""
+    unowned = Runtime.of(app).unowned
+    if not job.owner and job.type not in unowned:
+        unowned.add(job.type)
         log.warning(
-            "job %s (%s) was enqueued over HTTP without an owner: only administrators will see it. "
+            "a job of the type %s was enqueued over HTTP without an owner: only administrators will see it. "
             "Give it one: .options(owner=…).enqueue(…)",
-            job.id,
             job.type,
         )

@@ -11,11 +11,13 @@ INVALID = 'Bearer error="invalid_token"'
 def bearer(connection: HTTPConnection) -> str | None:
     """The token of `Authorization: Bearer` (RFC 6750, 2.1); the scheme's case does not matter (RFC 9110, 11.1).
 
-    None where there is none: another scheme, or several such headers, of which a proxy may have read another one.
+    None where there is none, and for another scheme.
     """
-    match connection.headers.getlist("authorization"):
-        case [value]:
-            scheme, _, token = value.partition(" ")
-            return token.strip() if scheme.lower() == "bearer" else None
-        case _:
-            return None
+    scheme, _, token = only(connection, "authorization").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def only(connection: HTTPConnection, name: str) -> str:
+    """The header of this name, or "". Of several none is taken: what is in front may have checked another one."""
+    found = connection.headers.getlist(name)
+    return found[0] if len(found) == 1 else ""

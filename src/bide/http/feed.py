@@ -122,8 +122,10 @@ class Feed:
 
     async def _join(self, listener: _Listener) -> None:
         if self._reading is None or self._reading.done():
-            self._position = await self.position()
+            position = await self.position()
+            # Another listener may have begun it meanwhile: its position must not be overtaken.
             if self._reading is None or self._reading.done():
+                self._position = position
                 self._reading = asyncio.create_task(self._read())
         self._listeners.add(listener)
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bide.app import Bide
 
 PREFIX = "bjt."
+_PREFIX = PREFIX.encode()
 AUDIENCE = "bide:job"
 ALGORITHM = "HS256"
 
@@ -86,7 +87,8 @@ def read(secrets: Sequence[SecretStr], token: str, *, now: float | None = None) 
         for secret in secrets:
             if claims := _claims(token.removeprefix(PREFIX), _text(secret)):
                 who = _principal(claims)
-                if who is None or claims["exp"] <= (time.time() if now is None else now):
+                # Asked so that NaN, which is never smaller, is the past too.
+                if who is None or not claims["exp"] > (time.time() if now is None else now):
                     break
                 return who
     raise Unauthenticated("This token is not valid, or not any more.", challenge=INVALID)
@@ -109,9 +111,11 @@ def _claims(token: str, secret: str) -> Mapping[str, Any] | None:
 
 def _principal(claims: Mapping[str, Any]) -> Principal | None:
     try:
-        if not isinstance(claims["exp"], int):
+        if not isinstance(claims["exp"], int | float):
             return None
-        return Principal(claims["sub"], claims["rights"], claims["owner"], UUID(claims["job"]))
+        # Whatever else is in there, a token holds no more than a page needs.
+        rights: list[Right] = [right for right in ONE_JOB if right in list(claims["rights"])]
+        return Principal(claims["sub"], rights, claims["owner"], UUID(claims["job"])) if rights else None
     except (InvalidOption, AttributeError, TypeError, ValueError):
         return None
 
@@ -119,6 +123,9 @@ def _principal(claims: Mapping[str, Any]) -> Principal | None:
 def find_token(connection: HTTPConnection) -> str | None:
     """The job token that a request brings: as bearer, or as `?token=`, since a browser's EventSource and WebSocket send
     no headers. Where there is a bearer token of either kind, it is what counts."""
+    # Asked for every request, and as a rule there is none.
+    if _PREFIX not in connection.scope["query_string"] and "authorization" not in connection.headers:
+        return None
     token = bearer(connection)
     if not token:
         match connection.query_params.getlist("token"):

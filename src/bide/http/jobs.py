@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Header, Query
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BeforeValidator
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -36,6 +36,16 @@ AT_ONCE = 20
 CANCEL_MANY = 1_000
 """Jobs that one request cancels at most, where it chooses them by a filter."""
 
+
+def _spelled_out(value: object) -> object:
+    """A year alone would be read as so many seconds since 1970."""
+    try:
+        float(str(value))
+    except ValueError:
+        return value
+    raise ValueError("expected an RFC 3339 date and time, such as 2026-01-31T12:00:00Z")
+
+
 IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -49,6 +59,7 @@ Prefer = Annotated[
     str | None,
     Header(alias="Prefer", max_length=200, description="`wait=N`: answer after at most N seconds, 200 if finished."),
 ]
+Moment = Annotated[AwareDatetime, BeforeValidator(_spelled_out)]
 Seconds = Annotated[float, Query(ge=0, le=waiting.LONGEST)]
 
 
@@ -62,7 +73,7 @@ async def create_job(
     if key is not None and body.idempotency_key not in {None, key}:
         raise InvalidOption("The body names another idempotency key than the header.", hint="Send only the header.")
     job = await call.app.enqueue(_call_of(call, body, key or body.idempotency_key))
-    warn_unowned(job)
+    warn_unowned(call.app, job)
     return await _accepted(call, request, job.id, prefer)
 
 
@@ -80,7 +91,7 @@ async def create_jobs(call: ThisCall, body: NewJobs) -> Response:
         if isinstance(accepted, BideError):
             outcomes[n] = _refused(accepted)
         else:
-            warn_unowned(accepted)
+            warn_unowned(call.app, accepted)
             outcomes[n] = {"status": 202, "job": accepted.id}
     await _fill_in(call, outcomes)
     return _json({"items": outcomes})
@@ -107,13 +118,14 @@ def _call_of(call: Call, new: NewJob, key: str | None) -> JobCall[Any]:
 
 
 async def _accepted(call: Call, request: Request, job: UUID, prefer: str | None) -> Response:
-    """202, or 200 where the job has finished: at once, or within what the caller prefers to wait."""
+    """202; or 200 where the caller prefers to wait, and the job has finished by then."""
     seconds = waiting.preferred(prefer)
     row = await waiting.until(call, job, _finished, seconds or 0)
-    headers = {"ETag": render.etag(row, full=call.full), **accepted_headers(request, call.app, job, row.status)}
+    done = seconds is not None and row.status.terminal
+    headers = {"ETag": render.etag(row, full=call.full), **accepted_headers(request, call.app, job, done=done)}
     if seconds is not None:
         headers["Preference-Applied"] = f"wait={seconds:g}"
-    return _json_bytes(render.job(row, full=call.full), 200 if row.status.terminal else 202, headers)
+    return _json_bytes(render.job(row, full=call.full), 200 if done else 202, headers)
 
 
 async def retry_job(
@@ -181,9 +193,10 @@ async def list_jobs(
         list[str], Query(default_factory=list, max_length=16, description="`name=value`; all must match.")
     ],
     owner: Annotated[str | None, Query(max_length=200, description="For administrators.")] = None,
-    created_after: AwareDatetime | None = None,
-    created_before: AwareDatetime | None = None,
+    created_after: Moment | None = None,
+    created_before: Moment | None = None,
     limit: Annotated[int, Query(ge=1, le=PAGE)] = 50,
+    before: Annotated[UUID | None, Query(description="Jobs older than this one; a `cursor` wins.")] = None,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Response:
     """Jobs, newest first. Each filter may be repeated; a job matches one of each."""
@@ -201,7 +214,7 @@ async def list_jobs(
         labels=tuple(labels.items()),
         created_after=None if created_after is None else microseconds(created_after),
         created_before=None if created_before is None else microseconds(created_before),
-        before=None if cursor is None else str(paging.decode(cursor, query)),
+        before=_maybe(before if cursor is None else paging.decode(cursor, query)),
         limit=limit + 1,
     )
     rows = await call.app.store.list(chosen, owner if call.owner is None else call.owner)
@@ -210,6 +223,10 @@ async def list_jobs(
     headers = {"Link": paging.next_link(request, following)} if following else {}
     items = [render.summary(row, full=call.full) for row in page]
     return _json({"items": items, "next_cursor": following}, headers=headers)
+
+
+def _maybe(job: UUID | None) -> str | None:
+    return None if job is None else str(job)
 
 
 def _labels(given: Sequence[str]) -> dict[str, str]:
@@ -250,8 +267,9 @@ async def cancel_job(call: ThisCall, request: Request, job_id: UUID, body: Cance
         call.id(job_id), owner=call.owner, by=call.who.id, reason=None if body is None else body.reason
     )
     row = await call.row(job.id)
-    headers = {"ETag": render.etag(row, full=call.full), **accepted_headers(request, call.app, job.id, row.status)}
-    return _json_bytes(render.job(row, full=call.full), 200 if row.status.terminal else 202, headers)
+    done = row.status.terminal
+    headers = {"ETag": render.etag(row, full=call.full), **accepted_headers(request, call.app, job.id, done=done)}
+    return _json_bytes(render.job(row, full=call.full), 200 if done else 202, headers)
 
 
 async def cancel_jobs(call: ThisCall, body: CancelMany) -> Response:

@@ -10,33 +10,35 @@ from typing import Any
 
 from jwt import PyJWKClient, PyJWKClientConnectionError, PyJWTError
 
-from bide.http.refusals import KeysUnavailable
+from bide.http.refusals import Unavailable
 
 log = logging.getLogger("bide.http")
 
-TIMEOUT = 10.0
+KEPT = 300.0
+"""Seconds after which a provider's list of keys is read again: how long one that was withdrawn still opens."""
+TIMEOUT = 5.0
 """Seconds that a provider may take to answer."""
 PAUSE = 5
 """Seconds after which a provider that did not answer is asked again. What waited meanwhile is refused at once."""
 
 
 class PublishedKeys:
-    """What is published under `url`. A key that the provider has withdrawn is forgotten within five minutes."""
+    """What is published under `url`. A key that the provider has withdrawn is forgotten after `KEPT`."""
 
     def __init__(self, url: str) -> None:
         # Without PyJWT's second cache, of single keys: what is in there is accepted for ever.
-        self._client = _Client(url, cache_keys=False, lifespan=300, timeout=TIMEOUT)
+        self._client = _Client(url, cache_keys=False, lifespan=KEPT, timeout=TIMEOUT)
         # A thread of its own: the first to come fetches for all, and a slow provider holds up no other user of threads.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="bide-jwks")
 
     async def key_for(self, token: str) -> Any:
-        """The key that this token says it is signed with. Raises PyJWTError, and KeysUnavailable."""
+        """The key that this token says it is signed with. Raises PyJWTError, and Unavailable."""
         loop = asyncio.get_running_loop()
         try:
             found = await loop.run_in_executor(self._thread, self._client.get_signing_key_from_jwt, token)
         except PyJWKClientConnectionError as error:
             log.warning("No keys from %s: %s", self._client.uri, error)
-            raise KeysUnavailable("The keys to check this token with cannot be fetched.", retry_after=PAUSE) from None
+            raise Unavailable("Who you are cannot be checked now.", retry_after=PAUSE) from None
         return found.key
 
 

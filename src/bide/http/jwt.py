@@ -12,7 +12,6 @@ from typing import Any, cast
 import jwt
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
-from jwt.algorithms import get_default_algorithms, has_crypto
 from pydantic import SecretStr
 from starlette.requests import HTTPConnection
 
@@ -57,11 +56,11 @@ class Jwt(SecurityBase):
         Jwt(jwks_url="https://id.example/keys", algorithms=["RS256"], issuer="https://id.example", audience="jobs")
         Jwt(key=secret, algorithms=["HS256"], audience="jobs")
 
-    key: to check signatures with, or jwks_url: where the provider publishes its keys; then its name, `issuer`, is
-    needed too. algorithms: those that are accepted, never what the token itself says. audience: what a token must be
-    for, or several of which one; None takes only tokens that are for nobody in particular. principal: what to make of
-    the claims, by default `principal_of`; it may raise Unauthenticated and Forbidden. leeway: by how much clocks may
-    differ.
+    key: to check signatures with, or jwks_url: where the provider publishes its keys. algorithms: those that are
+    accepted, never what the token itself says. audience: what a token must be for, or several of which one; None takes
+    only tokens that are for nobody in particular. issuer: whom it must be from; name it where one set of keys serves
+    several. principal: what to make of the claims, by default `principal_of`; it may raise Unauthenticated and
+    Forbidden. leeway: by how much clocks may differ.
 
     It may be called by an `authorize` of your own too, which takes something else as well: `await jwt(connection)`.
     Public keys need PyJWT's extra: pip install "pyjwt[crypto]". Raises InvalidOption for what makes no sense.
@@ -71,9 +70,9 @@ class Jwt(SecurityBase):
         self,
         *,
         algorithms: Sequence[str],
-        audience: str | Iterable[str] | None,
         key: str | bytes | SecretStr | None = None,
         jwks_url: str | None = None,
+        audience: str | Iterable[str] | None = None,
         issuer: str | None = None,
         principal: Callable[[Mapping[str, Any]], Principal] = principal_of,
         leeway: Duration = 10.0,
@@ -89,8 +88,6 @@ class Jwt(SecurityBase):
         if jwks_url is not None:
             if shared:
                 raise InvalidOption("A shared secret is not published: name algorithms of public keys, or give `key`.")
-            if issuer is None:
-                raise InvalidOption("Name the provider: issuer=….", hint="One set of keys may serve several.")
             try:
                 self._published = PublishedKeys(jwks_url)
             except jwt.PyJWTError as odd:
@@ -144,23 +141,26 @@ def _is_shared(algorithms: Sequence[str]) -> bool:
     if shared and set(algorithms) & PUBLIC:
         # Else the public key, which everybody has, would do as the secret of an HMAC.
         raise InvalidOption("A shared secret and public keys do not mix: name algorithms of one kind.")
-    if not shared and not has_crypto:
-        raise InvalidOption(f"{', '.join(algorithms)} needs a library.", hint='Install it: pip install "pyjwt[crypto]"')
+    for name in algorithms:
+        try:
+            jwt.get_algorithm_by_name(name)
+        except NotImplementedError:
+            raise InvalidOption(f"{name} needs a library.", hint='Install it: pip install "pyjwt[crypto]"') from None
     return bool(shared)
 
 
 def _prepare(key: Any, algorithms: Sequence[str]) -> Any:
     """The key as PyJWT uses it, of one kind for all of these: what does not fit is told now, not to each caller."""
     for name in algorithms:
+        least = SHARED.get(name, 0)
+        if least and len(key.encode() if isinstance(key, str) else key) < least:
+            raise InvalidOption(
+                f"{name} needs a secret of at least {least} bytes; a shorter one can be guessed.",
+                hint=f'One is made by: python -c "import secrets; print(secrets.token_urlsafe({least}))"',
+            )
         try:
-            prepared = get_default_algorithms()[name].prepare_key(key)
+            jwt.get_algorithm_by_name(name).prepare_key(key)
         except (jwt.PyJWTError, ValueError, TypeError):
             # Not chained, and without what was said: a secret may be in there.
             raise InvalidOption(f"The key is none for {name}.") from None
-        least = SHARED.get(name, 0)
-        if least and len(prepared) < least:
-            raise InvalidOption(
-                f"The secret has {len(prepared)} bytes, and {name} needs {least}.",
-                hint=f'One is made by: python -c "import secrets; print(secrets.token_urlsafe({least}))"',
-            )
     return key

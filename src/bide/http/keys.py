@@ -19,7 +19,7 @@ from starlette.requests import HTTPConnection
 
 from bide.errors import InvalidOption
 from bide.http.access import USUAL, Own, Principal, Right
-from bide.http.bearer import INVALID, bearer
+from bide.http.bearer import INVALID, bearer, only
 from bide.http.refusals import Unauthenticated
 
 _ID = r"[A-Za-z0-9-]{1,64}"
@@ -124,15 +124,15 @@ class ApiKeys(SecurityBase):
         )
 
     async def __call__(self, connection: HTTPConnection) -> Principal:
-        text = bearer(connection) or connection.headers.get("x-api-key")
-        if not text:
-            raise Unauthenticated("No key was sent.", hint="Send `Authorization: Bearer <key>` or `X-API-Key`.")
+        text = bearer(connection) or only(connection, "x-api-key")
         key = await self._look_up(text)
         # Compared in any case, and as much is done for a key that nobody knows: the time does not tell which exist.
         fits = hmac.compare_digest(_digest(text), _NOBODYS if key is None else key.digest)
         if key is None or not fits or (key.expires_at is not None and key.expires_at <= datetime.now(UTC)):
             raise Unauthenticated(
-                "This key opens nothing.", hint="It may have expired, or been replaced.", challenge=INVALID
+                "This key opens nothing." if text else "No key was sent.",
+                hint="Send `Authorization: Bearer <key>` or `X-API-Key`.",
+                challenge=INVALID if text else "Bearer",
             )
         return key.opens_for()
 

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import orjson
@@ -191,11 +190,3 @@ class _Socket:
                     await self._send(b'{"type":"pong"}')
         except (WebSocketDisconnect, KeyError, TimeoutError):
             self._end()
-
-
-def same_origin(socket: WebSocket, allowed: Sequence[str]) -> bool:
-    """Whether the page that opened this socket may: browsers send cookies along to any host a page names."""
-    origin = socket.headers.get("origin")
-    if origin is None or origin in allowed:
-        return True
-    return urlsplit(origin).netloc.lower() == socket.headers.get("host", "").lower()

@@ -49,6 +49,7 @@ async def get_stats(call: ThisCall) -> StatsView:
         by_status={str(status): n for status, n in stats.by_status.items()},
         ready=stats.ready,
         open_prompts=stats.open_prompts,
+        oldest={str(status): instant(at) for status, at in stats.oldest.items()},
     )
 
 

@@ -64,13 +64,13 @@ class TooMany(Refusal):
         self.retry_after = retry_after
 
 
-class KeysUnavailable(Refusal):
-    """The keys to check tokens with cannot be fetched now: nobody is let in, and nobody's token is called bad."""
+class Unavailable(Refusal):
+    """What has to be asked first does not answer. `retry_after`: seconds after which to try again."""
 
-    code = "keys_unavailable"
+    code = "unavailable"
     status = 503
     retryable = True
 
-    def __init__(self, message: str, *, retry_after: int, hint: str | None = None) -> None:
+    def __init__(self, message: str, *, retry_after: int = 5, hint: str | None = None) -> None:
         super().__init__(message, hint=hint, headers={"Retry-After": str(retry_after)})
         self.retry_after = retry_after

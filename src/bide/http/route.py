@@ -4,7 +4,7 @@ those of the host app answer as they always did."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import orjson
@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from bide.errors import BideError, InvalidPayload
 from bide.http import problems
@@ -57,9 +58,24 @@ class BoundedRequest(Request):
 
 
 class BideRoute(APIRoute):
-    """`body_limit`, bytes, is that of the router; a subclass of this is made for each."""
+    """`body_limit`, bytes, and `allowed`, the methods of each path, are those of the router; a subclass of this is made
+    for each."""
 
     body_limit: int = 1024 * 1024
+    allowed: Mapping[str, set[str]] = {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        own = self.methods or set[str]()
+        if scope["method"] in own:
+            await super().handle(scope, receive, send)
+            return
+        # This route knows its own method only, and others have the same path.
+        methods = ", ".join(sorted(self.allowed.get(self.path_format, own)))
+        answer = problems.respond(
+            405, problems.CODES[405], f"{scope['method']} is not allowed here.", hint=f"Allowed: {methods}.",
+            headers={"Allow": methods},
+        )  # fmt: skip
+        await answer(scope, receive, send)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()

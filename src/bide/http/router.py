@@ -20,6 +20,7 @@ from bide.http.call import Call, leave
 from bide.http.inputs import with_inputs
 from bide.http.job_token import find_token, read
 from bide.http.limits import Limits
+from bide.http.origin import forged, same_origin
 from bide.http.refusals import Forbidden
 from bide.http.route import BideRoute
 from bide.http.runtime import Runtime
@@ -182,8 +183,10 @@ class _Routes:
         self._authorize = authorize
         self._origins = origins
         self._prefix = f"{name}_" if name else ""
-        self._plain = type("Route", (BideRoute,), {"body_limit": runtime.limits.body})
-        self._token = type("TokenRoute", (_TokenRoute,), {"body_limit": runtime.limits.body})
+        self._allowed: dict[str, set[str]] = {}
+        shared = {"body_limit": runtime.limits.body, "allowed": self._allowed}
+        self._plain = type("Route", (BideRoute,), shared)
+        self._token = type("TokenRoute", (_TokenRoute,), shared)
 
     def add(
         self,
@@ -200,7 +203,8 @@ class _Routes:
         route_name: str | None = None,
     ) -> None:
         """One operation, which takes this right; None: everybody."""
-        guard = Depends(self._open() if right is None else self._guard(right, self._authorize))
+        guard = Depends(self._open() if right is None else self._guard(right, self._whom(of_all="{" not in path)))
+        self._allowed.setdefault(path, set()).add(method)
         self._router.add_api_route(
             path,
             endpoint,
@@ -209,13 +213,18 @@ class _Routes:
             status_code=status,
             dependencies=[guard],
             tags=[tag],
-            responses={**(GUARDED if right is not None else {}), **(more or {})},
+            responses={
+                **(GUARDED if right is not None else {}),
+                **({} if method == "GET" else problems.documented(507)),
+                **(more or {}),
+            },
             operation_id=self._prefix + (operation or endpoint.__name__),
             name=route_name,
             openapi_extra=None if right is None else {"x-bide-right": right},
             route_class_override=self._plain,
         )
         if method == "GET" and path not in {"/events", "/jobs/{job_id}/events"}:
+            self._allowed[path].add("HEAD")
             self._router.add_api_route(
                 path,
                 endpoint,
@@ -252,6 +261,22 @@ class _Routes:
 
         return everybody
 
+    def _whom(self, *, of_all: bool) -> Callable[..., Any]:
+        """Who asks without a job token. `of_all`: the route is not about one job."""
+        asks = Depends(self._authorize)
+
+        async def whom(connection: HTTPConnection, who: Any = asks) -> Any:
+            if of_all and isinstance(who, Principal) and who.job is not None:
+                raise Forbidden(f"{who.id!r} reaches one job alone.", hint=f"It is job {who.job}.")
+            if forged(connection, self._origins):
+                raise Forbidden(
+                    "A page of another origin has sent this.",
+                    hint="Send it as JSON, or name the page's origin: bide.router(origins=…).",
+                )
+            return who
+
+        return whom
+
     def _guard(self, right: Right, authorize: Callable[..., Any]) -> Callable[..., Any]:
         asks = Depends(authorize)
 
@@ -264,7 +289,7 @@ class _Routes:
         asks = Depends(authorize)
 
         async def guard(socket: WebSocket, who: Any = asks) -> None:
-            if not live.same_origin(socket, self._origins):
+            if not same_origin(socket, self._origins):
                 raise WebSocketException(POLICY_VIOLATION, "A page of another origin.")
             leave(socket, self._let_in(right, who))
 
@@ -286,7 +311,6 @@ class _TokenRoute(BideRoute):
     """Matches only a request that brings a job token."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        match, child = super().matches(scope)
-        if match is not Match.NONE and find_token(HTTPConnection(scope)) is None:
+        if scope["type"] != "http" or find_token(HTTPConnection(scope)) is None:
             return Match.NONE, {}
-        return match, child
+        return super().matches(scope)

@@ -7,7 +7,6 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from bide.http.feed import Feed
 from bide.http.limits import Limits, Meter
@@ -30,6 +29,8 @@ class Runtime:
         self.feed = Feed(app)
         self.configure(Limits(), route_name="")
         self.stopping = False
+        self.unowned: set[str] = set()
+        """Job types of which it was told that nobody owns their jobs."""
         self._open: set[Callable[[], None]] = set()
         self._entered = 0
         self._serving: asyncio.Task[None] | None = None
@@ -45,9 +46,10 @@ class Runtime:
 
     @classmethod
     def of(cls, app: Bide[Any]) -> Runtime:
-        runtime = _runtimes.get(app)
-        if runtime is None:
-            runtime = _runtimes[app] = cls(app)
+        if app.serving is None:
+            app.serving = cls(app)
+        runtime = app.serving
+        assert isinstance(runtime, cls), "nobody else keeps anything there"
         return runtime
 
     # ── Life ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -137,6 +139,3 @@ class Runtime:
                 yield
             finally:
                 self._open.discard(end)
-
-
-_runtimes: WeakKeyDictionary[Bide[Any], Runtime] = WeakKeyDictionary()

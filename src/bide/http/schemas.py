@@ -18,7 +18,13 @@ T = TypeVar("T")
 ReasonText = Annotated[str, Field(max_length=1_000)]
 Id = Annotated[str, Field(max_length=100)]
 Label = Annotated[str, Field(max_length=200)]
-Age = Annotated[str | float, Field(examples=["7d", "36h", 3600], description="A duration: `7d`, `36h`, or seconds.")]
+Whole = Annotated[int, Field(strict=True)]
+"""A number of JSON: neither its text nor true."""
+Flag = Annotated[bool, Field(strict=True)]
+Age = Annotated[
+    str | Annotated[float, Field(strict=True)],
+    Field(examples=["7d", "36h", 3600], description="A duration: `7d`, `36h`, or seconds."),
+]
 
 EXAMPLE = UUID("01999f5e-3c1a-7b2d-9a4e-5f6071829304")
 
@@ -70,7 +76,7 @@ class NewJob(Sent):
     type: Annotated[str, Field(min_length=1, max_length=200)]
     input: dict[str, Any] = {}
     queue: Annotated[str | None, Field(max_length=100)] = None
-    priority: Annotated[int | None, Field(ge=-100, le=100)] = None
+    priority: Annotated[Whole, Field(ge=-100, le=100)] | None = None
     delay: Age | None = None
     labels: dict[str, str] = {}
     owner: Id | None = None
@@ -119,16 +125,16 @@ class CancelMany(Sent):
     """Which jobs: these, or all that match; unfinished ones only."""
 
     ids: Annotated[list[UUID], Field(max_length=200)] | None = None
-    types: list[str] = []
-    queues: list[str] = []
-    labels: dict[str, str] = {}
+    types: Annotated[list[str], Field(max_length=50)] = []
+    queues: Annotated[list[str], Field(max_length=50)] = []
+    labels: Annotated[dict[str, str], Field(max_length=16)] = {}
     reason: ReasonText | None = None
 
 
 class Fork(Sent):
     """`after`: keep the steps and answers recorded up to this event; by default all of them."""
 
-    after: Annotated[int | None, Field(ge=0)] = None
+    after: Annotated[Whole, Field(ge=0)] | None = None
 
 
 class Answer(Sent):
@@ -167,7 +173,7 @@ class Cleanup(Sent):
 
     older_than: Age
     statuses: list[Literal["completed", "failed", "cancelled"]] = ["completed", "failed", "cancelled"]
-    dry_run: bool = False
+    dry_run: Flag = False
 
 
 class Cleaned(BaseModel):
@@ -190,6 +196,8 @@ class StatsView(BaseModel):
     ready: int
     """Jobs that wait for nothing but a worker."""
     open_prompts: int
+    oldest: dict[str, AwareDatetime]
+    """The first end of a job, for each terminal status."""
 
 
 class JobTypeView(BaseModel):

@@ -14,6 +14,7 @@ from typing import Any
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 from starlette.types import Receive, Scope, Send
 
+from bide.errors import BideError
 from bide.http.limits import STALLED
 from bide.http.render import Frame
 
@@ -21,6 +22,9 @@ log = logging.getLogger("bide.http")
 
 RETRY = 2_000
 """Milliseconds after which a browser connects anew."""
+
+AT_THE_END = 0.1
+"""Seconds that a reader has left to take what is on its way, when the stream ends."""
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -44,24 +48,33 @@ class EventStream(EventSourceResponse):
         self.ended = True
         self.wake.set()
         if self._sending is not None and not self._sending.expired():
-            self._sending.reschedule(asyncio.get_running_loop().time() + 0.1)
+            self._sending.reschedule(asyncio.get_running_loop().time() + AT_THE_END)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         listening = asyncio.create_task(self._listen(receive))
         try:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            async with aclosing(self._open(self)) as chunks:
-                async for chunk in chunks:
-                    async with asyncio.timeout(STALLED) as self._sending:
-                        await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                    self._sending = None
-                    if self.ended:
-                        break
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            try:
+                async with aclosing(self._open(self)) as chunks:
+                    async for chunk in chunks:
+                        await self._send(send, chunk)
+                        if self.ended:
+                            break
+            except BideError as error:
+                # It has begun, so there is no status to tell it by: the reader comes again, and is told then.
+                log.warning("a stream of %s is cut: %s", scope.get("path"), error)
+            await self._send(send, b"", last=True)
         except TimeoutError:
             log.info("a reader of %s has taken nothing for a while: dropped", scope.get("path"))
         finally:
             listening.cancel()
+
+    async def _send(self, send: Send, chunk: bytes, *, last: bool = False) -> None:
+        try:
+            async with asyncio.timeout(AT_THE_END if self.ended else STALLED) as self._sending:
+                await send({"type": "http.response.body", "body": chunk, "more_body": not last})
+        finally:
+            self._sending = None
 
     async def _listen(self, receive: Receive) -> None:
         while True:

@@ -496,12 +496,13 @@ class Store(Protocol):
         """
         ...
 
-    async def fork(self, job: str, owner: str | None, fork: Fork) -> Inserted:
+    async def fork(self, job: str, owner: str | None, fork: Fork) -> JobRow:
         """Make a new job of this one, pending, with its type, input, queue, priority, owner, labels and limits.
 
         Copied are the steps recorded without an error, and the questions that were answered, by a person or at their
         deadline, with their responses; their events are written anew behind ENQUEUED, whose data has `forked_from`.
-        Keys, digests and ids count as for `insert`. Raises NotFound, and NotFinished where `finished` asks for it.
+        Keys, digests and ids count as for `insert`: what exists already is returned as it is. Raises NotFound,
+        NotFinished where `finished` asks for it, and IdempotencyConflict.
         """
         ...
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 
 import orjson
 
-from bide.errors import NotFinished, NotFound
+from bide.errors import IdempotencyConflict, NotFinished, NotFound
 from bide.events import EventKind as E
 from bide.job import TERMINAL
-from bide.store.base import Accepted, Existing, Fork, IdempotencyClash, Inserted, JobRow
+from bide.store.base import Fork, JobRow
 from bide.store.sqlite.rows import data, job_rows, json
 from bide.store.sqlite.sql import statement
 from bide.store.sqlite.writer import Tx
@@ -27,11 +27,8 @@ _EVENTS = statement("fork_events")
 _STEP_ROWS = statement("fork_step_names")
 
 
-def fork(job: str, owner: str | None, wanted: Fork) -> Callable[[Tx], Inserted]:
-    made = False
-
-    def verb(tx: Tx) -> Inserted:
-        nonlocal made
+def fork(job: str, owner: str | None, wanted: Fork) -> Callable[[Tx], JobRow]:
+    def verb(tx: Tx) -> JobRow:
         found = job_rows(tx.db, [job], owner)
         if not found:
             raise NotFound(f"Job {job} not found")
@@ -39,17 +36,15 @@ def fork(job: str, owner: str | None, wanted: Fork) -> Callable[[Tx], Inserted]:
         if wanted.finished and source.status not in TERMINAL:
             raise NotFinished(f"Job {job} is {source.status}.", hint="Cancel it first, or wait for its end.")
         if existing := job_rows(tx.db, [wanted.id]):
-            # By a run of this verb whose outcome was unknown, it is new to the caller all the same.
-            return Accepted(existing[0].created_at) if made else Existing(existing[0])
+            return existing[0]
         if wanted.idempotency_key is not None:
             key = {"owner": source.owner, "key": wanted.idempotency_key}
             if holder := tx.db.execute(_KEY_OF, key).fetchone():
                 if holder[1] != wanted.digest:
-                    return IdempotencyClash(wanted.idempotency_key, holder[0])
-                return Existing(job_rows(tx.db, [holder[0]])[0])
+                    raise IdempotencyConflict(wanted.idempotency_key, uuid.UUID(holder[0]))
+                return job_rows(tx.db, [holder[0]])[0]
         _copy(tx, source, wanted)
-        made = True
-        return Accepted(tx.now)
+        return job_rows(tx.db, [wanted.id])[0]
 
     return verb
 

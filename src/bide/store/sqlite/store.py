@@ -157,7 +157,7 @@ class SQLiteStore:
     async def insert(self, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
         return await self._writer.submit(intake.insert(jobs))
 
-    async def fork(self, job: str, owner: str | None, fork: Fork) -> Inserted:
+    async def fork(self, job: str, owner: str | None, fork: Fork) -> JobRow:
         return await self._writer.submit(forking.fork(job, owner, fork))
 
     # Executing

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from bide.errors import NotFinished, NotFound
+from bide.errors import IdempotencyConflict, NotFinished, NotFound
 from bide.events import EventKind as E
 from bide.job import JobStatus as S
 from bide.store.base import (
     LAZY_BYTES,
-    Accepted,
     Completed,
-    Existing,
     Fork,
-    IdempotencyClash,
     JobFilter,
     Retrying,
     Store,
@@ -55,8 +52,9 @@ class Forking(Fixtures):
         clock.advance(5)
         before = await everything(store, done)
         fork = Fork(id=new_id(), by="bob")
-        assert await store.fork(done, "ann", fork) == Accepted(clock.now())
-        made = await row(store, fork.id)
+        made = await store.fork(done, "ann", fork)
+        assert made == await row(store, fork.id)
+        assert made.created_at == clock.now()
         kept = ("type", "type_version", "input", "queue", "priority", "owner", "max_attempts", "timeout", "labels")
         source = await row(store, done)
         assert [getattr(made, name) for name in kept] == [getattr(source, name) for name in kept]
@@ -164,13 +162,15 @@ class Forking(Fixtures):
     async def test_the_same_fork_again_is_the_same_job(self, store: Store, worker: str) -> None:
         done = await finish(store, worker, owner="ann")
         fork = Fork(id=new_id(), idempotency_key="k", digest="d")
-        assert isinstance(await store.fork(done, None, fork), Accepted)
-        made = await row(store, fork.id)
-        assert await store.fork(done, None, fork) == Existing(made)
-        assert await store.fork(done, None, fork._replace(id=new_id())) == Existing(made)
-        clash = await store.fork(done, None, fork._replace(id=new_id(), digest="other"))
-        assert clash == IdempotencyClash("k", made.id)
-        assert isinstance(await store.fork(done, None, Fork(id=new_id())), Accepted)
+        made = await store.fork(done, None, fork)
+        assert made.id == fork.id
+        assert await store.fork(done, None, fork) == made
+        assert await store.fork(done, None, fork._replace(id=new_id())) == made
+        with pytest.raises(IdempotencyConflict) as clash:
+            await store.fork(done, None, fork._replace(id=new_id(), digest="other"))
+        assert str(clash.value.job_id) == made.id
+        another = Fork(id=new_id())
+        assert (await store.fork(done, None, another)).id == another.id
 
     async def test_what_does_not_exist_has_no_fork(self, store: Store) -> None:
         with pytest.raises(NotFound):
