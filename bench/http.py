@@ -1,215 +1,331 @@
-"""The HTTP API: reads of an unchanged job beside a route that does nothing, creations beside a busy worker, and what
-idle streams cost. The server and the load are processes of their own."""
+"""The HTTP API: jobs that are posted, jobs that are read, and streams that are held open."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import resource
-import socket
-import subprocess
-import sys
+import re
 import time
-import urllib.request
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Coroutine, Sequence
+from contextlib import ExitStack
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from bench.measure import Line, Metrics, Size, Target, Topic
-
-ROOT = Path(__file__).parents[1]
+from bench import serve, wire
+from bench.measure import Line, Metrics, Size, Target, Topic, percentile, quantiles
 
 RATE = 300
-"""Creations a second."""
+"""Jobs posted a second."""
 
-MODE = ("-m", "uvicorn", "bench.server:app", "--log-level", "warning", "--no-access-log")
+POSTERS = 64
+"""Connections that post. Those that wait for an answer hold up no other, as long as one is free."""
 
+READERS = 16
+"""Connections that read, each its next request after its last answer."""
 
-class Server:
-    def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
-        self.port = port
-        self.process = psutil.Process(process.pid)
+SLICES = 6
+"""Turns that each kind of read has."""
 
-    def call(self, method: str, path: str, body: Any = None) -> tuple[dict[str, str], Any]:
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}{path}",
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={} if body is None else {"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=30) as response:
-            return {name.lower(): value for name, value in response.headers.items()}, json.load(response)
+ALONGSIDE = 100
+"""Connections opened at once."""
 
-    def running_job(self) -> tuple[str, str]:
-        """A job that runs and changes no more, with its ETag."""
-        _, job = self.call("POST", "/jobs", {"type": "wait"})
-        while True:
-            headers, now = self.call("GET", f"/jobs/{job['id']}")
-            if now["status"] == "running":
-                return f"/jobs/{job['id']}", headers["etag"]
+STALLED = 0.1
+"""The part of the readers that take nothing."""
+
+TICKS = 200
+"""Steps of the job whose stream is timed, at most; each makes an event."""
+
+DELAYED = {"type": "brief", "input": {"n": 0}, "delay": "7d"}
+"""A job that waits."""
 
 
-@contextmanager
-def serving(folder: Path) -> Generator[Server]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {**os.environ, "BENCH_URL": f"sqlite:///{folder}/jobs.db", "BIDE_DRAIN": "0.1s"}
-    process = subprocess.Popen([sys.executable, *MODE, "--port", str(port)], env=environment, cwd=ROOT)
-    try:
-        while True:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=5).close()
-                break
-            except OSError:
-                assert process.poll() is None, "the server did not start"
-                time.sleep(0.02)
-        yield Server(process, port)
-    finally:
-        process.terminate()
-        process.wait(30)
+def _run(body: Coroutine[Any, Any, Metrics]) -> Metrics:
+    return asyncio.run(body)
 
 
-def load(how: str, port: int, seconds: float, rate: float, request: str) -> Metrics:
-    command = [sys.executable, "-m", "bench.load", how, str(port), str(seconds), str(rate), request]
-    told: Metrics = json.loads(subprocess.run(command, check=True, capture_output=True, cwd=ROOT).stdout)
-    return told
+def _port(folder: Path) -> int:
+    return int((folder / "port").read_text())
 
 
-def _get(path: str, *headers: str) -> str:
-    return "\\r\\n".join([f"GET {path} HTTP/1.1", "Host: localhost", *headers, "", ""])
+# ── Posting ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def constant(folder: Path, seconds: float) -> Metrics:
-    with serving(folder) as server:
-        return load("fast", server.port, seconds, 0, _get("/constant"))
+def post(folder: Path, seconds: float, *, worker: bool) -> Metrics:
+    """Latencies of posts that come at a fixed rate, whatever becomes of those before, from when each was due."""
+    with ExitStack() as stack:
+        stack.enter_context(serve.child(folder, *(["worker"] if worker else [])))
+        if not worker:
+            stack.enter_context(serve.child(folder, "alone"))
+        return _run(_post(_port(folder), seconds))
 
 
-def unchanged(folder: Path, seconds: float) -> Metrics:
-    with serving(folder) as server:
-        path, _ = server.running_job()
-        return load("fast", server.port, seconds, 0, _get(path))
+async def _post(port: int, seconds: float) -> Metrics:
+    count = max(1, int(RATE * seconds))
+    requests = [wire.request("POST", "/jobs", {"type": "brief", "input": {"n": n}}) for n in range(count)]
+    connections = [await wire.Connection.open(port) for _ in range(POSTERS)]
+    latencies: list[float] = []
+    due = iter(range(count))
+    for connection in connections:  # the first request of a connection is another thing
+        await connection.send(wire.request("GET", "/constant"))
+    used = time.process_time()
+    start = time.perf_counter() + 0.05
+
+    async def poster(connection: wire.Connection) -> None:
+        for n in due:
+            at = start + n / RATE
+            await asyncio.sleep(max(0.0, at - time.perf_counter()))
+            status, _, body = await connection.send(requests[n])
+            latencies.append(time.perf_counter() - at)
+            assert status in {200, 202}, body[:300]
+
+    await asyncio.gather(*map(poster, connections))
+    elapsed = time.perf_counter() - start
+    own = (time.process_time() - used) / elapsed * 100
+    stats = await connections[0].json(wire.request("GET", "/stats"))
+    # The worker kept up: what was posted was not just piled up.
+    done = stats["by_status"].get("completed", 0)
+    assert sum(stats["by_status"].values()) == count
+    await wire.close(connections)
+    return {**quantiles(latencies), "done": max(1, done) / count * 100, "client": max(own, 0.01)}
 
 
-def not_modified(folder: Path, seconds: float) -> Metrics:
-    with serving(folder) as server:
-        path, tag = server.running_job()
-        return load("fast", server.port, seconds, 0, _get(path, f"If-None-Match: {tag}"))
+# ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def create(folder: Path, seconds: float) -> Metrics:
-    """The worker of the same process executes each of them, some milliseconds long."""
-    body = json.dumps({"type": "work", "input": {"n": 1}})
-    head = ["POST /jobs HTTP/1.1", "Host: localhost", "Content-Type: application/json", f"Content-Length: {len(body)}"]
-    with serving(folder) as server:
-        return load("rate", server.port, seconds, RATE, "\\r\\n".join([*head, "", body]))
+def read(folder: Path, seconds: float) -> Metrics:
+    """Reads of one job that does not change, in turns with a route of the framework that returns a constant."""
+    with serve.child(folder):
+        return _run(_read(_port(folder), seconds))
 
 
-def idle(folder: Path, streams: int, seconds: float) -> Metrics:
-    """Memory of a stream, and what all of them cost while nothing happens."""
-    _allow_descriptors(streams)
-    with serving(folder) as server:
-        path, _ = server.running_job()
-        before = server.process.memory_info().rss
-        return asyncio.run(_hold(server, path, streams, seconds, before))
-
-
-async def _hold(server: Server, path: str, streams: int, seconds: float, before: int) -> Metrics:
-    request = f"GET {path}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
-    held: list[asyncio.StreamWriter] = []
-
-    async def follow() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        writer.write(request)
-        await reader.readuntil(b"event: snapshot")
-        held.append(writer)
-
-    for begun in range(0, streams, 50):
-        await asyncio.gather(*(follow() for _ in range(min(50, streams - begun))))
-    opened = await asyncio.to_thread(_settled, server.process)
-    cpu = server.process.cpu_times()
-    await asyncio.sleep(seconds)
-    now = server.process.cpu_times()
-    after = server.process.memory_info().rss
-    for writer in held:
-        writer.close()
+async def _read(port: int, seconds: float) -> Metrics:
+    connections = [await wire.Connection.open(port) for _ in range(READERS)]
+    job = (await connections[0].json(wire.request("POST", "/jobs", DELAYED)))["id"]
+    path = f"/jobs/{job}"
+    _, head, _ = await connections[0].send(wire.request("GET", path))
+    (tag,) = re.findall(r"(?im)^etag: (\S+)\r$", head.decode())
+    kinds = {
+        "bare": (200, wire.request("GET", "/constant")),
+        "job": (200, wire.request("GET", path)),
+        "304": (304, wire.request("GET", path, If_None_Match=tag)),
+    }
+    counts = dict.fromkeys(kinds, 0)
+    spent = dict.fromkeys(kinds, 0.0)
+    selects = dict.fromkeys(kinds, 0.0)
+    costs = dict.fromkeys(kinds, 0.0)
+    used = time.process_time()
+    began = time.perf_counter()
+    for turn in range(SLICES):
+        for kind in list(kinds) if turn % 2 == 0 else reversed(list(kinds)):
+            before = await _self(connections[0])
+            count, elapsed = await _read_for(connections, *kinds[kind], seconds / SLICES / len(kinds))
+            after = await _self(connections[0])
+            selects[kind] += after["selects"] - before["selects"]
+            costs[kind] += after["cpu"] - before["cpu"]
+            counts[kind] += count
+            spent[kind] += elapsed
+    own = (time.process_time() - used) / (time.perf_counter() - began) * 100
+    for kind in ("job", "304"):
+        # What the app does by itself meanwhile is a few; a read that asks would make thousands.
+        assert selects[kind] <= 10 + counts[kind] / 100, f"{selects[kind]:g} queries for {counts[kind]} reads: {kind}"
+    await wire.close(connections)
     return {
-        "each": max(1.0, (opened - before) / streams),
-        "grown": max(1.0, (after - opened) / 1_000_000),
-        "cpu": (now.user + now.system - cpu.user - cpu.system) / seconds * 1_000,
+        **{kind: counts[kind] / spent[kind] for kind in kinds},
+        **{f"{kind} cost": costs[kind] / counts[kind] * 1_000 for kind in kinds},
+        "client": max(own, 0.01),
     }
 
 
-def _settled(process: psutil.Process) -> int:
-    """The memory once it has stood still for a moment."""
-    last = -1
-    while (size := process.memory_info().rss) != last:
-        last = size
-        time.sleep(0.5)
-    return size
+async def _read_for(
+    connections: Sequence[wire.Connection], status: int, sent: bytes, seconds: float
+) -> tuple[int, float]:
+    begun = time.perf_counter()
+    end = begun + seconds
+
+    async def reader(connection: wire.Connection) -> int:
+        count = 0
+        while time.perf_counter() < end:
+            answered, _, _ = await connection.send(sent)
+            assert answered == status
+            count += 1
+        return count
+
+    return sum(await asyncio.gather(*map(reader, connections))), time.perf_counter() - begun
 
 
-def _allow_descriptors(streams: int) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < streams + 200:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, streams + 200), hard))
+async def _self(connection: wire.Connection) -> dict[str, float]:
+    found: dict[str, float] = await connection.json(wire.request("GET", "/self"))
+    return found
+
+
+# ── Streams ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def stream(folder: Path, count: int, seconds: float, ticks: int) -> Metrics:
+    """So many streams, each of a job that waits: what they weigh; and another job's stream beside them."""
+    serve.many_files()
+    with serve.child(folder, "worker"):
+        return _run(_stream(_port(folder), count, seconds, ticks))
+
+
+async def _stream(port: int, count: int, seconds: float, ticks: int) -> Metrics:
+    connection = await wire.Connection.open(port)
+    jobs: list[str] = []
+    while len(jobs) < count:
+        batch = [DELAYED] * min(100, count - len(jobs))
+        made = await connection.json(wire.request("POST", "/jobs/batch", {"jobs": batch}))
+        jobs += [outcome["job"]["id"] for outcome in made["items"]]
+    alone = await _tick(connection, port, ticks)
+    empty = await _self(connection)
+    gate = asyncio.Semaphore(ALONGSIDE)
+
+    async def follow(path: str, *, stalled: bool = False) -> wire.Stream:
+        async with gate:
+            return await wire.Stream.open(port, path, stalled=stalled)
+
+    streams = list(await asyncio.gather(*(follow(f"/jobs/{job}/events") for job in jobs)))
+    await asyncio.sleep(min(1.0, seconds))
+    start, began = await _self(connection), time.perf_counter()
+    await asyncio.sleep(seconds)
+    end, elapsed = await _self(connection), time.perf_counter() - began
+    # Not one was lost meanwhile.
+    assert not any(stream.gone.done() for stream in streams)
+    beside = await _tick(connection, port, ticks)
+    stalled = await _tick(connection, port, ticks, stalled=max(1, int(count * STALLED)))
+    weight = (end["resident"] - empty["resident"]) / count
+    grown = (end["resident"] - start["resident"]) / 1e6
+    assert grown < 20, f"{grown:.0f} MB more after {seconds:g} s of nothing"
+    await wire.close(streams)
+    await connection.close()
+    return {
+        "weight": max(1.0, weight),
+        "resident": end["resident"] / 1e6,
+        "cpu": max(0.01, (end["cpu"] - start["cpu"]) / elapsed * 100),
+        **{f"alone {name}": value for name, value in alone.items()},
+        **{f"beside {name}": value for name, value in beside.items()},
+        **{f"stalled {name}": value for name, value in stalled.items()},
+    }
+
+
+async def _tick(connection: wire.Connection, port: int, ticks: int, *, stalled: int = 0) -> Metrics:
+    """Run a job and read its stream: from when each event was recorded, until it was here. `stalled` others follow it
+    too, and take nothing."""
+    job = (await connection.json(wire.request("POST", "/jobs", {"type": "ticking", "input": {"count": ticks}})))["id"]
+    latencies: list[float] = []
+    ended = asyncio.get_running_loop().create_future()
+    rest = b""
+
+    def told(data: bytes) -> None:
+        nonlocal rest
+        now = time.time()
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            if line.startswith(b"event: job.completed"):
+                ended.set_result(None)
+            elif found := _RECORDED.search(line):
+                latencies.append(now - datetime.fromisoformat(found[1].decode()).timestamp())
+
+    path = f"/jobs/{job}/events?after=0"
+    idle = [await wire.Stream.open(port, path, stalled=True) for _ in range(stalled)]
+    reading = await wire.Stream.open(port, path, told)
+    async with asyncio.timeout(120):
+        await ended
+    await wire.close([reading, *idle])
+    # What it was too late for is history, and was not timed.
+    return {"p50": percentile(latencies[5:], 50) * 1_000, "p99": percentile(latencies[5:], 99) * 1_000}
+
+
+_RECORDED = re.compile(rb'^data: .*"at":"([^"]+)"')
 
 
 def topic(size: Size) -> Topic:
-    seconds, streams = size.http, size.streams
+    beside = f"{size.streams:,} streams"
+    stalled = f"and {int(size.streams * STALLED):,} stalled readers of this job"
+    ticks = min(TICKS, 10 + int(size.idle * 10))
     return Topic(
         title="HTTP",
-        how="uvicorn, one process with a worker in it; the load is another process, on plain sockets."
-        f" Reads: {seconds:g} s over 8 connections. Creations: {RATE} a second, each sent when it is due, while the"
-        f" worker executes them, 5 ms each. Streams: {streams:,} of one running job, watched for {size.still:g} s.",
+        how="uvicorn with h11 and asyncio's own loop, one process; the client is another, with kept connections,"
+        " request bytes made before, and raw protocols of asyncio: its share of a core is told, and far from a whole"
+        f" one. Posts: {RATE} a second for {size.posting:g} s, each at its time whatever the others wait for, and timed"
+        f" from then; each makes a job that holds its event loop for {serve.SPIN * 1_000:g} ms and sleeps for"
+        f" {serve.REST * 1_000:g} ms. Reads: {READERS} connections, one job that does not change, in {SLICES} turns"
+        " with a route that returns a constant, on the same server; no query is made. Streams: each of a"
+        f" job of its own that waits, quiet for {size.idle:g} s, that not one is cut and the memory stays is checked;"
+        f" beside them a job with {ticks} steps, an event for each, timed from when it was recorded, by the database's"
+        " clock, until a reader had it. All of this on one machine: client, server and worker share its cores.",
         cases={
-            "constant": partial(constant, seconds=seconds),
-            "unchanged": partial(unchanged, seconds=seconds),
-            "not modified": partial(not_modified, seconds=seconds),
-            "create": partial(create, seconds=4 * seconds),
-            "idle": partial(idle, streams=streams, seconds=size.still),
+            "posts": partial(post, seconds=size.posting, worker=True),
+            "posts apart": partial(post, seconds=size.posting, worker=False),
+            "reads": partial(read, seconds=size.reading),
+            "streams": partial(stream, count=size.streams, seconds=size.idle, ticks=ticks),
         },
         lines=[
-            Line("a bare FastAPI route that returns a constant", "constant", "rate", "/s", "uvicorn and FastAPI."),
             Line(
-                "Bide, GET of an unchanged job",
-                "unchanged",
-                "rate",
-                "/s",
-                "The same, with who asks, whether anything changed, and 460 bytes of JSON. No query.",
-                base=("constant", "rate"),
-                target=Target("≥", 0.6),
+                "POST, worker in the same process: p50", "posts", "p50", "ms",
+                "A commit, a flush to the disk, and the jobs that hold the event loop meanwhile.",
             ),
             Line(
-                "Bide, the same with If-None-Match: 304",
-                "not modified",
-                "rate",
-                "/s",
-                "As above, without the body.",
-                base=("constant", "rate"),
-            ),
-            Line("Bide, POST of a job: p50", "create", "p50", "ms", "A commit, and a read of the row."),
-            Line(
-                "Bide, POST of a job: p99",
-                "create",
-                "p99",
-                "ms",
-                "Its turn behind the worker's commits, and Python's lock.",
+                "POST, worker in the same process: p99", "posts", "p99", "ms", "As above.",
                 target=Target("≤", 10, ratio=False),
             ),
-            Line("Bide, memory of an idle stream", "idle", "each", "B", "uvicorn's connection, two tasks, a timer."),
-            Line("Bide, memory grown while nothing happens", "idle", "grown", "MB", "Nothing: it is flat (1 is none)."),
+            Line("… of its jobs finished when the last was posted", "posts", "done", "%", "The worker keeps up."),
+            Line("POST, worker in another process: p50", "posts apart", "p50", "ms", "A commit and a flush."),
             Line(
-                f"Bide, {streams:,} idle streams: CPU per second",
-                "idle",
-                "cpu",
+                "POST, worker in another process: p99", "posts apart", "p99", "ms",
+                "As above, the transactions of the other process, and the wait for a core.",
+                target=Target("≤", 10, ratio=False),
+            ),
+            Line("… of its jobs finished when the last was posted", "posts apart", "done", "%", "As above."),
+            Line("the client that posts: of a core", "posts", "client", "%", "Not what limits."),
+            Line("bare route that returns a constant", "reads", "bare", "/s", "FastAPI, uvicorn and h11."),
+            Line(
+                "GET of an unchanged job", "reads", "job", "/s",
+                "As above, and the guard: `authorize` and the parameters are dependencies.",
+                base=("reads", "bare"), target=Target("≥", 0.6),
+            ),
+            Line(
+                "GET of an unchanged job, 304", "reads", "304", "/s", "As above.",
+                base=("reads", "bare"), target=Target("≥", 0.6),
+            ),
+            Line("bare route: processor time of the server", "reads", "bare cost", "ms", "As above."),
+            Line(
+                "GET of an unchanged job: processor time",
+                "reads",
+                "job cost",
                 "ms",
-                "A sign of life for each, every 15 s, and the worker's own look at the database.",
+                "As above. It hardly depends on what else the machine does.",
+                base=("reads", "bare cost"),
+            ),
+            Line(
+                "GET of an unchanged job, 304: processor time",
+                "reads",
+                "304 cost",
+                "ms",
+                "As above.",
+                base=("reads", "bare cost"),
+            ),
+            Line("the client that reads: of a core", "reads", "client", "%", "Not what limits."),
+            Line("an idle stream: memory", "streams", "weight", "B", "Two tasks, a socket, the state of h11."),
+            Line(f"{beside}: resident", "streams", "resident", "MB", "As above."),
+            Line(f"{beside}: of a core", "streams", "cpu", "%", "A comment each every 15 s; the worker's own beat."),
+            Line("an event, to its reader: p50", "streams", "alone p50", "ms", "A commit, a query, a frame."),
+            Line("an event, to its reader: p99", "streams", "alone p99", "ms", "As above."),
+            Line(
+                f"an event, beside {beside}: p50", "streams", "beside p50", "ms", "As above.",
+                base=("streams", "alone p50"),
+            ),
+            Line(
+                f"an event, beside {beside}: p99", "streams", "beside p99", "ms", "As above.",
+                base=("streams", "alone p99"),
+            ),
+            Line(
+                f"an event, beside {beside} {stalled}: p50", "streams", "stalled p50", "ms",
+                "A write to each of them, until its buffers are full.", base=("streams", "beside p50"),
+            ),
+            Line(
+                f"an event, beside {beside} {stalled}: p99", "streams", "stalled p99", "ms", "As above.",
+                base=("streams", "beside p99"),
             ),
         ],
-    )
+    )  # fmt: skip

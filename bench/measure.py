@@ -22,7 +22,7 @@ Metrics: TypeAlias = Mapping[str, float]
 Case: TypeAlias = Callable[[Path], Metrics]
 """Measures once, in the empty folder it is given. A function of a module, or a partial of one, so that it pickles."""
 
-Unit: TypeAlias = Literal["/s", "ms", "s", "MB", "B"]
+Unit: TypeAlias = Literal["/s", "ms", "s", "MB", "B", "%"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +38,16 @@ class Size:
     beside: int
     among: float
     waiting: int
-    http: float
+    posting: float
+    reading: float
     streams: int
-    still: float
+    idle: float
 
     @classmethod
     def full(cls) -> Size:
         return cls(
             rounds=3, drain=20_000, enqueue=20_000, latency=300, stepped=3_000, asking=1_000, beside=40_000, among=5.0,
-            waiting=100_000, http=5.0, streams=2_000, still=120.0,
+            waiting=100_000, posting=20.0, reading=12.0, streams=2_000, idle=120.0,
         )  # fmt: skip
 
     @classmethod
@@ -61,9 +62,10 @@ class Size:
             beside=10_000,
             among=1.0,
             waiting=10_000,
-            http=2.0,
-            streams=500,
-            still=10.0,
+            posting=5.0,
+            reading=6.0,
+            streams=2_000,
+            idle=20.0,
         )
 
     @classmethod
@@ -71,7 +73,7 @@ class Size:
         """Enough to see that every measurement works, and to say nothing about speed."""
         return cls(
             rounds=1, drain=60, enqueue=60, latency=4, stepped=10, asking=5, beside=400, among=0.05, waiting=40,
-            http=0.2, streams=20, still=0.5,
+            posting=0.2, reading=0.3, streams=20, idle=0.2,
         )  # fmt: skip
 
 

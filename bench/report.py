@@ -85,3 +85,5 @@ def _number(value: float, unit: Unit) -> str:
             return f"{value:.0f} MB"
         case "B":
             return f"{value:,.0f} B"
+        case "%":
+            return f"{value:.1f} %"

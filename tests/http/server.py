@@ -23,7 +23,8 @@ class Server(uvicorn.Server):
 @asynccontextmanager
 async def serving(app: Any, **options: Any) -> AsyncGenerator[str]:
     """Its address, while it runs."""
-    with socket.socket() as listening:
+    # Named as TCP: else asyncio does not know it as such, and each answer waits for the acknowledgement of its head.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(2_048)
         config = uvicorn.Config(app, log_level="warning", lifespan="on", **options)

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.http.processes import uvicorn
-from tests.http.server import serving
+from tests.http.server import client_of, serving
 from tests.http.shop import Shop
 
 READS = 10_000
@@ -72,3 +72,13 @@ async def test_an_unchanged_job_is_read_without_a_query(tmp_path: Path) -> None:
             for job in (held, done):
                 assert (await client.get(f"jobs/{job.id}")).status_code == 200
         assert queries == []
+
+
+async def test_what_others_have_read_is_not_what_administrators_see(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "shop.db", worker=False)
+    async with client_of(shop.app, who="ann") as client:
+        job = await shop.hold.options(owner="ann").enqueue()
+        tag = (await client.get(f"/api/jobs/{job.id}")).headers["etag"]
+        for who, status in (("ann", 304), ("viewer", 304), ("admin", 200)):
+            again = await client.get(f"/api/jobs/{job.id}", headers={"X-Who": who, "If-None-Match": tag})
+            assert again.status_code == status, who

@@ -99,6 +99,8 @@ async def test_a_token_for_one_job_is_no_token_of_a_user_even_with_the_same_secr
     with pytest.raises(Unauthenticated):
         await authorize(connection(authorization=f"Bearer {token(aud='api')}"))
     ours = Jwt(key=KEY, algorithms=["HS256"], audience="api")
+    with pytest.raises(Unauthenticated):
+        await ours(connection(authorization=f"Bearer {token(aud=['api', AUDIENCE])}"))
     assert (await ours(connection(authorization=f"Bearer {token(aud='api')}"))).id == "ann"
 
 

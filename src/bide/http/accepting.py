@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import NoMatchFound
 
 from bide.http import waiting
-from bide.http.access import anyone
+from bide.http.access import Principal
 from bide.http.call import Call
 from bide.http.runtime import Runtime
 from bide.job import Job
@@ -49,7 +49,7 @@ def accepting(app: Bide[Any]) -> Callable[[Request, Response], Accept]:
             seconds = waiting.preferred(request.headers.get("prefer"))
             if seconds is not None:
                 # The endpoint has let the caller in, and made this very job for it.
-                call = Call(Runtime.of(app), await anyone())
+                call = Call(Runtime.of(app), Principal(job.owner or "anyone", ("admin",), None))
                 await waiting.until(call, job.id, lambda row: row.status.terminal, seconds)
                 job = await app.get(job)
                 response.headers["Preference-Applied"] = f"wait={seconds:g}"

@@ -89,6 +89,11 @@ class Principal:
         object.__setattr__(self, "owner", reached)
         object.__setattr__(self, "job", job)
 
+    @property
+    def counted_as(self) -> str:
+        """Whose limits these are: the bearers of tokens for two jobs may have one name, and do not share them."""
+        return self.id if self.job is None else f"{self.id} {self.job}"
+
     def may(self, right: Right) -> bool:
         """Whether they have this right, or all of them."""
         return right in self.rights or "admin" in self.rights

@@ -51,7 +51,7 @@ class Call:
         return await self.app.row(self.id(job), self.owner)
 
 
-async def this_call(connection: HTTPConnection) -> Call:
+def this_call(connection: HTTPConnection) -> Call:
     """What the guard of this route has left. Where there was none, nobody gets in: it is a defect of the route."""
     call: object = connection.scope.get(KEY)
     if not isinstance(call, Call):
@@ -64,4 +64,9 @@ def leave(connection: HTTPConnection, call: Call) -> None:
     cast("dict[str, object]", connection.scope)[KEY] = call
 
 
-ThisCall = Annotated[Call, Depends(this_call)]
+async def _this_call(connection: HTTPConnection) -> Call:
+    # FastAPI would call what is not `async` in a thread.
+    return this_call(connection)
+
+
+ThisCall = Annotated[Call, Depends(_this_call)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 import jwt
@@ -26,6 +26,8 @@ PREFIX = "bjt."
 _PREFIX = PREFIX.encode()
 AUDIENCE = "bide:job"
 ALGORITHM = "HS256"
+
+GRANTABLE = ONE_JOB
 
 MIN_BYTES = 32
 """As many as the hash has: RFC 7518, 3.2."""
@@ -51,7 +53,9 @@ def sign(
         raise InvalidOption("There is no secret to sign tokens with.", hint=f"Set BIDE_SECRETS. {_REMEDY}")
     who = Principal(by, rights, owner, job)
     if not who.rights:
-        raise InvalidOption("A token without rights opens nothing.", hint=f"Give some of {', '.join(sorted(ONE_JOB))}.")
+        raise InvalidOption(
+            "A token without rights opens nothing.", hint=f"Give some of {', '.join(sorted(GRANTABLE))}."
+        )
     claims = {
         "aud": AUDIENCE,
         "job": str(job),
@@ -68,7 +72,7 @@ def job_token(
     app: Bide[Any],
     job: Job[Any],
     *,
-    rights: Iterable[Right] = ONE_JOB,
+    rights: Iterable[Right] = GRANTABLE,
     expires: Duration = "1h",
     by: str | None = None,
 ) -> str:
@@ -110,12 +114,16 @@ def _claims(token: str, secret: str) -> Mapping[str, Any] | None:
 
 
 def _principal(claims: Mapping[str, Any]) -> Principal | None:
+    given: object = claims["rights"]
+    if not isinstance(claims["exp"], int | float) or not isinstance(given, list):
+        return None
+    listed = cast("list[object]", given)
+    if not all(isinstance(right, str) for right in listed):
+        return None
+    # Whatever else is in there, a token holds no more than a page needs.
+    rights: list[Right] = [right for right in GRANTABLE if right in listed]
     try:
-        if not isinstance(claims["exp"], int | float):
-            return None
-        # Whatever else is in there, a token holds no more than a page needs.
-        rights: list[Right] = [right for right in ONE_JOB if right in list(claims["rights"])]
-        return Principal(claims["sub"], rights, claims["owner"], UUID(claims["job"])) if rights else None
+        return Principal(claims["sub"], rights, claims["owner"], UUID(claims["job"]))
     except (InvalidOption, AttributeError, TypeError, ValueError):
         return None
 
@@ -123,8 +131,9 @@ def _principal(claims: Mapping[str, Any]) -> Principal | None:
 def find_token(connection: HTTPConnection) -> str | None:
     """The job token that a request brings: as bearer, or as `?token=`, since a browser's EventSource and WebSocket send
     no headers. Where there is a bearer token of either kind, it is what counts."""
-    # Asked for every request, and as a rule there is none.
-    if _PREFIX not in connection.scope["query_string"] and "authorization" not in connection.headers:
+    # Asked for every request, and as a rule there is none. In a query any letter may be written as its code.
+    query: bytes = connection.scope["query_string"]
+    if _PREFIX not in query and b"%" not in query and "authorization" not in connection.headers:
         return None
     token = bearer(connection)
     if not token:

@@ -18,6 +18,7 @@ from starlette.requests import HTTPConnection
 from bide.errors import InvalidOption
 from bide.http.access import RIGHTS, Principal, Right
 from bide.http.bearer import INVALID, bearer
+from bide.http.job_token import AUDIENCE
 from bide.http.jwks import PublishedKeys
 from bide.http.refusals import Unauthenticated
 from bide.schedule import Duration, seconds
@@ -119,7 +120,7 @@ class Jwt(SecurityBase):
 
     async def _claims(self, token: str) -> Mapping[str, Any]:
         key = self._key if self._published is None else await self._published.key_for(token)
-        return jwt.decode(
+        claims = jwt.decode(
             token,
             key,
             algorithms=self._algorithms,
@@ -128,6 +129,11 @@ class Jwt(SecurityBase):
             leeway=self._leeway,
             options={"require": ["exp", "sub"], "enforce_minimum_key_length": True},
         )
+        audience: object = claims.get("aud")
+        if audience == AUDIENCE or (isinstance(audience, list) and AUDIENCE in cast("list[object]", audience)):
+            # It opens one job, with rights of its own, and must not be its owner's where both have one secret.
+            raise jwt.InvalidAudienceError
+        return claims
 
 
 def _is_shared(algorithms: Sequence[str]) -> bool:

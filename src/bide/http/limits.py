@@ -8,7 +8,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 
+from bide.errors import InvalidOption
 from bide.http.refusals import TooMany
 
 KEEP_ALIVE = 15.0
@@ -26,7 +28,8 @@ class Limits:
     """What `bide.router(limits=Limits(…))` allows.
 
     body: bytes of a request. requests: a second, for each principal, after a burst of as many seconds' worth as `burst`
-    says. streams: SSE, WebSockets and waits that one principal holds open at once. batch: jobs in one call.
+    says. streams: SSE, WebSockets and waits that one principal holds open at once. batch: jobs in one call. Who has a
+    token for one job is counted apart from the others of its name. Raises InvalidOption for what is not above 0.
     """
 
     body: int = 1024 * 1024
@@ -34,6 +37,12 @@ class Limits:
     burst: float = 4.0
     streams: int = 200
     batch: int = 200
+
+    def __post_init__(self) -> None:
+        for name in ("body", "requests", "burst", "streams", "batch"):
+            # What is no number is not above 0 either.
+            if not getattr(self, name) > 0:
+                raise InvalidOption(f"{name}={getattr(self, name)}: expected more than 0.")
 
 
 @dataclass(slots=True)
@@ -74,6 +83,10 @@ class Meter:
                 hint="Close some, or follow all jobs with one: GET /events.",
             )
 
+    def over(self, who: str) -> bool:
+        """Whether more are open than may be: several found room before the first of them was counted."""
+        return self._bucket(who).open > self._limits.streams
+
     @contextmanager
     def stream(self, who: str) -> Generator[None]:
         """Count one open stream."""
@@ -93,7 +106,9 @@ class Meter:
         return bucket
 
     def _forget(self) -> None:
-        for who, bucket in list(self._buckets.items())[: max(0, len(self._buckets) - KNOWN)]:
+        if len(self._buckets) <= KNOWN:
+            return
+        for who, bucket in list(islice(self._buckets.items(), len(self._buckets) - KNOWN)):
             # What has streams open must go on counting them.
             if not bucket.open:
                 del self._buckets[who]

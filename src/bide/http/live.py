@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -44,10 +44,10 @@ async def stream_job(call: ThisCall, job_id: UUID, after: After = None, last_eve
     cursor = _cursor(last_event_id, after)
     if cursor is not None and row.status.terminal and cursor >= row.seq:
         return Response(status_code=204)
-    call.runtime.meter.room(call.who.id)
+    call.runtime.meter.room(call.who.counted_as)
 
     async def chunks(stream: EventStream) -> AsyncGenerator[bytes]:
-        with call.app.watch(call.id(job_id)) as stream.wake, call.runtime.held(stream.end, call.who.id):
+        with call.app.watch(call.id(job_id)) as stream.wake, call.runtime.held(stream.end, call.who.counted_as):
             yield sse.opening()
             start = cursor
             if start is None:
@@ -67,10 +67,10 @@ async def stream_jobs(call: ThisCall, after: After = None, last_event_id: LastEv
     Without a position it begins with `snapshot`: the unfinished jobs. `id:` is a position among the events of all jobs.
     """
     cursor = _cursor(last_event_id, after)
-    call.runtime.meter.room(call.who.id)
+    call.runtime.meter.room(call.who.counted_as)
 
     async def chunks(stream: EventStream) -> AsyncGenerator[bytes]:
-        with call.runtime.held(stream.end, call.who.id):
+        with call.runtime.held(stream.end, call.who.counted_as):
             yield sse.opening()
             start = await _position(call, cursor)
             seen: dict[str, int] = {}
@@ -128,11 +128,12 @@ async def socket_job(call: ThisCall, socket: WebSocket, job_id: str, after: Afte
     try:
         job = _uuid(job_id)
         row = await call.row(job)
-        call.runtime.meter.room(call.who.id)
+        call.runtime.meter.room(call.who.counted_as)
         await _Socket(call, socket, job).run(row.seq if after is None else after, snapshot=after is None)
     except BideError as error:
-        await socket.send_text(orjson.dumps({"type": "problem", "problem": problems.describe(error)}).decode())
-        await socket.close(4_000 + problems.status_of(error), error.code)
+        with suppress(WebSocketDisconnect):
+            await socket.send_text(orjson.dumps({"type": "problem", "problem": problems.describe(error)}).decode())
+            await socket.close(4_000 + problems.status_of(error), error.code)
     except WebSocketDisconnect:
         pass
 
@@ -157,7 +158,7 @@ class _Socket:
         call = self._call
         listening = asyncio.create_task(self._listen())
         try:
-            with call.app.watch(call.id(self._job)) as self._wake, call.runtime.held(self._end, call.who.id):
+            with call.app.watch(call.id(self._job)) as self._wake, call.runtime.held(self._end, call.who.counted_as):
                 if snapshot:
                     row = await call.row(self._job)
                     after = row.seq

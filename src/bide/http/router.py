@@ -88,6 +88,11 @@ def _add_token_routes(routes: _Routes) -> None:
 def _add_routes(routes: _Routes) -> None:
     add, also = routes.add, problems.documented
     job = "/jobs/{job_id}"
+    # First, as it is asked for most: routes are tried in their order.
+    add(
+        "GET", job, jobs.get_job, "view", model=schemas.JobView, tag="jobs", route_name=routes.runtime.route_name,
+        more={304: {"description": "Not Modified"}, **also(404)},
+    )  # fmt: skip
     create: dict[int | str, dict[str, Any]] = {
         202: {"description": "Accepted", "model": schemas.JobView},
         **also(404, 413, 415),
@@ -111,10 +116,6 @@ def _add_routes(routes: _Routes) -> None:
     add(
         "POST", "/jobs/cancel", jobs.cancel_jobs, "cancel", model=schemas.Outcomes, tag="jobs",
         more=also(413, 415),
-    )  # fmt: skip
-    add(
-        "GET", job, jobs.get_job, "view", model=schemas.JobView, tag="jobs", route_name=routes.runtime.route_name,
-        more={304: {"description": "Not Modified"}, **also(404)},
     )  # fmt: skip
     add("DELETE", job, jobs.delete_job, "admin", status=204, tag="jobs", more=also(404, 409))
     cancelled: dict[int | str, dict[str, Any]] = {
@@ -203,7 +204,7 @@ class _Routes:
         route_name: str | None = None,
     ) -> None:
         """One operation, which takes this right; None: everybody."""
-        guard = Depends(self._open() if right is None else self._guard(right, self._whom(of_all="{" not in path)))
+        guard = Depends(self._open() if right is None else self._guard(right, self._authorize, of_all="{" not in path))
         self._allowed.setdefault(path, set()).add(method)
         self._router.add_api_route(
             path,
@@ -241,7 +242,7 @@ class _Routes:
             endpoint,
             methods=[method],
             response_model=None,
-            dependencies=[Depends(self._guard(right, self._read_token))],
+            dependencies=[Depends(self._guard(right, self._read_token, by_token=True))],
             include_in_schema=False,
             route_class_override=self._token,
         )
@@ -261,29 +262,28 @@ class _Routes:
 
         return everybody
 
-    def _whom(self, *, of_all: bool) -> Callable[..., Any]:
-        """Who asks without a job token. `of_all`: the route is not about one job."""
-        asks = Depends(self._authorize)
-
-        async def whom(connection: HTTPConnection, who: Any = asks) -> Any:
-            if of_all and isinstance(who, Principal) and who.job is not None:
-                raise Forbidden(f"{who.id!r} reaches one job alone.", hint=f"It is job {who.job}.")
-            if forged(connection, self._origins):
-                raise Forbidden(
-                    "A page of another origin has sent this.",
-                    hint="Send it as JSON, or name the page's origin: bide.router(origins=…).",
-                )
-            return who
-
-        return whom
-
-    def _guard(self, right: Right, authorize: Callable[..., Any]) -> Callable[..., Any]:
+    def _guard(
+        self, right: Right, authorize: Callable[..., Any], *, of_all: bool = False, by_token: bool = False
+    ) -> Callable[..., Any]:
+        """`of_all`: the route is not about one job."""
         asks = Depends(authorize)
 
         async def guard(connection: HTTPConnection, who: Any = asks) -> None:
+            if not by_token:
+                self._check(connection, who, of_all=of_all)
             leave(connection, self._let_in(right, who))
 
         return guard
+
+    def _check(self, connection: HTTPConnection, who: object, *, of_all: bool) -> None:
+        """What a job token, which is a page's own and for one job, need not be asked."""
+        if of_all and isinstance(who, Principal) and who.job is not None:
+            raise Forbidden(f"{who.id!r} reaches one job alone.", hint=f"It is job {who.job}.")
+        if forged(connection, self._origins):
+            raise Forbidden(
+                "A page of another origin has sent this.",
+                hint="Send it as JSON, or name the page's origin: bide.router(origins=…).",
+            )
 
     def _socket_guard(self, right: Right, authorize: Callable[..., Any]) -> Callable[..., Any]:
         asks = Depends(authorize)
@@ -298,7 +298,7 @@ class _Routes:
     def _let_in(self, right: Right, who: object) -> Call:
         if not isinstance(who, Principal):
             raise TypeError(f"authorize= returned {type(who).__name__}, not a Principal: nobody is let in.")
-        self.runtime.meter.request(who.id)
+        self.runtime.meter.request(who.counted_as)
         if not who.may(right):
             raise Forbidden(f"{who.id!r} has not the right to {right}.", hint="It is `authorize` that gives rights.")
         return Call(self.runtime, who)
@@ -311,6 +311,14 @@ class _TokenRoute(BideRoute):
     """Matches only a request that brings a job token."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        if scope["type"] != "http" or find_token(HTTPConnection(scope)) is None:
+        if scope["type"] != "http" or not _brings_token(scope):
             return Match.NONE, {}
         return super().matches(scope)
+
+
+def _brings_token(scope: Scope) -> bool:
+    # Each of these routes asks, of every request.
+    known: bool | None = scope.get("bide.token")
+    if known is None:
+        known = scope["bide.token"] = find_token(HTTPConnection(scope)) is not None
+    return known

@@ -134,7 +134,7 @@ class Runtime:
         with self.meter.stream(who):
             self._open.add(end)
             try:
-                if self.stopping:
+                if self.stopping or self.meter.over(who):
                     end()
                 yield
             finally:

@@ -28,8 +28,8 @@ async def until(call: Call, job: UUID, enough: Callable[[JobRow], bool], seconds
     if enough(row) or seconds <= 0:
         return row
     runtime = call.runtime
-    runtime.meter.room(call.who.id)
-    with call.app.watch(call.id(job)) as changed, runtime.held(changed.set, call.who.id):
+    runtime.meter.room(call.who.counted_as)
+    with call.app.watch(call.id(job)) as changed, runtime.held(changed.set, call.who.counted_as):
         try:
             async with asyncio.timeout(seconds):
                 while True:
