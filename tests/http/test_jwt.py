@@ -17,8 +17,7 @@ import pytest
 from fastapi import FastAPI, Response
 
 from bide.errors import InvalidOption
-from bide.http import Jwt, Unauthenticated
-from bide.http import jwt as module
+from bide.http import Jwt, Unauthenticated, jwks
 from bide.http.job_token import AUDIENCE
 from bide.http.refusals import Unavailable
 from tests.http.server import serving
@@ -91,7 +90,13 @@ async def test_a_token_for_one_job_is_no_token_of_a_user_even_with_the_same_secr
     for audience in (AUDIENCE, ["api", AUDIENCE]):
         with pytest.raises(Unauthenticated):
             await authorize(connection(authorization=f"Bearer {token(aud=audience)}"))
-    assert (await authorize(connection(authorization=f"Bearer {token(aud='api')}"))).id == "ann"
+    # Nor is one for anybody else, where nobody said whom tokens are for.
+    with pytest.raises(Unauthenticated):
+        await authorize(connection(authorization=f"Bearer {token(aud='api')}"))
+    ours = Jwt(key=KEY, algorithms=["HS256"], audience="api")
+    with pytest.raises(Unauthenticated):
+        await ours(connection(authorization=f"Bearer {token(aud=['api', AUDIENCE])}"))
+    assert (await ours(connection(authorization=f"Bearer {token(aud='api')}"))).id == "ann"
 
 
 def test_a_secret_that_can_be_guessed_is_refused() -> None:
@@ -202,7 +207,7 @@ async def test_keys_that_a_provider_publishes_let_in_whom_it_signs_for(tmp_path:
 async def test_a_key_that_was_withdrawn_opens_nothing_once_the_list_is_read_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "KEPT", 0.05)
+    monkeypatch.setattr(jwks, "KEPT", 0.05)
     provider = Provider("one", "two")
     async with serving(provider.app) as address:
         authorize = Jwt(jwks_url=f"{address}/keys", algorithms=["RS256"], audience="api")
