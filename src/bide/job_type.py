@@ -395,6 +395,8 @@ class Registry:
 
 def check_text(what: str, text: str) -> None:
     """Refuse here what a database would: there it would fail the jobs that others enqueue at the same moment."""
+    if text.isascii() and "\0" not in text:
+        return
     try:
         encode(text)
     except InvalidPayload as odd:

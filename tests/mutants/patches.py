@@ -450,8 +450,8 @@ PATCHES = (
     Patch(
         "a route without a guard",
         "http/router.py",
-        "Depends(self._open() if right is None else self",
-        'Depends(self._open() if right != "admin" else self',
+        "guard = self._open() if right is None else self",
+        'guard = self._open() if right != "admin" else self',
         f"{HTTP}test_identities.py::test_every_route_lets_in_whom_it_should",
     ),
     Patch(

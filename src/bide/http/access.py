@@ -115,6 +115,8 @@ async def local_only(connection: HTTPConnection) -> Principal:
 
 
 def _read_rights(rights: Iterable[object]) -> frozenset[Right]:
+    if isinstance(rights, frozenset) and rights <= RIGHTS:  # for every request, as a rule
+        return cast("frozenset[Right]", rights)
     # A single text is an iterable too, of letters.
     given = [rights] if isinstance(rights, str) else list(rights)
     known = cast("frozenset[object]", RIGHTS)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from fastapi import Header, Query
-from pydantic import AwareDatetime, BeforeValidator
+from fastapi.exceptions import RequestValidationError
+from pydantic import AwareDatetime, BeforeValidator, Field, TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -25,6 +26,8 @@ from bide.http.schemas import Cancel, CancelMany, Fork, NewJob, NewJobs
 from bide.job import JobStatus
 from bide.job_type import JobCall
 from bide.store.base import JobFilter, JobRow
+
+T = TypeVar("T")
 
 log = logging.getLogger("bide.http")
 
@@ -60,7 +63,7 @@ Prefer = Annotated[
     Header(alias="Prefer", max_length=200, description="`wait=N`: answer after at most N seconds, 200 if finished."),
 ]
 Moment = Annotated[AwareDatetime, BeforeValidator(_spelled_out)]
-Seconds = Annotated[float, Query(ge=0, le=waiting.LONGEST)]
+Seconds = Annotated[float, Field(ge=0, le=waiting.LONGEST)]
 
 
 # ── Creating ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -155,21 +158,41 @@ async def fork_job(
 # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def get_job(
-    request: Request,
-    job_id: UUID,
-    wait: Annotated[
-        Seconds,
-        Query(description="Answer once the job differs from `If-None-Match`, or from now; after N seconds anyway."),
-    ] = 0,
-    if_none_match: Annotated[str | None, Header(max_length=1_000)] = None,
-) -> Response:
+READING: Sequence[dict[str, Any]] = (
+    {
+        "name": "job_id",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string", "format": "uuid", "title": "Job Id"},
+    },
+    {
+        "name": "wait",
+        "in": "query",
+        "required": False,
+        "description": "Answer once the job differs from `If-None-Match`, or from now; after N seconds anyway.",
+        "schema": {"type": "number", "minimum": 0, "maximum": waiting.LONGEST, "default": 0, "title": "Wait"},
+    },
+    {
+        "name": "If-None-Match",
+        "in": "header",
+        "required": False,
+        "description": "The ETags that are known already: 304 while the job is as one of them says.",
+        "schema": {"type": "string", "title": "If-None-Match"},
+    },
+)
+"""What `get_job` takes, for the OpenAPI document."""
+
+
+async def get_job(request: Request) -> Response:
     """One job. The ETag names this very state of it."""
-    # Asked for more than all others: without a dependency of its own for what the guard has left.
+    # Asked for more than all others, and as a rule with nothing but an id: what it takes it looks for by itself, since
+    # a dependency or a parameter that is declared costs as much as the answer.
     call = this_call(request)
+    job_id = _read(_JOB_ID, request.path_params["job_id"], "path", "job_id")
     row = await call.row(job_id)
     full = call.full
-    known = _tags(if_none_match)
+    known = _tags(request.headers.get("if-none-match"))
+    wait = _wait(request) if request.scope["query_string"] else 0.0
     if wait and not row.status.terminal and (not known or render.etag(row, full=full) in known):
         seq = row.seq
         row = await waiting.until(call, job_id, lambda row: row.seq != seq, wait)
@@ -183,6 +206,23 @@ async def get_job(
 def _tags(header: str | None) -> frozenset[str]:
     """The tags of `If-None-Match`, which compares weakly (RFC 9110, 13.1.2)."""
     return frozenset(tag.strip().removeprefix("W/") for tag in header.split(",")) if header else frozenset()
+
+
+_JOB_ID: TypeAdapter[UUID] = TypeAdapter(UUID)
+_SECONDS: TypeAdapter[float] = TypeAdapter(Seconds)
+
+
+def _wait(request: Request) -> float:
+    given = request.query_params.get("wait")
+    return 0.0 if given is None else _read(_SECONDS, given, "query", "wait")
+
+
+def _read(kind: TypeAdapter[T], given: str, where: str, name: str) -> T:
+    """As FastAPI reads a parameter that is declared."""
+    try:
+        return kind.validate_python(given)
+    except ValidationError as error:
+        raise RequestValidationError([{**found, "loc": (where, name)} for found in error.errors()]) from None
 
 
 async def list_jobs(

@@ -21,6 +21,9 @@ from bide.http.refusals import TooLarge, UnsupportedMedia
 
 log = logging.getLogger("bide.http")
 
+BODILESS = frozenset({"GET", "HEAD"})
+"""Nothing reads a body here, and a request of another class costs as much as an answer's parts."""
+
 
 class BoundedRequest(Request):
     """A request whose body is JSON, and no longer than `limit` bytes."""
@@ -82,13 +85,14 @@ class BideRoute(APIRoute):
         takes_body = self.body_field is not None
 
         async def answer(request: Request) -> Response:
-            bounded = BoundedRequest(request.scope, request.receive)
-            bounded.limit = self.body_limit
             try:
-                if takes_body:
-                    # Here, not where FastAPI reads it: there an error of ours would become one of its own.
-                    await _check_body(bounded)
-                return await handle(bounded)
+                if request.method not in BODILESS:
+                    request = bounded = BoundedRequest(request.scope, request.receive)
+                    bounded.limit = self.body_limit
+                    if takes_body:
+                        # Here, not where FastAPI reads it: there an error of ours would become one of its own.
+                        await _check_body(bounded)
+                return await handle(request)
             except BideError as error:
                 return problems.of_error(error)
             except RequestValidationError as error:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Depends, WebSocketException
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 from starlette.routing import Match
 from starlette.types import Scope
 from starlette.websockets import WebSocket
@@ -64,13 +64,23 @@ def make_router(
 
     router = APIRouter(lifespan=lifespan)
     routes = _Routes(router, runtime, authorize or local_only, origins=tuple(origins), name=name)
+    _add_first(routes)
     _add_token_routes(routes)
     _add_routes(routes)
     return router
 
 
+def _add_first(routes: _Routes) -> None:
+    """What is asked for most: routes are tried in their order."""
+    routes.add(
+        "GET", "/jobs/{job_id}", jobs.get_job, "view", model=schemas.JobView, tag="jobs", reads=jobs.READING,
+        more={304: {"description": "Not Modified"}, **problems.documented(404)}, route_name=routes.runtime.route_name,
+    )  # fmt: skip
+
+
 def _add_token_routes(routes: _Routes) -> None:
-    """What a job token opens. These come first, and match only who brings one: `authorize` is not asked about it."""
+    """What a job token opens. These come before the others, and match only who brings one: `authorize` is not asked
+    about it."""
     job = "/jobs/{job_id}"
     add = routes.add_for_token
     add("GET", job, jobs.get_job, "view")
@@ -88,11 +98,6 @@ def _add_token_routes(routes: _Routes) -> None:
 def _add_routes(routes: _Routes) -> None:
     add, also = routes.add, problems.documented
     job = "/jobs/{job_id}"
-    # First, as it is asked for most: routes are tried in their order.
-    add(
-        "GET", job, jobs.get_job, "view", model=schemas.JobView, tag="jobs", route_name=routes.runtime.route_name,
-        more={304: {"description": "Not Modified"}, **also(404)},
-    )  # fmt: skip
     create: dict[int | str, dict[str, Any]] = {
         202: {"description": "Accepted", "model": schemas.JobView},
         **also(404, 413, 415),
@@ -187,6 +192,7 @@ class _Routes:
         self._allowed: dict[str, set[str]] = {}
         shared = {"body_limit": runtime.limits.body, "allowed": self._allowed}
         self._plain = type("Route", (BideRoute,), shared)
+        self._first = type("FirstRoute", (_FirstRoute,), shared)
         self._token = type("TokenRoute", (_TokenRoute,), shared)
 
     def add(
@@ -201,18 +207,25 @@ class _Routes:
         status: int | None = None,
         more: dict[Any, Any] | None = None,
         operation: str | None = None,
+        reads: Sequence[dict[str, Any]] = (),
         route_name: str | None = None,
     ) -> None:
-        """One operation, which takes this right; None: everybody."""
-        guard = Depends(self._open() if right is None else self._guard(right, self._authorize, of_all="{" not in path))
+        """One operation, which takes this right; None: everybody.
+
+        reads: the parameters of an endpoint that takes them from the request by itself. It needs no dependencies but
+        the guard, which then calls it, and comes before what is for job tokens.
+        """
+        guard = self._open() if right is None else self._guard(right, self._authorize, of_all="{" not in path)
+        dependencies = [] if reads else [Depends(guard)]
+        served = self._behind(guard, endpoint) if reads else endpoint
         self._allowed.setdefault(path, set()).add(method)
         self._router.add_api_route(
             path,
-            endpoint,
+            served,
             methods=[method],
             response_model=model,
             status_code=status,
-            dependencies=[guard],
+            dependencies=dependencies,
             tags=[tag],
             responses={
                 **(GUARDED if right is not None else {}),
@@ -221,17 +234,20 @@ class _Routes:
             },
             operation_id=self._prefix + (operation or endpoint.__name__),
             name=route_name,
-            openapi_extra=None if right is None else {"x-bide-right": right},
-            route_class_override=self._plain,
+            openapi_extra={
+                **({} if right is None else {"x-bide-right": right}),
+                **({"parameters": list(reads)} if reads else {}),
+            },
+            route_class_override=self._first if reads else self._plain,
         )
         if method == "GET" and path not in {"/events", "/jobs/{job_id}/events"}:
             self._allowed[path].add("HEAD")
             self._router.add_api_route(
                 path,
-                endpoint,
+                served,
                 methods=["HEAD"],
                 response_model=model,
-                dependencies=[guard],
+                dependencies=dependencies,
                 include_in_schema=False,
                 route_class_override=self._plain,
             )
@@ -275,6 +291,17 @@ class _Routes:
 
         return guard
 
+    def _behind(self, guard: Callable[..., Any], endpoint: Callable[..., Any]) -> Callable[..., Any]:
+        """Both as one endpoint."""
+        asks = Depends(self._authorize)
+
+        async def guarded(request: Request, who: Any = asks) -> Any:
+            await guard(request, who)
+            return await endpoint(request)
+
+        guarded.__name__, guarded.__doc__ = endpoint.__name__, endpoint.__doc__
+        return guarded
+
     def _check(self, connection: HTTPConnection, who: object, *, of_all: bool) -> None:
         """What a job token, which is a page's own and for one job, need not be asked."""
         if of_all and isinstance(who, Principal) and who.job is not None:
@@ -305,6 +332,14 @@ class _Routes:
 
     async def _read_token(self, connection: HTTPConnection) -> Principal:
         return read(self.runtime.app.settings.secrets, find_token(connection) or "")
+
+
+class _FirstRoute(BideRoute):
+    """Leaves to the routes of job tokens what brings one."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, child = super().matches(scope)
+        return (Match.NONE, {}) if match is not Match.NONE and _brings_token(scope) else (match, child)
 
 
 class _TokenRoute(BideRoute):
