@@ -353,6 +353,17 @@ class Bide(Generic[D]):
         new = self.accept(call)
         return self._inserted(new, await self._open.inserts.put(new, len(new.input)))
 
+    async def enqueue_row(self, call: JobCall[Any], /) -> JobRow:
+        """As `enqueue`, for layers that show the stored row in their own way: no query reads it."""
+        new = self.accept(call)
+        match await self._open.inserts.put(new, len(new.input)):
+            case Accepted(created_at):
+                return new.row(created_at)
+            case Existing(row):
+                return row
+            case IdempotencyClash(key, job):
+                raise IdempotencyConflict(key, UUID(job))
+
     async def enqueue_many(self, calls: Iterable[JobCall[R]], /) -> Sequence[Job[R]]:
         """Accept many calls, in order: `await bide.enqueue_many([send.call(to) for to in people])`.
 

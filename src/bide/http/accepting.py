@@ -16,6 +16,7 @@ from bide.http.access import Principal
 from bide.http.call import Call
 from bide.http.runtime import Runtime
 from bide.job import Job
+from bide.store.base import JobRow
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -82,7 +83,7 @@ def job_path(request: Request, app: Bide[Any], job: UUID) -> str | None:
     return str(request.scope.get("root_path", "")).rstrip("/") + str(path)
 
 
-def warn_unowned(app: Bide[Any], job: Job[Any]) -> None:
+def warn_unowned(app: Bide[Any], job: Job[Any] | JobRow) -> None:
     """Once for each type: what is wrong is the code."""
     unowned = Runtime.of(app).unowned
     if not job.owner and job.type not in unowned:

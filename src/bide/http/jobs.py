@@ -75,9 +75,9 @@ async def create_job(
     """Accept a job of a type that is marked `expose=True`. It is durable when this returns."""
     if key is not None and body.idempotency_key not in {None, key}:
         raise InvalidOption("The body names another idempotency key than the header.", hint="Send only the header.")
-    job = await call.app.enqueue(_call_of(call, body, key or body.idempotency_key))
-    warn_unowned(call.app, job)
-    return await _accepted(call, request, job.id, prefer)
+    row = await call.app.enqueue_row(_call_of(call, body, key or body.idempotency_key))
+    warn_unowned(call.app, row)
+    return await _accepted(call, request, row, prefer)
 
 
 async def create_jobs(call: ThisCall, body: NewJobs) -> Response:
@@ -120,10 +120,11 @@ def _call_of(call: Call, new: NewJob, key: str | None) -> JobCall[Any]:
     return chosen.call_json(new.input)
 
 
-async def _accepted(call: Call, request: Request, job: UUID, prefer: str | None) -> Response:
+async def _accepted(call: Call, request: Request, row: JobRow, prefer: str | None) -> Response:
     """202; or 200 where the caller prefers to wait, and the job has finished by then."""
-    seconds = waiting.preferred(prefer)
-    row = await waiting.until(call, job, _finished, seconds or 0)
+    job, seconds = UUID(row.id), waiting.preferred(prefer)
+    if seconds:
+        row = await waiting.until(call, job, _finished, seconds)
     done = seconds is not None and row.status.terminal
     headers = {"ETag": render.etag(row, full=call.full), **accepted_headers(request, call.app, job, done=done)}
     if seconds is not None:
@@ -136,7 +137,7 @@ async def retry_job(
 ) -> Response:
     """Run a finished job again, as a new job that keeps every recorded step and answer."""
     made = await call.app.retry(call.id(job_id), owner=call.owner, by=call.who.id, idempotency_key=key)
-    return await _accepted(call, request, made.id, prefer)
+    return await _accepted(call, request, await call.row(made.id), prefer)
 
 
 async def fork_job(
@@ -152,7 +153,7 @@ async def fork_job(
     if after is None:
         after = (await call.row(job_id)).seq
     made = await call.app.fork(call.id(job_id), after=after, owner=call.owner, by=call.who.id, idempotency_key=key)
-    return await _accepted(call, request, made.id, prefer)
+    return await _accepted(call, request, await call.row(made.id), prefer)
 
 
 # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
