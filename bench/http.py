@@ -253,7 +253,8 @@ def topic(size: Size) -> Topic:
         " request bytes made before, and raw protocols of asyncio: its share of a core is told, and far from a whole"
         f" one. Posts: {RATE} a second for {size.posting:g} s, each at its time whatever the others wait for, and timed"
         f" from then; each makes a job that waits for {serve.REST * 1_000:g} ms, and the worker keeps up. Reads:"
-        f" {READERS} connections, one job that does not change, in {SLICES} turns with a route that returns a constant, on the same server; no query is made. Streams: each of a"
+        f" {READERS} connections, one job that does not change, in {SLICES} turns with a route that returns"
+        " a constant, on the same server; no query is made. Streams: each of a"
         f" job of its own that waits, quiet for {size.idle:g} s, that not one is cut and the memory stays is checked;"
         f" beside them a job with {ticks} steps, an event for each, timed from when it was recorded, by the database's"
         " clock, until a reader had it. All of this on one machine: client, server and worker share its cores.",
