@@ -50,6 +50,25 @@ def assert_problem(response: httpx.Response, status: int, code: str) -> dict[str
     return told
 
 
+async def test_no_cache_shares_an_answer_and_no_browser_takes_it_for_something_else(ann: httpx.AsyncClient) -> None:
+    job = (await ann.post("jobs", json=new("add", a=1, b=2))).json()["id"]
+    answers = [
+        await ann.get(f"jobs/{job}"),
+        await ann.get("jobs"),
+        await ann.get("health"),
+        await ann.post("jobs", json=new("nothing")),
+        await ann.put(f"jobs/{job}"),
+        await ann.get(f"jobs/{uuid4()}"),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 422, 405, 404]
+    for answer in answers:
+        assert answer.headers["cache-control"] == "private, no-cache"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+    async with ann.stream("GET", "events") as stream:
+        assert stream.headers["cache-control"] == "no-store"
+        assert stream.headers["x-content-type-options"] == "nosniff"
+
+
 # ── Creating ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

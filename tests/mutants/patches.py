@@ -575,9 +575,9 @@ PATCHES = (
     ),
     Patch(
         "many that open a stream at once are all served",
-        "http/runtime.py",
-        "if self.stopping or self.meter.over(who):",
-        "if self.stopping:",
+        "http/call.py",
+        "if self.gate.meter.over(self.who.counted_as):",
+        "if self.who is None:",
         f"{HTTP}test_limits.py::test_many_that_open_at_once_hold_no_more_than_one_after_another",
     ),
     Patch(

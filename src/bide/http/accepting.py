@@ -14,7 +14,7 @@ from starlette.routing import NoMatchFound
 from bide.http import waiting
 from bide.http.access import Principal
 from bide.http.call import Call
-from bide.http.runtime import Runtime
+from bide.http.runtime import Gate, Runtime
 from bide.job import Job
 from bide.store.base import JobRow
 
@@ -47,15 +47,16 @@ def accepting(app: Bide[Any]) -> Callable[[Request, Response], Accept]:
     def dependency(request: Request, response: Response) -> Accept:
         async def accept(job: Job[R]) -> Job[R]:
             warn_unowned(app, job)
+            gate = Runtime.of(app).gate
             seconds = waiting.preferred(request.headers.get("prefer"))
             if seconds is not None:
                 # The endpoint has let the caller in, and made this very job for it.
-                call = Call(Runtime.of(app), Principal(job.owner or "anyone", ("admin",), None))
+                call = Call(gate, Principal(job.owner or "anyone", ("admin",), None))
                 await waiting.until(call, job.id, lambda row: row.status.terminal, seconds)
                 job = await app.get(job)
                 response.headers["Preference-Applied"] = f"wait={seconds:g}"
             done = seconds is not None and job.status.terminal
-            response.headers.update(accepted_headers(request, app, job.id, done=done))
+            response.headers.update(accepted_headers(request, gate, job.id, done=done))
             if done:
                 response.status_code = 200
             return job
@@ -65,19 +66,19 @@ def accepting(app: Bide[Any]) -> Callable[[Request, Response], Accept]:
     return dependency
 
 
-def accepted_headers(request: Request, app: Bide[Any], job: UUID, *, done: bool) -> dict[str, str]:
+def accepted_headers(request: Request, gate: Gate, job: UUID, *, done: bool) -> dict[str, str]:
     headers: dict[str, str] = {}
-    if (path := job_path(request, app, job)) is not None:
+    if (path := job_path(request, gate, job)) is not None:
         headers["Location"] = path
     if not done:
         headers["Retry-After"] = str(POLL)
     return headers
 
 
-def job_path(request: Request, app: Bide[Any], job: UUID) -> str | None:
+def job_path(request: Request, gate: Gate, job: UUID) -> str | None:
     """Where the job is to be read; None where the router is not part of the app that answers."""
     try:
-        path = request.app.url_path_for(Runtime.of(app).route_name, job_id=str(job))
+        path = request.app.url_path_for(gate.route_name, job_id=str(job))
     except NoMatchFound:
         return None
     return str(request.scope.get("root_path", "")).rstrip("/") + str(path)

@@ -126,7 +126,7 @@ async def _accepted(call: Call, request: Request, row: JobRow, prefer: str | Non
     if seconds:
         row = await waiting.until(call, job, _finished, seconds)
     done = seconds is not None and row.status.terminal
-    headers = {"ETag": render.etag(row, full=call.full), **accepted_headers(request, call.app, job, done=done)}
+    headers = {"ETag": render.etag(row, full=call.full), **accepted_headers(request, call.gate, job, done=done)}
     if seconds is not None:
         headers["Preference-Applied"] = f"wait={seconds:g}"
     return render.response(render.job(row, full=call.full), status=200 if done else 202, headers=headers)
@@ -198,7 +198,7 @@ async def get_job(request: Request) -> Response:
         seq = row.seq
         row = await waiting.until(call, job_id, lambda row: row.seq != seq, wait)
     tag = render.etag(row, full=full)
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    headers = {"ETag": tag}
     if tag in known or "*" in known:
         return Response(status_code=304, headers=headers)
     return render.response(render.job(row, full=full), headers=headers)
@@ -311,7 +311,7 @@ async def cancel_job(call: ThisCall, request: Request, job_id: UUID, body: Cance
     )
     row = await call.row(job.id)
     done = row.status.terminal
-    headers = {"ETag": render.etag(row, full=call.full), **accepted_headers(request, call.app, job.id, done=done)}
+    headers = {"ETag": render.etag(row, full=call.full), **accepted_headers(request, call.gate, job.id, done=done)}
     return render.response(render.job(row, full=call.full), status=200 if done else 202, headers=headers)
 
 
@@ -370,7 +370,7 @@ def _finished(row: JobRow) -> bool:
 
 
 def _check_count(call: Call, count: int) -> None:
-    limit = call.runtime.limits.batch
+    limit = call.gate.limits.batch
     if count > limit:
         raise TooLarge(f"{count} jobs in one request; at most {limit} are taken.", hint="Send several requests.")
 

@@ -44,10 +44,10 @@ async def stream_job(call: ThisCall, job_id: UUID, after: After = None, last_eve
     cursor = _cursor(last_event_id, after)
     if cursor is not None and row.status.terminal and cursor >= row.seq:
         return Response(status_code=204)
-    call.runtime.meter.room(call.who.counted_as)
+    call.find_room()
 
     async def chunks(stream: EventStream) -> AsyncGenerator[bytes]:
-        with call.app.watch(call.id(job_id)) as stream.wake, call.runtime.held(stream.end, call.who.counted_as):
+        with call.app.watch(call.id(job_id)) as stream.wake, call.held(stream.end):
             yield sse.opening()
             start = cursor
             if start is None:
@@ -67,10 +67,10 @@ async def stream_jobs(call: ThisCall, after: After = None, last_event_id: LastEv
     Without a position it begins with `snapshot`: the unfinished jobs. `id:` is a position among the events of all jobs.
     """
     cursor = _cursor(last_event_id, after)
-    call.runtime.meter.room(call.who.counted_as)
+    call.find_room()
 
     async def chunks(stream: EventStream) -> AsyncGenerator[bytes]:
-        with call.runtime.held(stream.end, call.who.counted_as):
+        with call.held(stream.end):
             yield sse.opening()
             start = await _position(call, cursor)
             seen: dict[str, int] = {}
@@ -128,7 +128,7 @@ async def socket_job(call: ThisCall, socket: WebSocket, job_id: str, after: Afte
     try:
         job = _uuid(job_id)
         row = await call.row(job)
-        call.runtime.meter.room(call.who.counted_as)
+        call.find_room()
         await _Socket(call, socket, job).run(row.seq if after is None else after, snapshot=after is None)
     except BideError as error:
         with suppress(WebSocketDisconnect):
@@ -158,7 +158,7 @@ class _Socket:
         call = self._call
         listening = asyncio.create_task(self._listen())
         try:
-            with call.app.watch(call.id(self._job)) as self._wake, call.runtime.held(self._end, call.who.counted_as):
+            with call.app.watch(call.id(self._job)) as self._wake, call.held(self._end):
                 if snapshot:
                     row = await call.row(self._job)
                     after = row.seq

@@ -78,13 +78,16 @@ class BideRoute(APIRoute):
             405, problems.CODES[405], f"{scope['method']} is not allowed here.", hint=f"Allowed: {methods}.",
             headers={"Allow": methods},
         )  # fmt: skip
-        await answer(scope, receive, send)
+        await _shielded(answer)(scope, receive, send)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
         takes_body = self.body_field is not None
 
         async def answer(request: Request) -> Response:
+            return _shielded(await respond(request))
+
+        async def respond(request: Request) -> Response:
             try:
                 if request.method not in BODILESS:
                     request = bounded = BoundedRequest(request.scope, request.receive)
@@ -106,6 +109,15 @@ class BideRoute(APIRoute):
                 )
 
         return answer
+
+
+def _shielded(response: Response) -> Response:
+    """What is here is of somebody, and is data: no cache shares it, and no browser takes it for something else."""
+    headers = response.raw_headers
+    if not any(name == b"cache-control" for name, _ in headers):
+        headers.append((b"cache-control", b"private, no-cache"))
+    headers.append((b"x-content-type-options", b"nosniff"))
+    return response
 
 
 async def _check_body(request: BoundedRequest) -> None:

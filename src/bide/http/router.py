@@ -23,7 +23,7 @@ from bide.http.limits import Limits
 from bide.http.origin import forged, same_origin
 from bide.http.refusals import Forbidden
 from bide.http.route import BideRoute
-from bide.http.runtime import Runtime
+from bide.http.runtime import Gate, Runtime
 
 if TYPE_CHECKING:
     from bide.app import Bide
@@ -55,7 +55,7 @@ def make_router(
 ) -> APIRouter:
     """See `Bide.router`."""
     runtime = Runtime.of(app)
-    runtime.configure(limits or Limits(), route_name=f"bide-job-{next(_count)}")
+    gate = runtime.make_gate(limits or Limits(), route_name=f"bide-job-{next(_count)}")
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncGenerator[None]:
@@ -63,7 +63,7 @@ def make_router(
             yield
 
     router = APIRouter(lifespan=lifespan)
-    routes = _Routes(router, runtime, authorize or local_only, origins=tuple(origins), name=name)
+    routes = _Routes(router, gate, authorize or local_only, origins=tuple(origins), name=name)
     _add_first(routes)
     _add_token_routes(routes)
     _add_routes(routes)
@@ -74,7 +74,7 @@ def _add_first(routes: _Routes) -> None:
     """What is asked for most: routes are tried in their order."""
     routes.add(
         "GET", "/jobs/{job_id}", jobs.get_job, "view", model=schemas.JobView, tag="jobs", reads=jobs.READING,
-        more={304: {"description": "Not Modified"}, **problems.documented(404)}, route_name=routes.runtime.route_name,
+        more={304: {"description": "Not Modified"}, **problems.documented(404)}, route_name=routes.gate.route_name,
     )  # fmt: skip
 
 
@@ -107,7 +107,7 @@ def _add_routes(routes: _Routes) -> None:
     add(
         "POST",
         "/jobs",
-        with_inputs(routes.runtime.app, jobs.create_job),
+        with_inputs(routes.gate.runtime.app, jobs.create_job),
         "create",
         model=schemas.JobView,
         tag="jobs",
@@ -182,15 +182,15 @@ class _Routes:
     """Adds routes that are guarded: who has not the right never reaches the endpoint."""
 
     def __init__(
-        self, router: APIRouter, runtime: Runtime, authorize: Authorize, *, origins: Sequence[str], name: str | None
+        self, router: APIRouter, gate: Gate, authorize: Authorize, *, origins: Sequence[str], name: str | None
     ) -> None:
-        self.runtime = runtime
+        self.gate = gate
         self._router = router
         self._authorize = authorize
         self._origins = origins
         self._prefix = f"{name}_" if name else ""
         self._allowed: dict[str, set[str]] = {}
-        shared = {"body_limit": runtime.limits.body, "allowed": self._allowed}
+        shared = {"body_limit": gate.limits.body, "allowed": self._allowed}
         self._plain = type("Route", (BideRoute,), shared)
         self._first = type("FirstRoute", (_FirstRoute,), shared)
         self._token = type("TokenRoute", (_TokenRoute,), shared)
@@ -274,7 +274,7 @@ class _Routes:
 
     def _open(self) -> Callable[..., Any]:
         async def everybody(connection: HTTPConnection) -> None:
-            leave(connection, Call(self.runtime, NOBODY))
+            leave(connection, Call(self.gate, NOBODY))
 
         return everybody
 
@@ -325,13 +325,13 @@ class _Routes:
     def _let_in(self, right: Right, who: object) -> Call:
         if not isinstance(who, Principal):
             raise TypeError(f"authorize= returned {type(who).__name__}, not a Principal: nobody is let in.")
-        self.runtime.meter.request(who.counted_as)
+        self.gate.meter.request(who.counted_as)
         if not who.may(right):
             raise Forbidden(f"{who.id!r} has not the right to {right}.", hint="It is `authorize` that gives rights.")
-        return Call(self.runtime, who)
+        return Call(self.gate, who)
 
     async def _read_token(self, connection: HTTPConnection) -> Principal:
-        return read(self.runtime.app.settings.secrets, find_token(connection) or "")
+        return read(self.gate.runtime.app.settings.secrets, find_token(connection) or "")
 
 
 class _FirstRoute(BideRoute):

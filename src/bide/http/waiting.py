@@ -27,15 +27,14 @@ async def until(call: Call, job: UUID, enough: Callable[[JobRow], bool], seconds
     row = await call.row(job)
     if enough(row) or seconds <= 0:
         return row
-    runtime = call.runtime
-    runtime.meter.room(call.who.counted_as)
-    with call.app.watch(call.id(job)) as changed, runtime.held(changed.set, call.who.counted_as):
+    call.find_room()
+    with call.app.watch(call.id(job)) as changed, call.held(changed.set):
         try:
             async with asyncio.timeout(seconds):
                 while True:
                     changed.clear()
                     row = await call.row(job)
-                    if enough(row) or runtime.stopping:
+                    if enough(row) or call.runtime.stopping:
                         return row
                     await changed.wait()
         except TimeoutError:
