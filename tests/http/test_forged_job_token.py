@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -48,7 +49,8 @@ def forged(secret: SecretStr = NEW, algorithm: str = "HS256", without: str = "",
 def test_what_was_signed_is_read(rights: set[Right], job: UUID, owner: str, by: str) -> None:
     token = made(rights=rights, job=job, owner=owner, by=by)
     assert token.startswith("bjt.")
-    assert read([NEW], token, now=NOW) == Principal(by, rights, owner, job)
+    expires = datetime.fromtimestamp(NOW + 3_600, UTC)
+    assert read([NEW], token, now=NOW) == Principal(by, rights, owner, job, expires_at=expires)
 
 
 @pytest.mark.parametrize("rights", [["create"], ["admin"], ["view", "create"], ["view", "fly"], [], "view"], ids=repr)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, cast
 from uuid import UUID
 
@@ -63,10 +65,18 @@ class Call:
     @contextmanager
     def held(self, end: Callable[[], None]) -> Generator[None]:
         """Something of who asks stays open; `end` is called when it is to end."""
+        expires, timer = self.who.expires_at, None
         with self.gate.meter.stream(self.who.counted_as), self.runtime.held(end):
             if self.gate.meter.over(self.who.counted_as):
                 end()
-            yield
+            if expires is not None:
+                left = (expires - datetime.now(UTC)).total_seconds()
+                timer = asyncio.get_running_loop().call_later(max(0.0, left), end)
+            try:
+                yield
+            finally:
+                if timer is not None:
+                    timer.cancel()
 
 
 def this_call(connection: HTTPConnection) -> Call:

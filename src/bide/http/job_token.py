@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
@@ -123,8 +124,9 @@ def _principal(claims: Mapping[str, Any]) -> Principal | None:
     # Whatever else is in there, a token holds no more than a page needs.
     rights: list[Right] = [right for right in GRANTABLE if right in listed]
     try:
-        return Principal(claims["sub"], rights, claims["owner"], UUID(claims["job"]))
-    except (InvalidOption, AttributeError, TypeError, ValueError):
+        expires = datetime.fromtimestamp(claims["exp"], UTC)
+        return Principal(claims["sub"], rights, claims["owner"], UUID(claims["job"]), expires_at=expires)
+    except (InvalidOption, AttributeError, OverflowError, TypeError, ValueError):
         return None
 
 

@@ -7,6 +7,7 @@ this audience.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import jwt
@@ -114,8 +115,9 @@ class Jwt(SecurityBase):
         except (jwt.PyJWTError, TypeError, ValueError):  # PyJWT's TypeError: a key that fits no such algorithm
             raise Unauthenticated("The token is not valid.", challenge=INVALID) from None
         try:
-            return self._principal(claims)
-        except InvalidOption:
+            who = self._principal(claims)
+            return who if who.expires_at else who.until(datetime.fromtimestamp(claims["exp"] + self._leeway, UTC))
+        except (InvalidOption, OverflowError, ValueError):
             raise Unauthenticated("The token is not valid.", challenge=INVALID) from None
 
     async def _claims(self, token: str) -> Mapping[str, Any]:

@@ -50,7 +50,8 @@ class ApiKey(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
 
     def opens_for(self) -> Principal:
         """Who asks with this key."""
-        return Principal(self.principal or self.id, self.rights, Own.OWN if self.owner == "" else self.owner)
+        owner = Own.OWN if self.owner == "" else self.owner
+        return Principal(self.principal or self.id, self.rights, owner, expires_at=self.expires_at)
 
 
 Find: TypeAlias = Callable[[str], ApiKey | Awaitable[ApiKey | None] | None]
