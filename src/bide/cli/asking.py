@@ -11,7 +11,7 @@ import inspect
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeGuard, TypeVar, get_args, get_origin, get_type_hints
 
 from typing_extensions import TypedDict
 
@@ -100,17 +100,20 @@ def _asked(call: ast.Call, verb: str, names: Mapping[str, Any]) -> Asked:
     if verb == "wait_for":
         return Asked(key, Callback.kind, None, None if about is None else _resolve(about, names))
     found = _resolve(about.func, names) if isinstance(about, ast.Call) else None
-    if not (inspect.isclass(found) and issubclass(found, Prompt)):
+    if not _is_kind(found):
         return Asked(key, None, None, None)
-    made: type[Prompt[Any]] = found
-    kind = getattr(made, "kind", None)
-    if issubclass(made, Form | Callback):
+    kind = getattr(found, "kind", None)
+    if issubclass(found, Form | Callback):
         assert isinstance(about, ast.Call)
         model = _resolve(about.args[0], names) if about.args else None
-        if issubclass(made, Callback):
+        if issubclass(found, Callback):
             return Asked(key, kind, None, model)
         return Asked(key, kind, _form_data(model), model)
-    return Asked(key, kind, _data(made), _answer(made))
+    return Asked(key, kind, _data(found), _answer(found))
+
+
+def _is_kind(found: object) -> TypeGuard[type[Prompt[Any]]]:
+    return inspect.isclass(found) and issubclass(found, Prompt)
 
 
 def _key(given: ast.expr) -> tuple[str | None, ...]:
