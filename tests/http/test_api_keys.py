@@ -118,7 +118,9 @@ async def test_what_is_no_key_opens_nothing_and_all_are_refused_alike(text: str)
 
 
 @pytest.mark.parametrize(
-    "headers", [[], [("Authorization", "Bearer")], [("Authorization", f"Basic {TEXT}")], [("X-API-Key", "")]], ids=repr
+    "headers",
+    [[], [("Authorization", "Bearer")], [("Authorization", f"Basic {TEXT}")], [("X-API-Key", "")]],
+    ids=["none", "no token", "another scheme", "empty"],
 )
 async def test_who_brings_no_key_is_asked_for_one(headers: list[tuple[str, str]]) -> None:
     answer = await ask(ApiKeys([KEY]), headers)
