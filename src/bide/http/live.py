@@ -42,6 +42,8 @@ async def stream_job(call: ThisCall, job_id: UUID, after: After = None, last_eve
     """
     row = await call.row(job_id)
     cursor = _cursor(last_event_id, after)
+    if cursor is not None and cursor > row.seq:
+        cursor = None  # it is of another database, and would hide all that happens from now on
     if cursor is not None and row.status.terminal and cursor >= row.seq:
         return Response(status_code=204)
     call.find_room()
@@ -64,7 +66,8 @@ async def stream_job(call: ThisCall, job_id: UUID, after: After = None, last_eve
 async def stream_jobs(call: ThisCall, after: After = None, last_event_id: LastEventId = None) -> Response:
     """The events of all jobs that may be seen, in the order in which they were written. It does not end by itself.
 
-    Without a position it begins with `snapshot`: the unfinished jobs. `id:` is a position among the events of all jobs.
+    Without a position it begins with `snapshot`: the unfinished jobs, the newest 200, and whether there may be `more`.
+    `id:` is a position among the events of all jobs.
     """
     cursor = _cursor(last_event_id, after)
     call.find_room()
@@ -76,7 +79,7 @@ async def stream_jobs(call: ThisCall, after: After = None, last_event_id: LastEv
             seen: dict[str, int] = {}
             if cursor is None:
                 jobs, seen = await _unfinished(call)
-                yield sse.snapshot(render.dumps({"jobs": jobs}), start)
+                yield sse.snapshot(render.dumps({"jobs": jobs, "more": len(jobs) == SNAPSHOT}), start)
             feed = call.runtime.feed.follow(call.owner, start, stream.wake, lambda: stream.ended, full=call.full)
             async with aclosing(feed) as pages:
                 async for page in pages:
@@ -116,6 +119,7 @@ def _cursor(header: str | None, after: int | None) -> int | None:
 
 CLOSE_END = 1000
 CLOSE_AWAY = 1001
+CLOSE_UNSUPPORTED = 1003
 
 
 async def socket_job(call: ThisCall, socket: WebSocket, job_id: str, after: After = None) -> None:
@@ -129,6 +133,8 @@ async def socket_job(call: ThisCall, socket: WebSocket, job_id: str, after: Afte
         job = _uuid(job_id)
         row = await call.row(job)
         call.find_room()
+        if after is not None and after > row.seq:
+            after = None  # as for a stream
         await _Socket(call, socket, job).run(row.seq if after is None else after, snapshot=after is None)
     except BideError as error:
         with suppress(WebSocketDisconnect):
@@ -189,5 +195,8 @@ class _Socket:
                 text = await self._socket.receive_text()
                 if len(text) < 200 and '"ping"' in text:
                     await self._send(b'{"type":"pong"}')
-        except (WebSocketDisconnect, KeyError, TimeoutError):
+        except KeyError:
+            await self._socket.close(CLOSE_UNSUPPORTED, "text only")
+            self._end()
+        except (WebSocketDisconnect, TimeoutError):
             self._end()
