@@ -165,6 +165,10 @@ async def test_a_position_of_another_database_hides_nothing(ann: httpx.AsyncClie
         told = "".join([text async for text in stream.aiter_text()])
     assert "event: snapshot" in told
     assert '"status":"completed"' in told
+    async with ann.stream("GET", "events", headers={"Last-Event-ID": "1000"}) as stream:
+        async for text in stream.aiter_text():
+            if "event: snapshot" in text:
+                break
 
 
 async def test_more_than_may_be_cancelled_at_once_is_told(ann: httpx.AsyncClient, shop: Shop) -> None:

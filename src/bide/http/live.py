@@ -75,9 +75,11 @@ async def stream_jobs(call: ThisCall, after: After = None, last_event_id: LastEv
     async def chunks(stream: EventStream) -> AsyncGenerator[bytes]:
         with call.held(stream.end):
             yield sse.opening()
-            start = await _position(call, cursor)
+            now = await call.runtime.feed.position()
+            # A position beyond the end is of another database: it would hide all that happens from now on.
+            start = now if cursor is None or cursor > now else cursor
             seen: dict[str, int] = {}
-            if cursor is None:
+            if start != cursor:
                 jobs, seen = await _unfinished(call)
                 yield sse.snapshot(render.dumps({"jobs": jobs, "more": len(jobs) == SNAPSHOT}), start)
             feed = call.runtime.feed.follow(call.owner, start, stream.wake, lambda: stream.ended, full=call.full)
@@ -86,12 +88,6 @@ async def stream_jobs(call: ThisCall, after: After = None, last_event_id: LastEv
                     yield _sent(page, seen)
 
     return EventStream(chunks)
-
-
-async def _position(call: Call, cursor: int | None) -> int:
-    now = await call.runtime.feed.position()
-    # A position beyond the end is of another database: it would hide all that happens from now on.
-    return now if cursor is None else min(cursor, now)
 
 
 async def _unfinished(call: Call) -> tuple[list[dict[str, Any]], dict[str, int]]:
