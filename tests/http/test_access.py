@@ -278,7 +278,7 @@ def test_a_job_token_says_who_may_what_of_which_job() -> None:
 
 def forged(**claims: Any) -> str:
     whole = {
-        "aud": "bide:job", "job": str(ID), "owner": "ann", "sub": "eve", "rights": ["view"], "exp": time.time() + 86_400,
+        "aud": "bide:job", "job": str(ID), "owner": "ann", "sub": "eve", "rights": ["view"], "exp": time.time() + 9_000,
         **claims,
     }  # fmt: skip
     return "bjt." + jwt.encode({name: value for name, value in whole.items() if value is not None}, SECRET)
