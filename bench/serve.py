@@ -26,15 +26,17 @@ from bide.http import Limits, Principal
 from bide.store.sqlite import SQLiteStore
 
 SPIN = 0.001
-REST = 0.002
-"""Seconds that a brief job holds the event loop, and waits."""
+"""Seconds that a job holds the event loop which does not only wait."""
+
+REST = 0.003
+"""Seconds that a brief job waits, as for a model."""
 
 TICK = 0.02
 """Seconds between two events of a job that ticks."""
 
 
-async def brief(_ctx: JobContext[None], n: int) -> int:
-    end = time.perf_counter() + SPIN
+async def brief(_ctx: JobContext[None], n: int, spin: float = 0.0) -> int:
+    end = time.perf_counter() + spin
     while time.perf_counter() < end:
         pass
     await asyncio.sleep(REST)

@@ -376,6 +376,9 @@ class Registry:
     def find(self, name: str) -> JobType[..., Any] | None:
         return self._types.get(name)
 
+    def all(self) -> Sequence[JobType[..., Any]]:
+        return tuple(self._types.values())
+
     def exposed(self) -> Sequence[JobType[..., Any]]:
         """Those that may be created over HTTP by their names."""
         return [known for known in self._types.values() if known.definition.expose]
@@ -395,6 +398,8 @@ class Registry:
 
 def check_text(what: str, text: str) -> None:
     """Refuse here what a database would: there it would fail the jobs that others enqueue at the same moment."""
+    if text.isascii() and "\0" not in text:
+        return
     try:
         encode(text)
     except InvalidPayload as odd:

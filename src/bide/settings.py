@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bide.schedule import seconds
 from bide.worker import WorkerOptions
+
+SECRET_LENGTH = 32
+"""Characters of a secret, at least."""
 
 
 def _read_duration(value: Any) -> Any:
     return None if value is None or value in {"", "never"} else seconds(value)
 
 
-def _split(value: Any) -> Any:
-    parts: Any = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-    if not isinstance(parts, list | tuple):
-        return parts
-    # Hidden before they are looked at: an error shows what it refuses.
-    return [SecretStr(part) if isinstance(part, str) else part for part in cast("Sequence[object]", parts)]
+def _read_secrets(value: Any) -> Any:
+    """Several in one text, with commas between them. Wrapped before they are looked at: no error shows what is one."""
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    if isinstance(value, str):
+        value = [part for part in map(str.strip, value.split(",")) if part]
+    if isinstance(value, list | tuple):
+        return [SecretStr(part) if isinstance(part, str) else part for part in cast("Iterable[object]", value)]
+    return value
+
+
+def _are_long(secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    for number, secret in enumerate(secrets, 1):
+        if len(secret) < SECRET_LENGTH:
+            raise ValueError(
+                f"secret {number} has {len(secret)} characters: expected at least {SECRET_LENGTH}. One is made by: "
+                'python -c "import secrets; print(secrets.token_urlsafe(32))"'
+            )
+    return secrets
 
 
 Seconds = Annotated[float, BeforeValidator(_read_duration), Field(gt=0)]
@@ -57,7 +73,7 @@ class Settings(BaseSettings):
     busy_timeout: Seconds = 10.0
     """How long a write waits for the database before it is refused as busy."""
 
-    secrets: Annotated[tuple[Annotated[SecretStr, Field(min_length=32)], ...], NoDecode, BeforeValidator(_split)] = ()
+    secrets: Annotated[tuple[SecretStr, ...], NoDecode, AfterValidator(_are_long), BeforeValidator(_read_secrets)] = ()
     """What tokens for single jobs are signed with, 32 characters at least; in the environment separated by commas. The
     first signs, all are accepted, so that they rotate."""
 

@@ -175,13 +175,6 @@ async def test_keys_come_from_json_or_from_wherever_they_are_kept(tmp_path: Path
         assert [await status(client, x_api_key=text) for text in (first, second)] == [401, 200]
 
 
-def test_a_key_with_a_mistyped_field_is_none() -> None:
-    _, key = ApiKeys.issue("ci")
-    kept = key.model_dump_json().replace("expires_at", "expire_at")
-    with pytest.raises(ValidationError, match="expire_at"):
-        ApiKeys.from_json(f"[{kept}]")
-
-
 def test_a_key_shows_nothing_and_has_a_sound_name() -> None:
     text, key = ApiKeys.issue("ci")
     assert key.digest not in repr(key)
@@ -199,7 +192,14 @@ def test_a_key_shows_nothing_and_has_a_sound_name() -> None:
 
 
 def token(key: str = KEY, algorithm: str = "HS256", **claims: Any) -> str:
-    given = {"sub": "ann", "aud": "api", "iss": "us", "exp": time.time() + 60, "scope": "openid bide:view", **claims}
+    given = {
+        "sub": "ann",
+        "aud": "api",
+        "iss": "us",
+        "exp": time.time() + 86_400,
+        "scope": "openid bide:view",
+        **claims,
+    }
     return jwt.encode({name: value for name, value in given.items() if value is not None}, key, algorithm=algorithm)
 
 
@@ -212,7 +212,7 @@ async def test_a_token_lets_in_its_subject_with_the_rights_in_its_scope(tmp_path
         for odd in (
             token(key="another key of thirty-two bytes or more"),
             token(key=KEY * 2, algorithm="HS512"),
-            jwt.encode({"sub": "ann", "aud": "api", "iss": "us", "exp": time.time() + 60}, "", algorithm="none"),
+            jwt.encode({"sub": "ann", "aud": "api", "iss": "us", "exp": time.time() + 86_400}, "", algorithm="none"),
             token(aud="other"),
             token(aud=None),
             token(iss="them"),
@@ -235,7 +235,8 @@ async def test_what_a_token_means_may_be_said_otherwise() -> None:
 
     authorize = Jwt(key=KEY, algorithms=["HS256"], principal=principal)
     asks = await authorize(connection(authorization=f"Bearer {token(aud=None, email='ann@example.com')}"))
-    assert asks == Principal("ann@example.com", {"view"})
+    assert asks.until(None) == Principal("ann@example.com", {"view"})
+    assert asks.expires_at is not None
     admin = await Jwt(key=KEY, algorithms=["HS256"])(
         connection(authorization=f"Bearer {token(aud=None, scope='bide:admin')}")
     )
@@ -267,7 +268,7 @@ def secrets(*texts: str) -> list[SecretStr]:
 
 def test_a_job_token_says_who_may_what_of_which_job() -> None:
     text = sign(secrets(), ID, "ann", rights={"view", "answer"}, expires="1h", by="guest")
-    assert read(secrets(), text) == Principal("guest", {"view", "answer"}, "ann", ID)
+    assert read(secrets(), text).until(None) == Principal("guest", {"view", "answer"}, "ann", ID)
     # Secrets rotate: the first signs, all are accepted.
     assert read(secrets("x" * 32, SECRET), text).id == "guest"
     for known in ([], secrets("x" * 32)):
@@ -277,7 +278,7 @@ def test_a_job_token_says_who_may_what_of_which_job() -> None:
 
 def forged(**claims: Any) -> str:
     whole = {
-        "aud": "bide:job", "job": str(ID), "owner": "ann", "sub": "eve", "rights": ["view"], "exp": time.time() + 60,
+        "aud": "bide:job", "job": str(ID), "owner": "ann", "sub": "eve", "rights": ["view"], "exp": time.time() + 9_000,
         **claims,
     }  # fmt: skip
     return "bjt." + jwt.encode({name: value for name, value in whole.items() if value is not None}, SECRET)

@@ -20,6 +20,9 @@ from bide.http import Accept, accepting
 from tests.http.server import serving
 from tests.http.shop import Shop
 
+NOBODYS = "01999f5e-3c1a-7b2d-9a4e-5f6071829304"
+"""The id of no job."""
+
 
 @pytest.fixture
 async def shop(tmp_path: Path) -> Shop:
@@ -48,6 +51,25 @@ def assert_problem(response: httpx.Response, status: int, code: str) -> dict[str
     assert told["detail"] == told["message"]
     assert {"type", "title", "hint", "retryable"} <= told.keys()
     return told
+
+
+async def test_no_cache_shares_an_answer_and_no_browser_takes_it_for_something_else(ann: httpx.AsyncClient) -> None:
+    job = (await ann.post("jobs", json=new("add", a=1, b=2))).json()["id"]
+    answers = [
+        await ann.get(f"jobs/{job}"),
+        await ann.get("jobs"),
+        await ann.get("health"),
+        await ann.post("jobs", json=new("nothing")),
+        await ann.put(f"jobs/{job}"),
+        await ann.get(f"jobs/{uuid4()}"),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 422, 405, 404]
+    for answer in answers:
+        assert answer.headers["cache-control"] == "private, no-cache"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+    async with ann.stream("GET", "events") as stream:
+        assert stream.headers["cache-control"] == "no-store"
+        assert stream.headers["x-content-type-options"] == "nosniff"
 
 
 # ── Creating ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -118,7 +140,7 @@ async def test_what_cannot_be_a_job_is_refused_with_its_place(
         ("jobs", {"type": "add", "input": {"a": 1}, "priority": "5"}, "/priority"),
         ("jobs/cancel", {"types": ["add"] * 51}, "/types"),
         ("jobs/cancel", {"labels": {f"l{n}": "x" for n in range(17)}}, "/labels"),
-        (f"jobs/{uuid4()}/fork", {"after": True}, "/after"),
+        (f"jobs/{NOBODYS}/fork", {"after": True}, "/after"),
     ],
 )
 async def test_nothing_is_taken_for_what_it_is_not(
@@ -138,8 +160,8 @@ async def test_a_year_is_no_moment(ann: httpx.AsyncClient) -> None:
     ("method", "path", "allowed"),
     [
         ("PUT", "jobs", "GET, HEAD, POST"),
-        ("OPTIONS", f"jobs/{uuid4()}", "DELETE, GET, HEAD"),
-        ("GET", f"jobs/{uuid4()}/cancel", "PATCH, POST"),
+        ("OPTIONS", f"jobs/{NOBODYS}", "DELETE, GET, HEAD"),
+        ("GET", f"jobs/{NOBODYS}/cancel", "PATCH, POST"),
         ("POST", "events", "GET"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
@@ -78,6 +79,26 @@ async def test_it_is_taken_from_the_header_and_from_the_address(
             assert await open_one(client, job.id, odd, header=header) == 401, odd
     # The way for people asks `authorize`, which knows of no such token.
     assert await socket(client, job.id, token, header=header, path="ws") == 401
+
+
+async def test_what_it_holds_open_ends_when_it_expires(shop: Shop, client: httpx.AsyncClient) -> None:
+    job = await shop.hold.options(owner="ann").enqueue()
+    token = job_token(shop.bide, job, rights={"view"}, expires="1s")
+    path = f"jobs/{job.id}/events?token={token}"
+
+    async def stream() -> str:
+        async with client.stream("GET", path) as answer:
+            return "".join([text async for text in answer.aiter_text()])
+
+    async def listen() -> Sequence[str]:
+        address = f"{client.base_url}jobs/{job.id}/ws/token?token={token}".replace("http", "ws", 1)
+        async with websockets.connect(address) as opened:
+            return [str(message) async for message in opened]
+
+    told, heard = await asyncio.gather(stream(), listen())
+    assert "event: snapshot" in told
+    assert "snapshot" in heard[0]
+    assert (await client.get(path)).status_code == 401
 
 
 def made(claims: dict[str, Any], secret: str = SECRET, **more: Any) -> str:

@@ -17,8 +17,7 @@ import pytest
 from fastapi import FastAPI, Response
 
 from bide.errors import InvalidOption
-from bide.http import Jwt, Unauthenticated
-from bide.http import jwt as module
+from bide.http import Jwt, Unauthenticated, jwks
 from bide.http.job_token import AUDIENCE
 from bide.http.refusals import Unavailable
 from tests.http.server import serving
@@ -27,13 +26,13 @@ from tests.http.test_access import KEY, connection, guarded, token
 
 def raw(header: bytes, claims: Mapping[str, Any] | None = None) -> str:
     """A token with any header at all, and no signature worth its name."""
-    body = json.dumps(claims or {"sub": "ann", "aud": "api", "iss": "us", "exp": time.time() + 60}).encode()
+    body = json.dumps(claims or {"sub": "ann", "aud": "api", "iss": "us", "exp": time.time() + 86_400}).encode()
     return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in (header, body, b"x"))
 
 
 def signed(**claims: Any) -> str:
     """Of claims that PyJWT would not write."""
-    given = {"sub": "ann", "aud": "api", "iss": "us", "exp": time.time() + 60, **claims}
+    given = {"sub": "ann", "aud": "api", "iss": "us", "exp": time.time() + 86_400, **claims}
     return jwt.PyJWS().encode(json.dumps(given).encode(), KEY, algorithm="HS256")
 
 
@@ -47,7 +46,7 @@ def forgeries() -> dict[str, str]:
         "a header without end": raw(b"[" * 20_000),
         "a header that is no text": raw(b"\xff\xfe"),
         "a critical header that nobody knows": jwt.encode(
-            {"sub": "ann", "exp": time.time() + 60, "aud": "api", "iss": "us"}, KEY, headers={"crit": ["x"], "x": 1}
+            {"sub": "ann", "exp": time.time() + 86_400, "aud": "api", "iss": "us"}, KEY, headers={"crit": ["x"], "x": 1}
         ),
         "a key of its own": raw(b'{"alg":"HS256","jwk":{"kty":"oct","k":"AAAA"}}'),
         "no signature": token().rpartition(".")[0] + ".",
@@ -62,7 +61,7 @@ def forgeries() -> dict[str, str]:
         "a subject that is a list": signed(sub=["ann"]),
         "a subject without a name": token(sub=""),
         "an end that is no number": token(exp="soon"),
-        "an end that is a list": token(exp=[time.time() + 60]),
+        "an end that is a list": token(exp=[time.time() + 86_400]),
         "no end": token(exp=None),
         "an endless end": token(exp=float("inf")),
         "before its time": token(nbf=time.time() + 60),
@@ -91,7 +90,13 @@ async def test_a_token_for_one_job_is_no_token_of_a_user_even_with_the_same_secr
     for audience in (AUDIENCE, ["api", AUDIENCE]):
         with pytest.raises(Unauthenticated):
             await authorize(connection(authorization=f"Bearer {token(aud=audience)}"))
-    assert (await authorize(connection(authorization=f"Bearer {token(aud='api')}"))).id == "ann"
+    # Nor is one for anybody else, where nobody said whom tokens are for.
+    with pytest.raises(Unauthenticated):
+        await authorize(connection(authorization=f"Bearer {token(aud='api')}"))
+    ours = Jwt(key=KEY, algorithms=["HS256"], audience="api")
+    with pytest.raises(Unauthenticated):
+        await ours(connection(authorization=f"Bearer {token(aud=['api', AUDIENCE])}"))
+    assert (await ours(connection(authorization=f"Bearer {token(aud='api')}"))).id == "ann"
 
 
 def test_a_secret_that_can_be_guessed_is_refused() -> None:
@@ -148,7 +153,7 @@ class Provider:
         return Response(self.text or json.dumps({"keys": keys}), media_type="application/json")
 
     def token(self, name: str, *, kid: Any = "", **claims: Any) -> str:
-        given = {"sub": "ann", "aud": "api", "exp": time.time() + 60, "scope": "bide:view", **claims}
+        given = {"sub": "ann", "aud": "api", "exp": time.time() + 86_400, "scope": "bide:view", **claims}
         headers = {} if kid is None else {"kid": kid or name}
         return jwt.encode(given, self.private[name], algorithm="RS256", headers=headers)
 
@@ -202,7 +207,7 @@ async def test_keys_that_a_provider_publishes_let_in_whom_it_signs_for(tmp_path:
 async def test_a_key_that_was_withdrawn_opens_nothing_once_the_list_is_read_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "KEPT", 0.05)
+    monkeypatch.setattr(jwks, "KEPT", 0.05)
     provider = Provider("one", "two")
     async with serving(provider.app) as address:
         authorize = Jwt(jwks_url=f"{address}/keys", algorithms=["RS256"], audience="api")

@@ -12,12 +12,11 @@ from typing import Any
 
 import pytest
 import websockets
-from pydantic import ValidationError
 from websockets.exceptions import InvalidStatus
 
 from bide.errors import InvalidOption
 from bide.http import ApiKeys, Unauthenticated
-from bide.http.keys import bearer
+from bide.http.bearer import bearer
 from tests.http.test_access import connection, guarded
 
 TEXT, KEY = ApiKeys.issue("ci", principal="ann")
@@ -115,10 +114,10 @@ async def test_a_key_is_in_no_log_and_in_no_answer(tmp_path: Path, caplog: pytes
     ("odd", "said"),
     [
         ({"id": "boss", "rights": ["view"], "owner": None}, "everybody's jobs"),
-        ({"id": "a_b"}, "letters, digits"),
-        ({"id": ""}, "letters, digits"),
-        ({"id": "\u00e9"}, "letters, digits"),
-        ({"id": "x" * 65}, "letters, digits"),
+        ({"id": "a_b"}, "pattern"),
+        ({"id": ""}, "pattern"),
+        ({"id": "\u00e9"}, "pattern"),
+        ({"id": "x" * 65}, "pattern"),
         ({"id": "ci", "digest": "secret"}, "pattern"),
         ({"id": "ci", "expires_at": "2026-01-01T00:00:00"}, "timezone"),
     ],
@@ -126,7 +125,7 @@ async def test_a_key_is_in_no_log_and_in_no_answer(tmp_path: Path, caplog: pytes
 def test_a_key_that_makes_no_sense_is_refused_where_it_is_kept_and_not_when_it_is_used(
     odd: dict[str, Any], said: str
 ) -> None:
-    with pytest.raises(ValidationError, match=said):
+    with pytest.raises(InvalidOption, match=said):
         ApiKeys.from_json(f"[{json.dumps({'digest': '0' * 64, **odd})}]")
 
 

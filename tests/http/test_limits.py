@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from bide import Bide, Job, JobContext
 from bide.errors import InvalidOption
-from bide.http import Accept, Limits, accepting
+from bide.http import Accept, Limits, accepting, anyone
 from bide.http.limits import KNOWN, Meter
 from bide.http.refusals import TooMany
 from bide.http.runtime import Runtime
@@ -110,11 +110,25 @@ async def test_a_refusal_counts_for_who_asks_and_comes_before_the_database(tmp_p
         assert (await client.get("stats", headers={"X-Who": "nobody"})).status_code == 401
 
 
+async def test_each_router_of_an_app_has_limits_of_its_own(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "shop.db", limits=Limits(requests=0.01, burst=200), worker=False)
+    shop.app.include_router(shop.bide.router(authorize=anyone, worker=False), prefix="/inside")
+    async with serving(shop.app) as address, httpx.AsyncClient(base_url=address, headers=ANN) as client:
+        assert [(await client.get("/api/stats")).status_code for _ in range(3)] == [200, 200, 429]
+        assert (await client.get("/inside/stats")).status_code == 200
+        new = {"type": "add", "input": {"a": 1, "b": 2}}
+        assert (await client.post("/api/jobs", json=new)).status_code == 429
+        made = await client.post("/inside/jobs", json=new)
+        assert made.status_code == 202
+        # It is to be read where it was made.
+        assert made.headers["location"] == f"/inside/jobs/{made.json()['id']}"
+
+
 async def full(bide: Bide[Any], who: str) -> None:
     """Once this principal may open no further stream."""
     with contextlib.suppress(TooMany):
         while True:
-            Runtime.of(bide).meter.room(who)
+            Runtime.of(bide).gate.meter.room(who)
             await asyncio.sleep(0.01)
 
 

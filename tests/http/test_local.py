@@ -8,7 +8,7 @@ import socket
 from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 import httpx
 import pytest
@@ -24,7 +24,7 @@ from bide.http.local import is_local_host
 from tests.http.gate import app_behind, ask, ask_by_socket
 from tests.http.server import Server, serving
 
-JOB = uuid4()
+JOB = UUID("01999f5e-3c1a-7b2d-9a4e-5f6071829304")
 
 
 # ── Principals ───────────────────────────────────────────────────────────────────────────────────────────────────────

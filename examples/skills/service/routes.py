@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from bide import Job, JobStatus
@@ -35,7 +35,7 @@ from examples.skills.service.schemas import (
     PromptState,
     Taxonomy,
 )
-from examples.skills.service.states import TYPES, job_state, prompt_state, read_facts, read_states
+from examples.skills.service.states import MOST, TYPES, job_state, prompt_state, read_facts, read_states
 from examples.skills.service.streams import of_job
 from examples.skills.steps import CreateOptions
 from examples.skills.taxonomy import list_skills
@@ -97,10 +97,13 @@ async def stream(job: Found) -> AsyncGenerator[ServerSentEvent]:
 @router.get("/jobs", tags=["jobs"])
 @router.get("/jobs/", include_in_schema=False)
 async def list_jobs(
-    status: JobStatus | None = None, user_id: str | None = None, include_saved: bool = True
+    status: JobStatus | None = None,
+    user_id: str | None = None,
+    include_saved: bool = True,
+    limit: Annotated[int, Query(ge=1, le=MOST)] = MOST,
 ) -> list[JobState]:
-    """All jobs, the one that changed last first. include_saved=false leaves out those whose skill has been saved."""
-    return await read_states(status=status, user_id=user_id, include_saved=include_saved)
+    """The newest jobs, the last to change first; include_saved=false: without those whose skill has been saved."""
+    return await read_states(status=status, user_id=user_id, include_saved=include_saved, limit=limit)
 
 
 @router.get("/jobs/{job_id}", tags=["jobs"], responses=missing)

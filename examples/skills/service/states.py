@@ -138,10 +138,14 @@ async def _pages(types: Sequence[str], statuses: Sequence[JobStatus], owner: str
         before = page[-1].id
 
 
+MOST = 1_000
+"""States that one list holds."""
+
+
 async def read_states(
-    *, status: JobStatus | None = None, user_id: str | None = None, include_saved: bool = True
+    *, status: JobStatus | None = None, user_id: str | None = None, include_saved: bool = True, limit: int = MOST
 ) -> list[JobState]:
-    """The states of all jobs that fit, the one that changed last first."""
+    """The states of the newest jobs that fit, the one that changed last first."""
     promotions: dict[UUID, Promotion] = {}
     async for promotion in _promotions(owner=user_id):
         promotions.setdefault(promotion.job_id, promotion)
@@ -156,6 +160,8 @@ async def read_states(
         # It may have changed since the list was made.
         if (status is None or state.status is status) and (include_saved or state.saved_path is None):
             found.append(state)
+        if len(found) == limit:
+            break
     return sorted(found, key=lambda state: (state.updated_at, state.job_id), reverse=True)
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, cast
 from uuid import UUID
 
@@ -130,6 +131,33 @@ def serve(
     with extra():
         from bide.cli.serve import run_server
     run_server(loaded, name=app, host=host, port=port, worker=worker, authorize=guard, root_path=root_path)
+
+
+@cli.command()
+def types(
+    app: Annotated[str, typer.Argument(metavar="MODULE:APP", help="Where the app is, as shop.jobs:bide.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Where to write it; by default to the output.")
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing: fail where FILE is not up to date.")] = False,
+) -> None:
+    """Write the job types of an app as TypeScript: what each takes, returns and asks.
+
+    `@bide/client` and `@bide/react` then know it: useJob("write_post", id), useEnqueue("write_post").
+    """
+    from bide.cli.types import write_types
+
+    written = write_types(load_app(app), f"bide types {app}")
+    if out is None:
+        if check:
+            raise InvalidOption("There is no file to check.", hint="Name it: --out FILE.")
+        write(written.removesuffix("\n"))
+        return
+    if check:
+        if not out.exists() or out.read_text(encoding="utf-8") != written:
+            raise Conflict(f"{out} is not up to date.", hint=f"bide types {app} --out {out}")
+        return
+    out.write_text(written, encoding="utf-8")
 
 
 # ── The schema ───────────────────────────────────────────────────────────────────────────────────────────────────────

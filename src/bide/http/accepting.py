@@ -11,11 +11,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import NoMatchFound
 
+from bide.errors import StoreError
 from bide.http import waiting
 from bide.http.access import Principal
 from bide.http.call import Call
-from bide.http.runtime import Runtime
+from bide.http.refusals import TooMany
+from bide.http.runtime import Gate, Runtime
 from bide.job import Job
+from bide.store.base import JobRow
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -40,21 +43,25 @@ def accepting(app: Bide[Any]) -> Callable[[Request, Response], Accept]:
             return await accept(await write_post.options(owner=…).enqueue(topic))
 
     It sets `Location` and `Retry-After`, waits as long as `Prefer: wait=` says, and makes the status 200 where the job
-    has finished by then.
+    has finished by then; an error it has then is without its traceback.
     """
 
     def dependency(request: Request, response: Response) -> Accept:
         async def accept(job: Job[R]) -> Job[R]:
             warn_unowned(app, job)
-            seconds = waiting.preferred(request.headers.get("prefer"))
+            gate = Runtime.of(app).gate
+            seconds = waiting.preferred(request.headers.getlist("prefer"))
             if seconds is not None:
                 # The endpoint has let the caller in, and made this very job for it.
-                call = Call(Runtime.of(app), Principal(job.owner or "anyone", ("admin",), None))
-                await waiting.until(call, job.id, lambda row: row.status.terminal, seconds)
-                job = await app.get(job)
-                response.headers["Preference-Applied"] = f"wait={seconds:g}"
+                call = Call(gate, Principal(job.owner or "anyone", ("admin",), None))
+                try:
+                    await waiting.until(call, job.id, lambda row: row.status.terminal, seconds)
+                    job = _public(await app.get(job))
+                    response.headers["Preference-Applied"] = f"wait={seconds:g}"
+                except (TooMany, StoreError):
+                    seconds = None  # accepted it is, all the same: who is told otherwise makes another one
             done = seconds is not None and job.status.terminal
-            response.headers.update(accepted_headers(request, app, job.id, done=done))
+            response.headers.update(accepted_headers(request, gate, job.id, done=done))
             if done:
                 response.status_code = 200
             return job
@@ -64,25 +71,32 @@ def accepting(app: Bide[Any]) -> Callable[[Request, Response], Accept]:
     return dependency
 
 
-def accepted_headers(request: Request, app: Bide[Any], job: UUID, *, done: bool) -> dict[str, str]:
+def _public(job: Job[R]) -> Job[R]:
+    """The job without what tells of the code: whoever asks may be anybody."""
+    if job.error is None:
+        return job
+    return job.model_copy(update={"error": job.error.model_copy(update={"traceback": None})})
+
+
+def accepted_headers(request: Request, gate: Gate, job: UUID, *, done: bool) -> dict[str, str]:
     headers: dict[str, str] = {}
-    if (path := job_path(request, app, job)) is not None:
+    if (path := job_path(request, gate, job)) is not None:
         headers["Location"] = path
     if not done:
         headers["Retry-After"] = str(POLL)
     return headers
 
 
-def job_path(request: Request, app: Bide[Any], job: UUID) -> str | None:
+def job_path(request: Request, gate: Gate, job: UUID) -> str | None:
     """Where the job is to be read; None where the router is not part of the app that answers."""
     try:
-        path = request.app.url_path_for(Runtime.of(app).route_name, job_id=str(job))
+        path = request.app.url_path_for(gate.route_name, job_id=str(job))
     except NoMatchFound:
         return None
     return str(request.scope.get("root_path", "")).rstrip("/") + str(path)
 
 
-def warn_unowned(app: Bide[Any], job: Job[Any]) -> None:
+def warn_unowned(app: Bide[Any], job: Job[Any] | JobRow) -> None:
     """Once for each type: what is wrong is the code."""
     unowned = Runtime.of(app).unowned
     if not job.owner and job.type not in unowned:

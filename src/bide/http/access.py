@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum, auto
 from typing import Any, Literal, TypeAlias, cast, get_args
 from uuid import UUID
@@ -45,7 +46,8 @@ class Principal:
     id: their name; it is recorded with what they answer and cancel. rights: any iterable of them, by default all but
     `admin`, which implies the others. owner: whose jobs they reach, by default those of `id`; None, for
     administrators only, is everybody's. The jobs without an owner, "", are for administrators too. job: of those
-    jobs this one alone, which may be without an owner; the rights are then among view, cancel and answer.
+    jobs this one alone, which may be without an owner; the rights are then among view, cancel and answer. expires_at:
+    when what let them in expires; what they hold open ends then, too.
 
         Principal("ann")                                    # her own jobs, and all but administration
         Principal("ann", {"view"}, owner="acme")            # looks at the jobs of her company
@@ -58,9 +60,16 @@ class Principal:
     rights: frozenset[Right]
     owner: str | None
     job: UUID | None
+    expires_at: datetime | None
 
     def __init__(
-        self, id: str, rights: Iterable[Right] = USUAL, owner: str | Own | None = Own.OWN, job: UUID | None = None
+        self,
+        id: str,
+        rights: Iterable[Right] = USUAL,
+        owner: str | Own | None = Own.OWN,
+        job: UUID | None = None,
+        *,
+        expires_at: datetime | None = None,
     ) -> None:
         # The annotations do not hold at run time: these values come from tokens, and from files.
         given = _read_rights(rights)
@@ -88,6 +97,13 @@ class Principal:
         object.__setattr__(self, "rights", given)
         object.__setattr__(self, "owner", reached)
         object.__setattr__(self, "job", job)
+        if expires_at is not None and expires_at.tzinfo is None:
+            raise InvalidOption(f"expires_at={expires_at}: it has no time zone.", hint="Use datetime.now(UTC), say.")
+        object.__setattr__(self, "expires_at", expires_at)
+
+    def until(self, expires_at: datetime | None) -> Principal:
+        """The same, until then."""
+        return Principal(self.id, self.rights, self.owner, self.job, expires_at=expires_at)
 
     @property
     def counted_as(self) -> str:
@@ -115,6 +131,8 @@ async def local_only(connection: HTTPConnection) -> Principal:
 
 
 def _read_rights(rights: Iterable[object]) -> frozenset[Right]:
+    if isinstance(rights, frozenset) and rights <= RIGHTS:  # for every request, as a rule
+        return cast("frozenset[Right]", rights)
     # A single text is an iterable too, of letters.
     given = [rights] if isinstance(rights, str) else list(rights)
     known = cast("frozenset[object]", RIGHTS)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, cast
 from uuid import UUID
 
@@ -11,7 +15,7 @@ from starlette.requests import HTTPConnection
 
 from bide.errors import NotFound
 from bide.http.access import Principal
-from bide.http.runtime import Runtime
+from bide.http.runtime import Gate, Runtime
 from bide.store.base import JobRow
 
 if TYPE_CHECKING:
@@ -23,12 +27,16 @@ KEY = "bide.call"
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    runtime: Runtime
+    gate: Gate
     who: Principal
 
     @property
+    def runtime(self) -> Runtime:
+        return self.gate.runtime
+
+    @property
     def app(self) -> Bide[Any]:
-        return self.runtime.app
+        return self.gate.runtime.app
 
     @property
     def owner(self) -> str | None:
@@ -49,6 +57,26 @@ class Call:
     async def row(self, job: UUID) -> JobRow:
         """The job as of now. Raises NotFound."""
         return await self.app.row(self.id(job), self.owner)
+
+    def find_room(self) -> None:
+        """Raise TooMany where who asks may hold open no more."""
+        self.gate.meter.room(self.who.counted_as)
+
+    @contextmanager
+    def held(self, end: Callable[[], None]) -> Generator[None]:
+        """Something of who asks stays open; `end` is called when it is to end."""
+        expires, timer = self.who.expires_at, None
+        with self.gate.meter.stream(self.who.counted_as), self.runtime.held(end):
+            if self.gate.meter.over(self.who.counted_as):
+                end()
+            if expires is not None:
+                left = (expires - datetime.now(UTC)).total_seconds()
+                timer = asyncio.get_running_loop().call_later(max(0.0, left), end)
+            try:
+                yield
+            finally:
+                if timer is not None:
+                    timer.cancel()
 
 
 def this_call(connection: HTTPConnection) -> Call:

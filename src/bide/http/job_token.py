@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 import jwt
-from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic import SecretStr
 from starlette.requests import HTTPConnection
 
 from bide.errors import InvalidOption
-from bide.http.access import Principal, Right
-from bide.http.keys import bearer
+from bide.http.access import ONE_JOB, Principal, Right
+from bide.http.bearer import INVALID, bearer
 from bide.http.refusals import Unauthenticated
 from bide.job import Job
 from bide.schedule import Duration, seconds
@@ -26,16 +28,12 @@ _PREFIX = PREFIX.encode()
 AUDIENCE = "bide:job"
 ALGORITHM = "HS256"
 
-GRANTABLE: frozenset[Right] = frozenset({"view", "answer", "cancel"})
+GRANTABLE = ONE_JOB
 
+MIN_BYTES = 32
+"""As many as the hash has: RFC 7518, 3.2."""
 
-class _Claims(BaseModel, strict=True):
-    """What a token says, apart from what PyJWT checks."""
-
-    sub: Annotated[str, Field(min_length=1)]
-    job: Annotated[UUID, Field(strict=False)]
-    owner: str
-    rights: list[str]
+_REMEDY = 'One is made by: python -c "import secrets; print(secrets.token_urlsafe(32))"'
 
 
 def sign(
@@ -46,28 +44,27 @@ def sign(
     rights: Iterable[Right],
     expires: Duration,
     by: str,
+    now: float | None = None,
 ) -> str:
     """A token by which its bearer, recorded as `by`, has these rights over this job of `owner`, for so long.
 
-    The first secret signs. Raises InvalidOption.
+    The first secret signs. now: seconds since the epoch. Raises InvalidOption.
     """
-    given = frozenset(rights)
-    if not given or given - GRANTABLE:
-        raise InvalidOption(
-            f"rights={sorted(given)}: a token for one job holds one or more of {', '.join(sorted(GRANTABLE))}."
-        )
     if not secrets:
+        raise InvalidOption("There is no secret to sign tokens with.", hint=f"Set BIDE_SECRETS. {_REMEDY}")
+    who = Principal(by, rights, owner, job)
+    if not who.rights:
         raise InvalidOption(
-            "There is no secret to sign tokens with.",
-            hint='Set BIDE_SECRETS. One is made by: python -c "import secrets; print(secrets.token_urlsafe(32))"',
+            "A token without rights opens nothing.", hint=f"Give some of {', '.join(sorted(GRANTABLE))}."
         )
     claims = {
         "aud": AUDIENCE,
         "job": str(job),
         "owner": owner,
         "sub": by,
-        "rights": sorted(given),
-        "exp": int(time.time() + seconds(expires)) + 1,
+        "rights": sorted(who.rights),
+        # In whole seconds, rounded up: a token may live a little longer than asked, and none is born dead.
+        "exp": math.ceil((time.time() if now is None else now) + seconds(expires)),
     }
     return PREFIX + jwt.encode(claims, _text(secrets[0]), algorithm=ALGORITHM)
 
@@ -89,37 +86,69 @@ def job_token(
     return sign(app.settings.secrets, job.id, job.owner, rights=rights, expires=expires, by=who)
 
 
-def read(secrets: Sequence[SecretStr], token: str) -> Principal:
+def read(secrets: Sequence[SecretStr], token: str, *, now: float | None = None) -> Principal:
     """Who a token lets in. Every secret is accepted, so that they rotate. Raises Unauthenticated."""
-    for secret in secrets:
-        try:
-            decoded = jwt.decode(
-                token.removeprefix(PREFIX),
-                _text(secret),
-                algorithms=[ALGORITHM],
-                audience=AUDIENCE,
-                options={"require": ["exp", "sub"]},
-            )
-            claims = _Claims.model_validate(decoded)
-        except jwt.InvalidSignatureError:
-            continue
-        except (jwt.PyJWTError, ValidationError):
-            break
-        rights: frozenset[Right] = frozenset(right for right in GRANTABLE if right in claims.rights)
-        return Principal(claims.sub, rights, claims.owner, claims.job)
-    raise Unauthenticated("This token is not valid, or not any more.", challenge='Bearer error="invalid_token"')
+    if token.startswith(PREFIX):
+        for secret in secrets:
+            if claims := _claims(token.removeprefix(PREFIX), _text(secret)):
+                who = _principal(claims)
+                # Asked so that NaN, which is never smaller, is the past too.
+                if who is None or not claims["exp"] > (time.time() if now is None else now):
+                    break
+                return who
+    raise Unauthenticated("This token is not valid, or not any more.", challenge=INVALID)
+
+
+def _claims(token: str, secret: str) -> Mapping[str, Any] | None:
+    """What this secret has signed as a token for one job, expired or not."""
+    try:
+        return jwt.decode(
+            token,
+            secret,
+            algorithms=[ALGORITHM],
+            # The same secret may sign other tokens, of the host. Those are not for this audience.
+            audience=AUDIENCE,
+            options={"require": ["exp", "sub", "job", "owner", "rights"], "verify_exp": False},
+        )
+    except jwt.PyJWTError:
+        return None
+
+
+def _principal(claims: Mapping[str, Any]) -> Principal | None:
+    given: object = claims["rights"]
+    if not isinstance(claims["exp"], int | float) or not isinstance(given, list):
+        return None
+    listed = cast("list[object]", given)
+    if not all(isinstance(right, str) for right in listed):
+        return None
+    # Whatever else is in there, a token holds no more than a page needs.
+    rights: list[Right] = [right for right in GRANTABLE if right in listed]
+    try:
+        expires = datetime.fromtimestamp(claims["exp"], UTC)
+        return Principal(claims["sub"], rights, claims["owner"], UUID(claims["job"]), expires_at=expires)
+    except (InvalidOption, AttributeError, OverflowError, TypeError, ValueError):
+        return None
 
 
 def find_token(connection: HTTPConnection) -> str | None:
     """The job token that a request brings: as bearer, or as `?token=`, since a browser's EventSource and WebSocket send
-    no headers."""
+    no headers. Where there is a bearer token of either kind, it is what counts."""
     # Asked for every request, and as a rule there is none. In a query any letter may be written as its code.
     query: bytes = connection.scope["query_string"]
-    if _PREFIX in query or b"%" in query or "authorization" in connection.headers:
-        token = bearer(connection) or connection.query_params.get("token") or ""
-        return token if token.startswith(PREFIX) else None
-    return None
+    if _PREFIX not in query and b"%" not in query and "authorization" not in connection.headers:
+        return None
+    token = bearer(connection)
+    if not token:
+        match connection.query_params.getlist("token"):
+            case [given]:
+                token = given
+            case _:
+                return None
+    return token if token.startswith(PREFIX) else None
 
 
 def _text(secret: SecretStr) -> str:
-    return secret.get_secret_value()
+    text = secret.get_secret_value()
+    if len(text.encode()) < MIN_BYTES:
+        raise InvalidOption(f"A secret has fewer than {MIN_BYTES} bytes.", hint=_REMEDY)
+    return text

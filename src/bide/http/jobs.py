@@ -5,26 +5,30 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
+import orjson
 from fastapi import Header, Query
-from pydantic import AwareDatetime, BeforeValidator
+from fastapi.exceptions import RequestValidationError
+from pydantic import AwareDatetime, BeforeValidator, Field, TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
 from bide.app import PAGE
 from bide.clock import microseconds
 from bide.codec import escape
-from bide.errors import BideError, InvalidOption, NotFound, UnknownJobType
+from bide.errors import BideError, IdempotencyConflict, InvalidOption, NotFound, StoreError, UnknownJobType
 from bide.http import paging, problems, render, waiting
 from bide.http.accepting import accepted_headers, warn_unowned
 from bide.http.call import Call, ThisCall, this_call
-from bide.http.refusals import Forbidden, TooLarge
+from bide.http.refusals import Forbidden, TooLarge, TooMany
 from bide.http.schemas import Cancel, CancelMany, Fork, NewJob, NewJobs
 from bide.job import JobStatus
 from bide.job_type import JobCall
 from bide.store.base import JobFilter, JobRow
+
+T = TypeVar("T")
 
 log = logging.getLogger("bide.http")
 
@@ -52,15 +56,25 @@ IdempotencyKey = Annotated[
         alias="Idempotency-Key",
         min_length=1,
         max_length=255,
-        description="The same key and body again give the same job; another body under it is refused with 422.",
+        description="The same key and body again give the same answer; another body under it is refused with 422."
+        " When the job is due is not compared.",
+    ),
+]
+IdempotencyKeyOfMany = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=240,
+        description="As for one job; the jobs that have no key of their own are named by this one and their place.",
     ),
 ]
 Prefer = Annotated[
-    str | None,
-    Header(alias="Prefer", max_length=200, description="`wait=N`: answer after at most N seconds, 200 if finished."),
+    list[str] | None,
+    Header(alias="Prefer", description="`wait=N`: answer after at most N seconds, 200 if finished."),
 ]
 Moment = Annotated[AwareDatetime, BeforeValidator(_spelled_out)]
-Seconds = Annotated[float, Query(ge=0, le=waiting.LONGEST)]
+Seconds = Annotated[float, Field(ge=0, le=waiting.LONGEST)]
 
 
 # ── Creating ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -72,29 +86,42 @@ async def create_job(
     """Accept a job of a type that is marked `expose=True`. It is durable when this returns."""
     if key is not None and body.idempotency_key not in {None, key}:
         raise InvalidOption("The body names another idempotency key than the header.", hint="Send only the header.")
-    job = await call.app.enqueue(_call_of(call, body, key or body.idempotency_key))
-    warn_unowned(call.app, job)
-    return await _accepted(call, request, job.id, prefer)
+    named = key or body.idempotency_key
+    row = await call.app.enqueue_row(_call_of(call, body, named))
+    if isinstance(conflict := _same_job(row, body, named), BideError):
+        raise conflict
+    warn_unowned(call.app, row)
+    return await _accepted(call, request, row, prefer)
 
 
-async def create_jobs(call: ThisCall, body: NewJobs) -> Response:
+async def create_jobs(call: ThisCall, body: NewJobs, key: IdempotencyKeyOfMany = None) -> Response:
     """Accept many jobs at once; each has its own outcome."""
     _check_count(call, len(body.jobs))
     outcomes: list[dict[str, Any]] = [{} for _ in body.jobs]
     calls: dict[int, JobCall[Any]] = {}
+    keys = [new.idempotency_key or (f"{key}#{n}" if key else None) for n, new in enumerate(body.jobs)]
     for n, new in enumerate(body.jobs):
         try:
-            calls[n] = _call_of(call, new, new.idempotency_key)
+            calls[n] = _call_of(call, new, keys[n])
         except BideError as error:
             outcomes[n] = _refused(error)
-    for n, accepted in zip(calls, await call.app.enqueue_each(calls.values()), strict=True):
-        if isinstance(accepted, BideError):
-            outcomes[n] = _refused(accepted)
+    for n, accepted in zip(calls, await call.app.enqueue_rows(calls.values()), strict=True):
+        row = accepted if isinstance(accepted, BideError) else _same_job(accepted, body.jobs[n], keys[n])
+        if isinstance(row, BideError):
+            outcomes[n] = _refused(row)
         else:
-            warn_unowned(call.app, accepted)
-            outcomes[n] = {"status": 202, "job": accepted.id}
-    await _fill_in(call, outcomes)
+            warn_unowned(call.app, row)
+            outcomes[n] = {"status": 202, "job": render.summary(row, full=call.full), "problem": None}
     return render.response({"items": outcomes})
+
+
+def _same_job(row: JobRow, asked: NewJob, key: str | None) -> JobRow | IdempotencyConflict:
+    """The job, if it is as it was asked for. What the core compares is the type and the input."""
+    labels: dict[str, str] = orjson.loads(row.labels or "{}")
+    same = asked.queue in {None, row.queue} and asked.priority in {None, row.priority} and labels == asked.labels
+    if key is None or same:
+        return row
+    return IdempotencyConflict(key, UUID(row.id), "queue, priority or labels")
 
 
 def _call_of(call: Call, new: NewJob, key: str | None) -> JobCall[Any]:
@@ -117,12 +144,16 @@ def _call_of(call: Call, new: NewJob, key: str | None) -> JobCall[Any]:
     return chosen.call_json(new.input)
 
 
-async def _accepted(call: Call, request: Request, job: UUID, prefer: str | None) -> Response:
+async def _accepted(call: Call, request: Request, row: JobRow, prefer: Sequence[str] | None) -> Response:
     """202; or 200 where the caller prefers to wait, and the job has finished by then."""
-    seconds = waiting.preferred(prefer)
-    row = await waiting.until(call, job, _finished, seconds or 0)
+    job, seconds = UUID(row.id), waiting.preferred(prefer)
+    if seconds:
+        try:
+            row = await waiting.until(call, job, _finished, seconds)
+        except (TooMany, StoreError):
+            seconds = None  # accepted it is, all the same: who is told otherwise makes another one
     done = seconds is not None and row.status.terminal
-    headers = {"ETag": render.etag(row, full=call.full), **accepted_headers(request, call.app, job, done=done)}
+    headers = {"ETag": render.etag(row, full=call.full), **accepted_headers(request, call.gate, job, done=done)}
     if seconds is not None:
         headers["Preference-Applied"] = f"wait={seconds:g}"
     return render.response(render.job(row, full=call.full), status=200 if done else 202, headers=headers)
@@ -133,7 +164,7 @@ async def retry_job(
 ) -> Response:
     """Run a finished job again, as a new job that keeps every recorded step and answer."""
     made = await call.app.retry(call.id(job_id), owner=call.owner, by=call.who.id, idempotency_key=key)
-    return await _accepted(call, request, made.id, prefer)
+    return await _accepted(call, request, await call.row(made.id), prefer)
 
 
 async def fork_job(
@@ -149,40 +180,77 @@ async def fork_job(
     if after is None:
         after = (await call.row(job_id)).seq
     made = await call.app.fork(call.id(job_id), after=after, owner=call.owner, by=call.who.id, idempotency_key=key)
-    return await _accepted(call, request, made.id, prefer)
+    return await _accepted(call, request, await call.row(made.id), prefer)
 
 
 # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def get_job(
-    request: Request,
-    job_id: UUID,
-    wait: Annotated[
-        Seconds,
-        Query(description="Answer once the job differs from `If-None-Match`, or from now; after N seconds anyway."),
-    ] = 0,
-    if_none_match: Annotated[str | None, Header(max_length=1_000)] = None,
-) -> Response:
+READING: Sequence[dict[str, Any]] = (
+    {
+        "name": "job_id",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string", "format": "uuid", "title": "Job Id"},
+    },
+    {
+        "name": "wait",
+        "in": "query",
+        "required": False,
+        "description": "Answer once the job differs from `If-None-Match`, or from now; after N seconds anyway.",
+        "schema": {"type": "number", "minimum": 0, "maximum": waiting.LONGEST, "default": 0, "title": "Wait"},
+    },
+    {
+        "name": "If-None-Match",
+        "in": "header",
+        "required": False,
+        "description": "The ETags that are known already: 304 while the job is as one of them says.",
+        "schema": {"type": "string", "title": "If-None-Match"},
+    },
+)
+"""What `get_job` takes, for the OpenAPI document."""
+
+
+async def get_job(request: Request) -> Response:
     """One job. The ETag names this very state of it."""
-    # Asked for more than all others: without a dependency of its own for what the guard has left.
+    # Asked for more than all others, and as a rule with nothing but an id: what it takes it looks for by itself, since
+    # a dependency or a parameter that is declared costs as much as the answer.
     call = this_call(request)
+    job_id = _read(_JOB_ID, request.path_params["job_id"], "path", "job_id")
     row = await call.row(job_id)
     full = call.full
-    known = _tags(if_none_match)
-    if wait and not row.status.terminal and (not known or render.etag(row, full=full) in known):
+    known = _tags(",".join(request.headers.getlist("if-none-match")))
+    wait = _wait(request) if request.scope["query_string"] else 0.0
+    if wait and not row.status.terminal and (not known or known & {"*", render.etag(row, full=full)}):
         seq = row.seq
         row = await waiting.until(call, job_id, lambda row: row.seq != seq, wait)
     tag = render.etag(row, full=full)
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    headers = {"ETag": tag}
     if tag in known or "*" in known:
         return Response(status_code=304, headers=headers)
     return render.response(render.job(row, full=full), headers=headers)
 
 
-def _tags(header: str | None) -> frozenset[str]:
+def _tags(header: str) -> frozenset[str]:
     """The tags of `If-None-Match`, which compares weakly (RFC 9110, 13.1.2)."""
-    return frozenset(tag.strip().removeprefix("W/") for tag in header.split(",")) if header else frozenset()
+    return frozenset(tag.strip().removeprefix("W/") for tag in header.split(",") if tag)
+
+
+_JOB_ID: TypeAdapter[UUID] = TypeAdapter(UUID)
+_SECONDS: TypeAdapter[float] = TypeAdapter(Seconds)
+
+
+def _wait(request: Request) -> float:
+    given = request.query_params.get("wait")
+    return 0.0 if given is None else _read(_SECONDS, given, "query", "wait")
+
+
+def _read(kind: TypeAdapter[T], given: str, where: str, name: str) -> T:
+    """As FastAPI reads a parameter that is declared."""
+    try:
+        return kind.validate_python(given)
+    except ValidationError as error:
+        raise RequestValidationError([{**found, "loc": (where, name)} for found in error.errors()]) from None
 
 
 async def list_jobs(
@@ -270,7 +338,7 @@ async def cancel_job(call: ThisCall, request: Request, job_id: UUID, body: Cance
     )
     row = await call.row(job.id)
     done = row.status.terminal
-    headers = {"ETag": render.etag(row, full=call.full), **accepted_headers(request, call.app, job.id, done=done)}
+    headers = {"ETag": render.etag(row, full=call.full), **accepted_headers(request, call.gate, job.id, done=done)}
     return render.response(render.job(row, full=call.full), status=200 if done else 202, headers=headers)
 
 
@@ -279,7 +347,11 @@ async def cancel_jobs(call: ThisCall, body: CancelMany) -> Response:
     chosen_by_filter = bool(body.types or body.queues or body.labels)
     if (body.ids is None) != chosen_by_filter:
         raise InvalidOption("Name the jobs by `ids`, or choose them by `types`, `queues` or `labels`.")
-    ids = list(dict.fromkeys(body.ids)) if body.ids is not None else await _matching(call, body)
+    if body.ids is not None:
+        _check_count(call, len(body.ids))
+        ids, more = list(dict.fromkeys(body.ids)), False
+    else:
+        ids, more = await _matching(call, body)
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def cancel(job: UUID) -> dict[str, Any]:
@@ -292,13 +364,14 @@ async def cancel_jobs(call: ThisCall, body: CancelMany) -> Response:
 
     outcomes = list(await asyncio.gather(*map(cancel, ids)))
     await _fill_in(call, outcomes)
-    return render.response({"items": outcomes})
+    return render.response({"items": outcomes, "more": more})
 
 
-async def _matching(call: Call, body: CancelMany) -> list[UUID]:
+async def _matching(call: Call, body: CancelMany) -> tuple[list[UUID], bool]:
+    """The jobs, as many as are cancelled at once; and whether there are more."""
     found: list[UUID] = []
     before: str | None = None
-    while len(found) < CANCEL_MANY:
+    while len(found) <= CANCEL_MANY:
         chosen = JobFilter(
             statuses=UNFINISHED,
             types=tuple(body.types),
@@ -312,7 +385,7 @@ async def _matching(call: Call, body: CancelMany) -> list[UUID]:
         if len(rows) < PAGE:
             break
         before = rows[-1].id
-    return found[:CANCEL_MANY]
+    return found[:CANCEL_MANY], len(found) > CANCEL_MANY
 
 
 async def delete_job(call: ThisCall, job_id: UUID) -> Response:
@@ -329,7 +402,7 @@ def _finished(row: JobRow) -> bool:
 
 
 def _check_count(call: Call, count: int) -> None:
-    limit = call.runtime.limits.batch
+    limit = call.gate.limits.batch
     if count > limit:
         raise TooLarge(f"{count} jobs in one request; at most {limit} are taken.", hint="Send several requests.")
 

@@ -42,12 +42,14 @@ async def stream_job(call: ThisCall, job_id: UUID, after: After = None, last_eve
     """
     row = await call.row(job_id)
     cursor = _cursor(last_event_id, after)
+    if cursor is not None and cursor > row.seq:
+        cursor = None  # it is of another database, and would hide all that happens from now on
     if cursor is not None and row.status.terminal and cursor >= row.seq:
         return Response(status_code=204)
-    call.runtime.meter.room(call.who.counted_as)
+    call.find_room()
 
     async def chunks(stream: EventStream) -> AsyncGenerator[bytes]:
-        with call.app.watch(call.id(job_id)) as stream.wake, call.runtime.held(stream.end, call.who.counted_as):
+        with call.app.watch(call.id(job_id)) as stream.wake, call.held(stream.end):
             yield sse.opening()
             start = cursor
             if start is None:
@@ -64,31 +66,28 @@ async def stream_job(call: ThisCall, job_id: UUID, after: After = None, last_eve
 async def stream_jobs(call: ThisCall, after: After = None, last_event_id: LastEventId = None) -> Response:
     """The events of all jobs that may be seen, in the order in which they were written. It does not end by itself.
 
-    Without a position it begins with `snapshot`: the unfinished jobs. `id:` is a position among the events of all jobs.
+    Without a position it begins with `snapshot`: the unfinished jobs, the newest 200, and whether there may be `more`.
+    `id:` is a position among the events of all jobs.
     """
     cursor = _cursor(last_event_id, after)
-    call.runtime.meter.room(call.who.counted_as)
+    call.find_room()
 
     async def chunks(stream: EventStream) -> AsyncGenerator[bytes]:
-        with call.runtime.held(stream.end, call.who.counted_as):
+        with call.held(stream.end):
             yield sse.opening()
-            start = await _position(call, cursor)
+            now = await call.runtime.feed.position()
+            # A position beyond the end is of another database: it would hide all that happens from now on.
+            start = now if cursor is None or cursor > now else cursor
             seen: dict[str, int] = {}
-            if cursor is None:
+            if start != cursor:
                 jobs, seen = await _unfinished(call)
-                yield sse.snapshot(render.dumps({"jobs": jobs}), start)
+                yield sse.snapshot(render.dumps({"jobs": jobs, "more": len(jobs) == SNAPSHOT}), start)
             feed = call.runtime.feed.follow(call.owner, start, stream.wake, lambda: stream.ended, full=call.full)
             async with aclosing(feed) as pages:
                 async for page in pages:
                     yield _sent(page, seen)
 
     return EventStream(chunks)
-
-
-async def _position(call: Call, cursor: int | None) -> int:
-    now = await call.runtime.feed.position()
-    # A position beyond the end is of another database: it would hide all that happens from now on.
-    return now if cursor is None else min(cursor, now)
 
 
 async def _unfinished(call: Call) -> tuple[list[dict[str, Any]], dict[str, int]]:
@@ -116,6 +115,7 @@ def _cursor(header: str | None, after: int | None) -> int | None:
 
 CLOSE_END = 1000
 CLOSE_AWAY = 1001
+CLOSE_UNSUPPORTED = 1003
 
 
 async def socket_job(call: ThisCall, socket: WebSocket, job_id: str, after: After = None) -> None:
@@ -128,7 +128,9 @@ async def socket_job(call: ThisCall, socket: WebSocket, job_id: str, after: Afte
     try:
         job = _uuid(job_id)
         row = await call.row(job)
-        call.runtime.meter.room(call.who.counted_as)
+        call.find_room()
+        if after is not None and after > row.seq:
+            after = None  # as for a stream
         await _Socket(call, socket, job).run(row.seq if after is None else after, snapshot=after is None)
     except BideError as error:
         with suppress(WebSocketDisconnect):
@@ -158,7 +160,7 @@ class _Socket:
         call = self._call
         listening = asyncio.create_task(self._listen())
         try:
-            with call.app.watch(call.id(self._job)) as self._wake, call.runtime.held(self._end, call.who.counted_as):
+            with call.app.watch(call.id(self._job)) as self._wake, call.held(self._end):
                 if snapshot:
                     row = await call.row(self._job)
                     after = row.seq
@@ -189,5 +191,8 @@ class _Socket:
                 text = await self._socket.receive_text()
                 if len(text) < 200 and '"ping"' in text:
                     await self._send(b'{"type":"pong"}')
-        except (WebSocketDisconnect, KeyError, TimeoutError):
+        except KeyError:
+            await self._socket.close(CLOSE_UNSUPPORTED, "text only")
+            self._end()
+        except (WebSocketDisconnect, TimeoutError):
             self._end()

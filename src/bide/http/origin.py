@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
-from bide.http.keys import bearer
+from bide.http.bearer import bearer
 
 
 def same_origin(connection: HTTPConnection, allowed: Sequence[str]) -> bool:

@@ -3,7 +3,9 @@ those of the host app answer as they always did."""
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
@@ -15,11 +17,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from bide.errors import BideError, InvalidPayload
+from bide.errors import BideError, InvalidOption, InvalidPayload
 from bide.http import problems
-from bide.http.refusals import TooLarge, UnsupportedMedia
+from bide.http.call import KEY
+from bide.http.refusals import TooLarge, Unauthenticated, UnsupportedMedia
 
 log = logging.getLogger("bide.http")
+
+BODILESS = frozenset({"GET", "HEAD"})
+"""Nothing reads a body here, and a request of another class costs as much as an answer's parts."""
+
+
+_LONG = re.compile(rb"\d{20}")
 
 
 class BoundedRequest(Request):
@@ -52,6 +61,9 @@ class BoundedRequest(Request):
             body = await self.body()
             try:
                 self._json = orjson.loads(body)
+                if _LONG.search(body):
+                    # It makes a float of an integer of more than 64 bits. Here it stays one, and is refused as such.
+                    self._json = json.loads(body)
             except orjson.JSONDecodeError as error:
                 raise InvalidPayload("$", f"not JSON, at character {error.pos}: {error.msg}") from None
         return self._json
@@ -75,21 +87,29 @@ class BideRoute(APIRoute):
             405, problems.CODES[405], f"{scope['method']} is not allowed here.", hint=f"Allowed: {methods}.",
             headers={"Allow": methods},
         )  # fmt: skip
-        await answer(scope, receive, send)
+        await _shielded(answer)(scope, receive, send)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
         takes_body = self.body_field is not None
 
         async def answer(request: Request) -> Response:
-            bounded = BoundedRequest(request.scope, request.receive)
-            bounded.limit = self.body_limit
+            return _shielded(await respond(request))
+
+        async def respond(request: Request) -> Response:
             try:
-                if takes_body:
-                    # Here, not where FastAPI reads it: there an error of ours would become one of its own.
-                    await _check_body(bounded)
-                return await handle(bounded)
+                if request.method not in BODILESS:
+                    request = bounded = BoundedRequest(request.scope, request.receive)
+                    bounded.limit = self.body_limit
+                    if takes_body:
+                        # Here, not where FastAPI reads it: there an error of ours would become one of its own.
+                        await _check_body(bounded)
+                return await handle(request)
             except BideError as error:
+                if isinstance(error, InvalidOption) and KEY not in request.scope:
+                    # `authorize` has made a principal of it that makes no sense: somebody without a name, say.
+                    log.warning("authorize: %s", error)
+                    error = Unauthenticated("Who asks is not known here.")
                 return problems.of_error(error)
             except RequestValidationError as error:
                 return problems.of_validation(error)
@@ -102,6 +122,15 @@ class BideRoute(APIRoute):
                 )
 
         return answer
+
+
+def _shielded(response: Response) -> Response:
+    """What is here is of somebody, and is data: no cache shares it, and no browser takes it for something else."""
+    headers = response.raw_headers
+    if not any(name == b"cache-control" for name, _ in headers):
+        headers.append((b"cache-control", b"private, no-cache"))
+    headers.append((b"x-content-type-options", b"nosniff"))
+    return response
 
 
 async def _check_body(request: BoundedRequest) -> None:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Depends, WebSocketException
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 from starlette.routing import Match
 from starlette.types import Scope
 from starlette.websockets import WebSocket
@@ -23,7 +23,7 @@ from bide.http.limits import Limits
 from bide.http.origin import forged, same_origin
 from bide.http.refusals import Forbidden
 from bide.http.route import BideRoute
-from bide.http.runtime import Runtime
+from bide.http.runtime import Gate, Runtime
 
 if TYPE_CHECKING:
     from bide.app import Bide
@@ -55,7 +55,7 @@ def make_router(
 ) -> APIRouter:
     """See `Bide.router`."""
     runtime = Runtime.of(app)
-    runtime.configure(limits or Limits(), route_name=f"bide-job-{next(_count)}")
+    gate = runtime.make_gate(limits or Limits(), route_name=f"bide-job-{next(_count)}")
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncGenerator[None]:
@@ -63,14 +63,24 @@ def make_router(
             yield
 
     router = APIRouter(lifespan=lifespan)
-    routes = _Routes(router, runtime, authorize or local_only, origins=tuple(origins), name=name)
+    routes = _Routes(router, gate, authorize or local_only, origins=tuple(origins), name=name)
+    _add_first(routes)
     _add_token_routes(routes)
     _add_routes(routes)
     return router
 
 
+def _add_first(routes: _Routes) -> None:
+    """What is asked for most: routes are tried in their order."""
+    routes.add(
+        "GET", "/jobs/{job_id}", jobs.get_job, "view", model=schemas.JobView, tag="jobs", reads=jobs.READING,
+        more={304: {"description": "Not Modified"}, **problems.documented(404)}, route_name=routes.gate.route_name,
+    )  # fmt: skip
+
+
 def _add_token_routes(routes: _Routes) -> None:
-    """What a job token opens. These come first, and match only who brings one: `authorize` is not asked about it."""
+    """What a job token opens. These come before the others, and match only who brings one: `authorize` is not asked
+    about it."""
     job = "/jobs/{job_id}"
     add = routes.add_for_token
     add("GET", job, jobs.get_job, "view")
@@ -88,11 +98,6 @@ def _add_token_routes(routes: _Routes) -> None:
 def _add_routes(routes: _Routes) -> None:
     add, also = routes.add, problems.documented
     job = "/jobs/{job_id}"
-    # First, as it is asked for most: routes are tried in their order.
-    add(
-        "GET", job, jobs.get_job, "view", model=schemas.JobView, tag="jobs", route_name=routes.runtime.route_name,
-        more={304: {"description": "Not Modified"}, **also(404)},
-    )  # fmt: skip
     create: dict[int | str, dict[str, Any]] = {
         202: {"description": "Accepted", "model": schemas.JobView},
         **also(404, 413, 415),
@@ -102,7 +107,7 @@ def _add_routes(routes: _Routes) -> None:
     add(
         "POST",
         "/jobs",
-        with_inputs(routes.runtime.app, jobs.create_job),
+        with_inputs(routes.gate.runtime.app, jobs.create_job),
         "create",
         model=schemas.JobView,
         tag="jobs",
@@ -114,7 +119,7 @@ def _add_routes(routes: _Routes) -> None:
         more=also(413, 415),
     )  # fmt: skip
     add(
-        "POST", "/jobs/cancel", jobs.cancel_jobs, "cancel", model=schemas.Outcomes, tag="jobs",
+        "POST", "/jobs/cancel", jobs.cancel_jobs, "cancel", model=schemas.Cancelled, tag="jobs",
         more=also(413, 415),
     )  # fmt: skip
     add("DELETE", job, jobs.delete_job, "admin", status=204, tag="jobs", more=also(404, 409))
@@ -177,16 +182,17 @@ class _Routes:
     """Adds routes that are guarded: who has not the right never reaches the endpoint."""
 
     def __init__(
-        self, router: APIRouter, runtime: Runtime, authorize: Authorize, *, origins: Sequence[str], name: str | None
+        self, router: APIRouter, gate: Gate, authorize: Authorize, *, origins: Sequence[str], name: str | None
     ) -> None:
-        self.runtime = runtime
+        self.gate = gate
         self._router = router
         self._authorize = authorize
         self._origins = origins
         self._prefix = f"{name}_" if name else ""
         self._allowed: dict[str, set[str]] = {}
-        shared = {"body_limit": runtime.limits.body, "allowed": self._allowed}
+        shared = {"body_limit": gate.limits.body, "allowed": self._allowed}
         self._plain = type("Route", (BideRoute,), shared)
+        self._first = type("FirstRoute", (_FirstRoute,), shared)
         self._token = type("TokenRoute", (_TokenRoute,), shared)
 
     def add(
@@ -201,18 +207,25 @@ class _Routes:
         status: int | None = None,
         more: dict[Any, Any] | None = None,
         operation: str | None = None,
+        reads: Sequence[dict[str, Any]] = (),
         route_name: str | None = None,
     ) -> None:
-        """One operation, which takes this right; None: everybody."""
-        guard = Depends(self._open() if right is None else self._guard(right, self._authorize, of_all="{" not in path))
+        """One operation, which takes this right; None: everybody.
+
+        reads: the parameters of an endpoint that takes them from the request by itself. It needs no dependencies but
+        the guard, which then calls it, and comes before what is for job tokens.
+        """
+        guard = self._open() if right is None else self._guard(right, self._authorize, of_all="{" not in path)
+        dependencies = [] if reads else [Depends(guard)]
+        served = self._behind(guard, endpoint) if reads else endpoint
         self._allowed.setdefault(path, set()).add(method)
         self._router.add_api_route(
             path,
-            endpoint,
+            served,
             methods=[method],
             response_model=model,
             status_code=status,
-            dependencies=[guard],
+            dependencies=dependencies,
             tags=[tag],
             responses={
                 **(GUARDED if right is not None else {}),
@@ -221,26 +234,29 @@ class _Routes:
             },
             operation_id=self._prefix + (operation or endpoint.__name__),
             name=route_name,
-            openapi_extra=None if right is None else {"x-bide-right": right},
-            route_class_override=self._plain,
+            openapi_extra={
+                **({} if right is None else {"x-bide-right": right}),
+                **({"parameters": list(reads)} if reads else {}),
+            },
+            route_class_override=self._first if reads else self._plain,
         )
         if method == "GET" and path not in {"/events", "/jobs/{job_id}/events"}:
             self._allowed[path].add("HEAD")
             self._router.add_api_route(
                 path,
-                endpoint,
+                served,
                 methods=["HEAD"],
                 response_model=model,
-                dependencies=[guard],
+                dependencies=dependencies,
                 include_in_schema=False,
-                route_class_override=self._plain,
+                route_class_override=self._first if reads else self._plain,
             )
 
     def add_for_token(self, method: str, path: str, endpoint: Callable[..., Any], right: Right) -> None:
         self._router.add_api_route(
             path,
             endpoint,
-            methods=[method],
+            methods=["GET", "HEAD"] if method == "GET" and not path.endswith("/events") else [method],
             response_model=None,
             dependencies=[Depends(self._guard(right, self._read_token, by_token=True))],
             include_in_schema=False,
@@ -258,7 +274,7 @@ class _Routes:
 
     def _open(self) -> Callable[..., Any]:
         async def everybody(connection: HTTPConnection) -> None:
-            leave(connection, Call(self.runtime, NOBODY))
+            leave(connection, Call(self.gate, NOBODY))
 
         return everybody
 
@@ -274,6 +290,17 @@ class _Routes:
             leave(connection, self._let_in(right, who))
 
         return guard
+
+    def _behind(self, guard: Callable[..., Any], endpoint: Callable[..., Any]) -> Callable[..., Any]:
+        """Both as one endpoint."""
+        asks = Depends(self._authorize)
+
+        async def guarded(request: Request, who: Any = asks) -> Any:
+            await guard(request, who)
+            return await endpoint(request)
+
+        guarded.__name__, guarded.__doc__ = endpoint.__name__, endpoint.__doc__
+        return guarded
 
     def _check(self, connection: HTTPConnection, who: object, *, of_all: bool) -> None:
         """What a job token, which is a page's own and for one job, need not be asked."""
@@ -298,13 +325,21 @@ class _Routes:
     def _let_in(self, right: Right, who: object) -> Call:
         if not isinstance(who, Principal):
             raise TypeError(f"authorize= returned {type(who).__name__}, not a Principal: nobody is let in.")
-        self.runtime.meter.request(who.counted_as)
+        self.gate.meter.request(who.counted_as)
         if not who.may(right):
             raise Forbidden(f"{who.id!r} has not the right to {right}.", hint="It is `authorize` that gives rights.")
-        return Call(self.runtime, who)
+        return Call(self.gate, who)
 
     async def _read_token(self, connection: HTTPConnection) -> Principal:
-        return read(self.runtime.app.settings.secrets, find_token(connection) or "")
+        return read(self.gate.runtime.app.settings.secrets, find_token(connection) or "")
+
+
+class _FirstRoute(BideRoute):
+    """Leaves to the routes of job tokens what brings one."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, child = super().matches(scope)
+        return (Match.NONE, {}) if match is not Match.NONE and _brings_token(scope) else (match, child)
 
 
 class _TokenRoute(BideRoute):

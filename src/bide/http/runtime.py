@@ -1,4 +1,4 @@
-"""What one app's routes share while the server runs: the worker, the open streams, the limits, and how it all stops."""
+"""What one app's routes share while the server runs: the worker, the open streams, and how it all stops."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bide.http.feed import Feed
@@ -27,7 +28,8 @@ class Runtime:
         self.app = app
         self.pages = Pages(app)
         self.feed = Feed(app)
-        self.configure(Limits(), route_name="")
+        self.gate = self.make_gate(Limits(), route_name="")
+        """Of the router that was made last: where the host's own endpoints send who asks for a job."""
         self.stopping = False
         self.unowned: set[str] = set()
         """Job types of which it was told that nobody owns their jobs."""
@@ -38,11 +40,10 @@ class Runtime:
         self._worker: Worker | None = None
         self._failed = False
 
-    def configure(self, limits: Limits, *, route_name: str) -> None:
-        """`route_name`: of the route where a job is to be read."""
-        self.limits = limits
-        self.meter = Meter(limits)
-        self.route_name = route_name
+    def make_gate(self, limits: Limits, *, route_name: str) -> Gate:
+        """For one more router."""
+        self.gate = Gate(self, limits, Meter(limits), route_name)
+        return self.gate
 
     @classmethod
     def of(cls, app: Bide[Any]) -> Runtime:
@@ -129,13 +130,22 @@ class Runtime:
     # ── Streams ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     @contextmanager
-    def held(self, end: Callable[[], None], who: str) -> Generator[None]:
-        """Something of this principal stays open; `end` is called when everything is to end."""
-        with self.meter.stream(who):
-            self._open.add(end)
-            try:
-                if self.stopping or self.meter.over(who):
-                    end()
-                yield
-            finally:
-                self._open.discard(end)
+    def held(self, end: Callable[[], None]) -> Generator[None]:
+        """Something stays open; `end` is called when everything is to end."""
+        self._open.add(end)
+        try:
+            if self.stopping:
+                end()
+            yield
+        finally:
+            self._open.discard(end)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One of the routers of an app: its limits and what it has counted, and the name of its route to a job."""
+
+    runtime: Runtime
+    limits: Limits
+    meter: Meter
+    route_name: str

@@ -67,6 +67,40 @@ class NewJob(NamedTuple):
     labels: str = ""
     input: str = "{}"
 
+    def row(self, created_at: int) -> JobRow:
+        """The stored row, as it is from when it was accepted until something happens to the job."""
+        delay = max(self.delay, 0)
+        return JobRow(
+            id=self.id,
+            type=self.type,
+            type_version=self.type_version,
+            queue=self.queue,
+            priority=self.priority,
+            owner=self.owner,
+            status=JobStatus.PENDING,
+            reason="delayed" if delay else None,
+            attempt=0,
+            max_attempts=self.max_attempts,
+            lease=0,
+            seq=1,
+            input=self.input,
+            result=None,
+            error=None,
+            progress=None,
+            timeout=self.timeout,
+            elapsed=0,
+            created_at=created_at,
+            due_at=created_at + delay if delay else None,
+            started_at=None,
+            finished_at=None,
+            cancel_requested_at=None,
+            worker=None,
+            idempotency_key=self.idempotency_key,
+            parent=self.parent,
+            forked_from=None,
+            labels=self.labels or None,
+        )
+
 
 class Fork(NamedTuple):
     """A job to make of another one. `after`: keep what was recorded up to this event of it; None: everything.

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TypeAlias, TypeVar
 
 from bide.errors import StoreUnavailable
-from bide.store.sqlite.failures import translated
+from bide.store.sqlite.failures import translate, translated
 
 T = TypeVar("T")
 Connect: TypeAlias = Callable[..., sqlite3.Connection]
@@ -28,7 +28,7 @@ class Readers:
         self._local = threading.local()
         self._lock = threading.Lock()
         self._connections: list[sqlite3.Connection] = []
-        self._marks: sqlite3.Connection | None = None
+        self._marks: sqlite3.Cursor | None = None
         self._closed = False
 
     async def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
@@ -39,12 +39,17 @@ class Readers:
 
     def mark(self) -> int:
         """`data_version`, on a connection that does nothing else: it changes with every commit of any other one."""
-        with self._lock, translated(self._path):
+        with self._lock:
             if self._closed:
                 raise StoreUnavailable(f"{self._path} is closed.")
-            if self._marks is None:
-                self._marks = self._connect()
-            return int(self._marks.execute("pragma data_version").fetchone()[0])
+            # Asked before every read from the cache: a cursor that is kept, and no block around it, halve its price.
+            try:
+                if self._marks is None:
+                    self._marks = self._connect().cursor()
+                version: int = self._marks.execute("pragma data_version").fetchone()[0]
+            except sqlite3.Error as error:
+                raise translate(error, self._path) from error
+            return version
 
     async def close(self) -> None:
         with self._lock:

@@ -71,6 +71,18 @@ class Intake(Fixtures):
         assert nothing_yet == (None,) * 5
         assert (stored.finished_at, stored.cancel_requested_at, stored.elapsed) == (None, None, 0)
 
+    async def test_what_was_accepted_is_known_without_reading_it(self, store: Store, clock: ManualClock) -> None:
+        plain = new_job()
+        rich = new_job(
+            type_version=3, queue="slow", priority=-7, owner="ann", max_attempts=4, timeout=9_000_000, delay=5_000,
+            idempotency_key="once", digest="d", labels='{"team":"mail"}', input='{"n":1}',
+        )  # fmt: skip
+        large = new_job(input='{"text":"' + "x" * 5_000 + '"}')
+        jobs = [plain, rich, large, new_job(delay=-1)]
+        await store.insert(jobs)
+        for job in jobs:
+            assert job.row(clock.now()) == await row(store, job.id)
+
     async def test_accepting_nothing_is_nothing(self, store: Store) -> None:
         assert list(await store.insert([])) == []
 
