@@ -18,7 +18,11 @@ export class BideError extends Error {
   /** The whole of what the server said: some problems have more to tell. */
   readonly problem: Partial<Problem>;
 
-  constructor(status: number, problem: Partial<Problem>, options: { retryAfter?: number | null; cause?: unknown } = {}) {
+  constructor(
+    status: number,
+    problem: Partial<Problem>,
+    options: { retryAfter?: number | null; cause?: unknown } = {},
+  ) {
     super(problem.message ?? problem.detail ?? `The server answered with status ${status}.`, { cause: options.cause });
     this.status = status;
     this.code = problem.code ?? "http_error";

@@ -56,7 +56,10 @@ export function fold(state: Folded, ...events: readonly Event[]): Folded {
   const waiting = new Map(state.ahead.map((event) => [event.seq, event]));
   for (const event of events) if (event.seq > known) waiting.set(event.seq, event);
   if (waiting.size === state.ahead.length) return state;
-  return advance(state, [...waiting.values()].sort((a, b) => a.seq - b.seq));
+  return advance(
+    state,
+    [...waiting.values()].sort((a, b) => a.seq - b.seq),
+  );
 }
 
 /** The job as it was fetched; one from before what is known changes nothing. */

@@ -20,6 +20,8 @@ export interface Sent {
   body?: unknown;
   headers?: Record<string, string>;
   signal?: AbortSignal | undefined;
+  /** Milliseconds after which the server counts as away. */
+  timeout?: number;
   /** How often to repeat it while the server is away: for what has the same effect once or twice. */
   retries?: number;
 }
@@ -41,7 +43,7 @@ export class Requests {
   async json<T>(path: string, sent: Sent = {}): Promise<T> {
     for (let attempt = 0; ; attempt++) {
       try {
-        return await this.#once<T>(path, sent);
+        return await this.#timed<T>(path, sent);
       } catch (error) {
         if (!transient(error) || attempt >= (sent.retries ?? 0)) throw error;
         await sleep(error.retryAfter ?? backoff(attempt), sent.signal);
@@ -71,6 +73,16 @@ export class Requests {
     }
     if (response.ok || response.status === 304) return response;
     throw new BideError(response.status, await problem(response), { retryAfter: retryAfter(response) });
+  }
+
+  async #timed<T>(path: string, sent: Sent): Promise<T> {
+    if (sent.timeout === undefined) return this.#once(path, sent);
+    const late = AbortSignal.timeout(sent.timeout);
+    try {
+      return await this.#once(path, { ...sent, signal: sent.signal ? AbortSignal.any([sent.signal, late]) : late });
+    } catch (error) {
+      throw error === late.reason ? unreachable(error) : error;
+    }
   }
 
   async #once<T>(path: string, sent: Sent): Promise<T> {
@@ -110,7 +122,11 @@ function search(query: Record<string, unknown> = {}): string {
 }
 
 function unreachable(cause: unknown): BideError {
-  return new BideError(0, { code: "network_error", message: "The server cannot be reached.", retryable: true }, { cause });
+  return new BideError(
+    0,
+    { code: "network_error", message: "The server cannot be reached.", retryable: true },
+    { cause },
+  );
 }
 
 async function problem(response: Response): Promise<Partial<Problem>> {

@@ -66,7 +66,10 @@ export type PromptOf<T> =
     ? unknown extends Known
       ? Prompt
       : {
-          [Key in keyof Known & string]: Omit<Prompt, "key" | ("data" & keyof Known[Key]) | ("kind" & keyof Known[Key])> & {
+          [Key in keyof Known & string]: Omit<
+            Prompt,
+            "key" | ("data" & keyof Known[Key]) | ("kind" & keyof Known[Key])
+          > & {
             key: Key;
           } & Pick<Known[Key], keyof Known[Key] & ("data" | "kind")>;
         }[keyof Known & string]
