@@ -177,8 +177,8 @@ export class Link {
     this.#liveSince = Date.now();
     this.#failed = 0;
     clearTimeout(this.#timer);
-    this.#tell("live");
     for (const watched of [...this.#watched]) watched.opened(unfinished);
+    this.#tell("live");
   }
 
   #ended(stream: AbortController, error?: unknown): void {

@@ -55,10 +55,10 @@ export class JobTopic extends Topic<JobState> {
   }
 
   opened(unfinished: readonly (JobSummary | Job)[] | null): void {
-    const now = unfinished?.find((job) => job.id === this.id);
-    // Among many, or finished while nobody told: it is to be looked at.
-    if (unfinished && !now) this.doubt();
-    this.#folded = reducer.hear(this.#folded, now?.seq ?? 0);
+    const shown = unfinished?.find((job) => job.id === this.id);
+    if (shown) this.#folded = reducer.seed(this.#folded, { result: null, ...shown });
+    // Among too many, or finished while nobody told: it is to be looked at.
+    else if (unfinished) this.doubt();
     this.follow();
   }
 
