@@ -39,7 +39,10 @@ describe("a watched job", () => {
     const way = gate(page);
     const { id } = await client.create("gated", { gate: way, percent: 40 });
     const recorded = record(client, id);
-    const midway = await until(client.watch(id), ({ job }) => job?.progress.percent === 40);
+    const midway = await until(
+      client.watch(id),
+      ({ job, connection }) => job?.progress.percent === 40 && connection === "live",
+    );
     expect(midway.job).toEqual(await client.get(id));
     expect(midway).toMatchObject({ connection: "live", error: null, prompts: [] });
     await page.open(way);
