@@ -47,7 +47,7 @@ export class JsonError extends Error {
 }
 
 const SPACE = /[ \t\n\r]*/y;
-const SCALAR = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
+const SCALAR = /"(?:[^"\\]|\\.)*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/sy;
 
 /** Raises JsonError, with the place. */
 export function parse(text: string): Json {
@@ -85,9 +85,16 @@ export function parse(text: string): Json {
     return [name, value()];
   }
   function scalar(): Json {
+    const start = at;
     const token = match(SCALAR);
     if (token === null) fail();
-    const read = JSON.parse(token) as Json;
+    let read: Json;
+    try {
+      read = JSON.parse(token) as Json;
+    } catch {
+      at = start; // a text with what JSON does not take in one, a line break say
+      fail();
+    }
     return /^-?\d+$/.test(token) && !Number.isSafeInteger(read) ? BigInt(token) : read;
   }
   function value(): Json {

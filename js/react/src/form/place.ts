@@ -22,7 +22,9 @@ function walk(root: SchemaRoot, field: Field, draft: Draft, rest: string[], at: 
     const inner = draft.fields[next];
     if (property && inner) return walk(root, root.field(property.schema), inner, after, child(at, next));
     const entry = draft.extra.entries.find(({ key }) => key === next);
-    return entry ? walk(root, root.field(field.extra ?? {}), entry.draft, after, child(at, next)) : walk(root, field, draft, after, at);
+    return entry
+      ? walk(root, root.field(field.extra ?? {}), entry.draft, after, child(at, next))
+      : walk(root, field, draft, after, at);
   }
   if (draft.kind === "dict" && field.kind === "dict") {
     const entry = draft.entries.find(({ key }) => key === next);

@@ -35,7 +35,9 @@ export function validate(root: SchemaRoot, field: Field, draft: Draft, required:
       return at(durationFault(draft, empty && required));
     case "text":
       if (draft.given?.text === draft.text) return [];
-      return at(draft.text.trim() === "" ? emptyFault(field, draft.text, empty && required) : textFault(root, field, draft));
+      return at(
+        draft.text.trim() === "" ? emptyFault(field, draft.text, empty && required) : textFault(root, field, draft),
+      );
     case "object":
       return field.kind === "object" ? objectIssues(root, field, draft, pointer) : [];
     case "list":

@@ -169,9 +169,7 @@ function filled(root: SchemaRoot, field: Field, value: Json, depth: number): Dra
       return { kind: "dict", entries };
     }
     case "list":
-      return Array.isArray(value)
-        ? { kind: "list", items: value.map((item) => newItem(at(field.items, item))) }
-        : null;
+      return Array.isArray(value) ? { kind: "list", items: value.map((item) => newItem(at(field.items, item))) } : null;
     case "tuple": {
       if (!Array.isArray(value) || value.length > field.items.length) return null;
       return { kind: "list", items: field.items.map((schema, n) => newItem(draftAt(root, schema, value[n], depth))) };
@@ -205,7 +203,11 @@ function filled(root: SchemaRoot, field: Field, value: Json, depth: number): Dra
     case "union": {
       const index = variantOf(root, field, value);
       if (index < 0) return null;
-      return { kind: "union", index, drafts: { [index]: at((field.variants[index] as { schema: Schema }).schema, value) } };
+      return {
+        kind: "union",
+        index,
+        drafts: { [index]: at((field.variants[index] as { schema: Schema }).schema, value) },
+      };
     }
     case "const":
       return same(value, field.value) ? { kind: "const" } : null;
@@ -312,7 +314,8 @@ function textValue(root: SchemaRoot, field: Field, draft: TextDraft, required: b
       const exact = field.format === "plain" || field.format === "multiline" || field.format === "markdown";
       const typed = exact || field.format === "password" ? text : text.trim();
       if (typed !== "") return typed;
-      if (field.nullable || required || field.size.min > 0 || field.format === "password") return nothing(field, required);
+      if (field.nullable || required || field.size.min > 0 || field.format === "password")
+        return nothing(field, required);
       // Who empties a text that had a default means the empty text.
       return typeof field.default === "string" ? "" : undefined;
     }
@@ -343,12 +346,7 @@ function define(object: JsonObject, name: string, value: Json): void {
   Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
 }
 
-function listValue(
-  root: SchemaRoot,
-  field: Field,
-  draft: DraftOf<"list">,
-  required: boolean,
-): Json | undefined {
+function listValue(root: SchemaRoot, field: Field, draft: DraftOf<"list">, required: boolean): Json | undefined {
   if (field.kind === "tuple") {
     return draft.items.map(({ draft: item }, n) => toJson(root, root.field(field.items[n] ?? {}), item, true) ?? null);
   }

@@ -10,7 +10,9 @@ export function formatNumber(locale: string, value: number): string {
 }
 
 export function formatPercent(locale: string, percent: number): string {
-  return new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0 }).format(Math.floor(percent) / 100);
+  return new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0 }).format(
+    Math.floor(percent) / 100,
+  );
 }
 
 export function formatDate(locale: string, at: string): string {

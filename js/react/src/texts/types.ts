@@ -124,6 +124,7 @@ export interface FormTexts {
   up(what: string): string;
   down(what: string): string;
   item(n: number): string;
+  one: string;
   entry: string;
   key: string;
   value: string;
