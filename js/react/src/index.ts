@@ -1,1 +1,4 @@
-export {};
+export * from "./components/index.js";
+export * from "./form/index.js";
+export * from "./markdown/index.js";
+export * from "./texts/index.js";

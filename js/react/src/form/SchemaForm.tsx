@@ -64,8 +64,8 @@ export function SchemaForm({
       byPointer.set(issue.pointer, [...(byPointer.get(issue.pointer) ?? []), texts.form.fault(issue)]);
     }
     const errorsAt = (pointer: string) => byPointer.get(pointer) ?? served.at(pointer);
-    return { root, texts, components, disabled: busy, errorsAt, announce: setSaid };
-  }, [root, texts, components, busy, issues, served.at]);
+    return { root, texts, components, errorsAt, announce: setSaid };
+  }, [root, texts, components, issues, served.at]);
 
   function change(next: Draft) {
     served.forget(draft, next);

@@ -27,7 +27,6 @@ export interface FormState {
   root: SchemaRoot;
   texts: Texts;
   components: FormComponents;
-  disabled: boolean;
   errorsAt: (pointer: string) => readonly string[];
   /** Says something to who cannot see it happen. */
   announce: (message: string) => void;

@@ -25,12 +25,12 @@ export function Labelled({
   ...part
 }: PartProps & { children: (control: ControlProps) => ReactNode; inline?: boolean }) {
   const id = useId();
-  const { disabled, errorsAt } = useForm();
+  const { errorsAt } = useForm();
   const errors = errorsAt(part.pointer);
   const described = useDescription(id, part, errors);
   const control = children({
     id,
-    disabled: disabled || part.field.readOnly,
+    disabled: part.field.readOnly,
     "data-bide-pointer": part.pointer,
     "aria-describedby": described.ids,
     "aria-invalid": errors.length ? true : undefined,
@@ -74,7 +74,7 @@ export function Group({
   errorsInside?: boolean;
 }) {
   const id = useId();
-  const { disabled, errorsAt, texts } = useForm();
+  const { errorsAt, texts } = useForm();
   const errors = errorsInside ? [] : errorsAt(part.pointer);
   const described = useDescription(id, part, errors);
   const radio = role && {
@@ -86,7 +86,7 @@ export function Group({
     <fieldset
       {...radio}
       className="bide-field bide-group"
-      disabled={disabled || part.field.readOnly}
+      disabled={part.field.readOnly}
       data-bide-field={part.field.kind}
       data-bide-pointer={part.pointer}
       data-bide-invalid={errors.length ? "" : undefined}

@@ -95,7 +95,7 @@ export function Entries({ values, draft, pointer, full, onChange }: EntriesProps
 }
 
 function Key({ entry, pointer, onChange }: { entry: Entry; pointer: string; onChange: (key: string) => void }) {
-  const { texts, disabled, errorsAt } = useForm();
+  const { texts, errorsAt } = useForm();
   const id = useId();
   const errors = errorsAt(pointer);
   return (
@@ -107,7 +107,6 @@ function Key({ entry, pointer, onChange }: { entry: Entry; pointer: string; onCh
         id={id}
         className="bide-input"
         type="text"
-        disabled={disabled}
         value={entry.key}
         data-bide-pointer={pointer}
         aria-required

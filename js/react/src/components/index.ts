@@ -1,0 +1,12 @@
+export { CancelButtonView, type CancelButtonViewProps } from "./CancelButtonView.js";
+export { JobOutputView, type JobOutputViewProps } from "./JobOutputView.js";
+export { JobProgressBar, type JobProgressBarProps, type ProgressBarParts } from "./JobProgressBar.js";
+export { JobPromptView, type JobPromptViewProps } from "./JobPromptView.js";
+export { JobStatus, type JobStatusProps } from "./JobStatus.js";
+export { JobTimelineView, type JobTimelineViewProps, type TimelineEntryProps } from "./JobTimelineView.js";
+export type { ShownJob } from "./job.js";
+export { PromptInboxView, type PromptInboxViewProps } from "./PromptInboxView.js";
+export { AnswerView } from "./prompt/AnswerView.js";
+export type { Closed, Respond } from "./prompt/answer.js";
+export type { PromptBodyProps, PromptParts } from "./prompt/parts.js";
+export { ValueView, type ValueViewProps } from "./prompt/ValueView.js";
