@@ -1,0 +1,293 @@
+import { Link, TIMING, type Timing } from "./link.js";
+import { finished } from "./reducer.js";
+import { type RequestOptions, Requests, type Sent } from "./request.js";
+import type { Topic } from "./topic.js";
+import { JobsTopic, JobTopic, NO_JOB, NO_JOBS, NO_PROMPTS, PromptsTopic } from "./topics.js";
+import type {
+  Event,
+  InputOf,
+  Job,
+  JobFilter,
+  JobState,
+  JobSummary,
+  JobsState,
+  JobType,
+  JobTypeName,
+  OutputOf,
+  Page,
+  Prompt,
+  PromptsState,
+  Receipt,
+  Watch,
+} from "./types.js";
+
+export interface ClientOptions extends RequestOptions {
+  /** A token for one job, as `bide.job_token()` makes them: the client then reaches this job alone. */
+  jobToken?: string;
+  /** For unusual networks, and for tests. */
+  timing?: Partial<Timing>;
+}
+
+export interface Signalled {
+  signal?: AbortSignal;
+}
+
+export interface Keyed extends Signalled {
+  /** The same key again does the same thing no second time. By default a random one, for the repetitions of one call. */
+  idempotencyKey?: string;
+}
+
+export interface CreateOptions extends Keyed {
+  /** `7d`, `36h`, or seconds. */
+  delay?: string | number;
+  priority?: number;
+  queue?: string;
+  labels?: Readonly<Record<string, string>>;
+  /** For administrators. */
+  owner?: string;
+  /** Seconds to wait for the end of the job, at most 60. */
+  wait?: number;
+}
+
+export interface WatchOptions {
+  /** With `events` and `output`: they cost a request of their own. */
+  history?: boolean;
+  /** Ask every so many milliseconds instead of listening to the stream. */
+  interval?: number;
+}
+
+export interface Watching<State> extends Watch<State> {
+  /** The snapshot before anything is known: what a server renders. */
+  readonly initial: State;
+  /** Ask the server anew: after an error that had ended it, say. */
+  refetch(): Promise<void>;
+}
+
+/** How often a request is repeated while the server is away, where that is safe. */
+const RETRIES = 3;
+
+export function createClient(options: ClientOptions = {}): BideClient {
+  return new BideClient(options);
+}
+
+export class BideClient {
+  readonly #requests: Requests;
+  readonly #timing: Timing;
+  readonly #jobToken: string | undefined;
+  readonly #links = new Map<string, Link>();
+  readonly #topics = new Map<string, Topic<object>>();
+
+  constructor({ jobToken, timing, ...options }: ClientOptions = {}) {
+    const own = options.headers;
+    const headers = jobToken
+      ? async () => ({ ...(typeof own === "function" ? await own() : own), Authorization: `Bearer ${jobToken}` })
+      : own;
+    this.#requests = new Requests({ ...options, ...(headers && { headers }) });
+    this.#timing = { ...TIMING, ...timing };
+    this.#jobToken = jobToken;
+  }
+
+  // ── Jobs ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Accept a job: it is durable once this resolves. Repeated while the server is away, it makes no second one. */
+  create<T extends JobTypeName>(
+    type: T,
+    input: InputOf<T>,
+    { idempotencyKey, wait, signal, ...options }: CreateOptions = {},
+  ): Promise<Job<OutputOf<T>>> {
+    const headers: Record<string, string> = wait === undefined ? {} : { Prefer: `wait=${wait}` };
+    return this.#post("/jobs", { body: { type, input, ...options }, headers, signal }, idempotencyKey);
+  }
+
+  get<R = unknown>(id: string, { signal }: Signalled = {}): Promise<Job<R>> {
+    return this.#requests.json(job(id), { signal });
+  }
+
+  /** One page, newest first. */
+  list(filter: JobFilter = {}, { cursor, signal }: Signalled & { cursor?: string } = {}): Promise<Page<JobSummary>> {
+    return this.#requests.json("/jobs", { query: { ...query(filter), cursor }, signal });
+  }
+
+  /** All of them, newest first, page by page. */
+  async *listAll(filter: JobFilter = {}, { signal }: Signalled = {}): AsyncGenerator<JobSummary, void> {
+    let cursor: string | null | undefined;
+    do {
+      const page: Page<JobSummary> = await this.list(filter, { ...(cursor && { cursor }), ...(signal && { signal }) });
+      yield* page.items;
+      cursor = page.next_cursor;
+    } while (cursor);
+  }
+
+  /** At once where nothing runs; else its code is told to stop. */
+  async cancel(id: string, { reason, signal }: Signalled & { reason?: string } = {}): Promise<Job> {
+    const sent = { method: "POST", body: reason === undefined ? {} : { reason }, signal, retries: RETRIES };
+    const cancelled = await this.#requests.json<Job>(`${job(id)}/cancel`, sent);
+    for (const topic of this.#topicsOf(id)) topic.learn(cancelled);
+    return cancelled;
+  }
+
+  /** Run a finished job again, as a new one that keeps every recorded step and answer. */
+  retry(id: string, { idempotencyKey, signal }: Keyed = {}): Promise<Job> {
+    return this.#post(`${job(id)}/retry`, { signal }, idempotencyKey);
+  }
+
+  /** A new job that keeps what was recorded up to event `after`, by default all of it. */
+  fork(id: string, { after, idempotencyKey, signal }: Keyed & { after?: number } = {}): Promise<Job> {
+    return this.#post(`${job(id)}/fork`, { body: after === undefined ? {} : { after }, signal }, idempotencyKey);
+  }
+
+  /** Delete a finished job, with its history. */
+  remove(id: string, { signal }: Signalled = {}): Promise<void> {
+    return this.#requests.json(job(id), { method: "DELETE", signal });
+  }
+
+  /** The events of a job above `after`, in order. */
+  history(
+    id: string,
+    { after, limit, signal }: Signalled & { after?: number; limit?: number } = {},
+  ): Promise<{ items: Event[]; next_after: number | null }> {
+    return this.#requests.json(`${job(id)}/history`, { query: { after, limit }, signal });
+  }
+
+  async jobTypes({ signal }: Signalled = {}): Promise<JobType[]> {
+    return (await this.#requests.json<{ items: JobType[] }>("/job-types", { signal })).items;
+  }
+
+  /** The job once it has finished, however it did. Rejects with BideError where there is no such job. */
+  settled<R = unknown>(id: string, { signal }: Signalled = {}): Promise<Job<R>> {
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      const watch = this.watch<R>(id);
+      const look = () => {
+        const { job, error } = watch.getSnapshot();
+        if (error) reject(error);
+        else if (finished(job)) resolve(job as Job<R>);
+        else return;
+        stop();
+      };
+      const abort = () => {
+        stop();
+        reject(signal?.reason);
+      };
+      const unsubscribe = watch.subscribe(look);
+      const stop = () => {
+        unsubscribe();
+        signal?.removeEventListener("abort", abort);
+      };
+      signal?.addEventListener("abort", abort);
+      look();
+    });
+  }
+
+  // ── Questions ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The open questions, oldest first: of one job, or the inbox of all jobs. */
+  async prompts(id?: string, { signal }: Signalled = {}): Promise<Prompt[]> {
+    const path = id === undefined ? "/prompts" : `${job(id)}/prompts`;
+    return (await this.#requests.json<{ items: Prompt[] }>(path, { signal })).items;
+  }
+
+  prompt(id: string, { signal }: Signalled = {}): Promise<Prompt> {
+    return this.#requests.json(`/prompts/${encodeURIComponent(id)}`, { signal });
+  }
+
+  /** Answer a question. It is recorded once; who comes later is told by a BideError `prompt_closed` what was. */
+  async respond(prompt: string, value: object, { idempotencyKey, signal }: Keyed = {}): Promise<Receipt> {
+    const path = `/prompts/${encodeURIComponent(prompt)}/response`;
+    const receipt = await this.#post<Receipt>(path, { body: value, signal }, idempotencyKey);
+    // The page need not wait for the stream to tell it what it knows.
+    for (const topic of this.#topics.values()) {
+      if (topic instanceof PromptsTopic || topic instanceof JobTopic) topic.close(prompt);
+    }
+    return receipt;
+  }
+
+  // ── Watching ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** One job, until it has finished. */
+  watch<R = unknown>(id: string, { history = false, interval }: WatchOptions = {}): Watching<JobState<R>> {
+    return this.#watching<JobState, JobTopic>(
+      `job ${id} ${interval ?? ""}`,
+      NO_JOB,
+      (forget) => new JobTopic(id, this.#requests, this.#link(id, interval), this.#timing, forget),
+      (topic) => history && topic.remember(),
+    ) as Watching<JobState<R>>;
+  }
+
+  /** The first page of a list, as it changes. */
+  watchJobs(filter: JobFilter = {}): Watching<JobsState> {
+    const chosen = query(filter);
+    return this.#watching(
+      `jobs ${JSON.stringify(chosen)}`,
+      NO_JOBS,
+      (forget) => new JobsTopic(chosen, this.#requests, this.#link(), this.#timing, forget),
+    );
+  }
+
+  /** The inbox: the open questions of all jobs. */
+  watchPrompts(): Watching<PromptsState> {
+    return this.#watching(
+      "prompts",
+      NO_PROMPTS,
+      (forget) => new PromptsTopic(this.#requests, this.#link(), this.#timing, forget),
+    );
+  }
+
+  // ── Inside ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #post<T>(path: string, sent: Sent, idempotencyKey: string = randomKey()): Promise<T> {
+    const headers = { ...sent.headers, "Idempotency-Key": idempotencyKey };
+    return this.#requests.json(path, { ...sent, method: "POST", headers, retries: RETRIES });
+  }
+
+  /** What is watched under this key is made when it is first subscribed to: a render alone leaves nothing behind. */
+  #watching<State extends object, T extends Topic<State>>(
+    key: string,
+    initial: State,
+    make: (forget: () => void) => T,
+    prepare?: (topic: T) => void,
+  ): Watching<State> {
+    const find = () => this.#topics.get(key) as T | undefined;
+    return {
+      initial,
+      getSnapshot: () => find()?.getSnapshot() ?? initial,
+      subscribe: (listener) => {
+        const topic = find() ?? make(() => this.#topics.delete(key));
+        this.#topics.set(key, topic);
+        prepare?.(topic);
+        return topic.subscribe(listener);
+      },
+      refetch: () => find()?.refetch() ?? Promise.resolve(),
+    };
+  }
+
+  /** All share one stream, but for those who bring a token for one job, or want none. */
+  #link(id?: string, interval?: number): Link {
+    const path = interval !== undefined ? null : id !== undefined && this.#jobToken ? `${job(id)}/events` : "/events";
+    const key = path ?? `${interval}`;
+    const poll = interval ?? this.#timing.poll;
+    const link = this.#links.get(key) ?? new Link(this.#requests, path, { ...this.#timing, poll });
+    this.#links.set(key, link);
+    return link;
+  }
+
+  #topicsOf(id: string): JobTopic[] {
+    return [...this.#topics.values()].filter(
+      (topic): topic is JobTopic => topic instanceof JobTopic && topic.id === id,
+    );
+  }
+}
+
+function job(id: string): string {
+  return `/jobs/${encodeURIComponent(id)}`;
+}
+
+function query({ labels = {}, createdAfter, createdBefore, ...filter }: JobFilter): Record<string, unknown> {
+  const label = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
+  return { ...filter, label, created_after: createdAfter, created_before: createdBefore };
+}
+
+/** `crypto.randomUUID` is there in secure contexts only. */
+function randomKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,198 @@
+// Events into jobs. Nothing here waits, asks or forgets: a state and an event give the next state.
+import type { Event, Job, JobStatus, JobSummary, Progress, Prompt } from "./types.js";
+
+export interface History {
+  /** The number of the last event in it: there are none missing up to there. */
+  readonly seen: number;
+  /** All but the output. */
+  readonly events: readonly Event[];
+  /** What each step has emitted, in the order in which they began to. */
+  readonly output: ReadonlyMap<string, string>;
+}
+
+export interface Folded {
+  /** The job as of event `job.seq`; null until it was fetched. */
+  readonly job: Job | null;
+  /** The highest number of an event heard of: a job that is behind it needs the events between, or to be fetched. */
+  readonly heard: number;
+  /** Events that wait for those before them, in order. */
+  readonly ahead: readonly Event[];
+  readonly prompts: readonly Prompt[];
+  /** Questions known to be closed: an answer that was on its way before does not open them again. */
+  readonly closed: readonly string[];
+  /** Counts how often questions may have been opened: they are to be fetched, as events do not carry them. */
+  readonly asked: number;
+  /** Null where nobody wants it. */
+  readonly history: History | null;
+}
+
+export const NOTHING: Folded = { job: null, heard: 0, ahead: [], prompts: [], closed: [], asked: 0, history: null };
+
+export const NO_HISTORY: History = { seen: 0, events: [], output: new Map() };
+
+const FINISHED: ReadonlySet<string> = new Set<JobStatus>(["completed", "failed", "cancelled"]);
+
+/** Whether the job has reached its end: nothing leaves it. */
+export function finished(job: Pick<JobSummary, "status"> | null): boolean {
+  return job !== null && FINISHED.has(job.status);
+}
+
+/** After these the job is fetched: result and error are not in their events, and a status is not shown without. */
+const FETCHED: ReadonlySet<string> = new Set(["job.completed", "job.failed", "job.retrying"]);
+
+/** Whether the job is to be fetched: it is not known, or events are missing. */
+export function behind(state: Folded): boolean {
+  return state.job === null || state.job.seq < state.heard;
+}
+
+/** Whether more of the history is there than is known. */
+export function historyBehind({ history, heard }: Folded): boolean {
+  return history !== null && history.seen < Math.max(heard, 1);
+}
+
+/** These events of the job, in whatever order and however often; what is known already changes nothing. */
+export function fold(state: Folded, ...events: readonly Event[]): Folded {
+  const known = Math.min(state.job?.seq ?? 0, state.history?.seen ?? Number.POSITIVE_INFINITY);
+  const waiting = new Map(state.ahead.map((event) => [event.seq, event]));
+  for (const event of events) if (event.seq > known) waiting.set(event.seq, event);
+  if (waiting.size === state.ahead.length) return state;
+  return advance(
+    state,
+    [...waiting.values()].sort((a, b) => a.seq - b.seq),
+  );
+}
+
+/** The job as it was fetched; one from before what is known changes nothing. */
+export function seed(state: Folded, job: Job): Folded {
+  const before = state.job?.seq ?? 0;
+  if (job.seq <= before) return state;
+  const between = state.ahead.filter((event) => event.seq > before && event.seq <= job.seq);
+  // Where the events between are known, so is what they did to the questions.
+  const jumped = between.length < job.seq - before;
+  const mayAsk = !finished(job) && (job.status === "pending_hitl" || job.attempt > 0);
+  const seeded = between.reduce(question, { ...state, job, asked: state.asked + Number(jumped && mayAsk) });
+  return advance(seeded, seeded.ahead);
+}
+
+/** The number of an event that is there, without the event itself. */
+export function hear(state: Folded, seq: number): Folded {
+  return seq > state.heard ? { ...state, heard: seq } : state;
+}
+
+/** The open questions as they were fetched. */
+export function ask(state: Folded, fetched: readonly Prompt[]): Folded {
+  const prompts = finished(state.job) ? [] : fetched.filter((prompt) => !state.closed.includes(prompt.id));
+  const same = prompts.length === state.prompts.length && prompts.every((one, n) => one.id === state.prompts[n]?.id);
+  return same ? state : { ...state, prompts };
+}
+
+/** This question takes no answer any more. */
+export function close(state: Folded, prompt: string): Folded {
+  if (state.closed.includes(prompt)) return state;
+  return {
+    ...state,
+    closed: [...state.closed, prompt],
+    prompts: state.prompts.filter((one) => one.id !== prompt),
+  };
+}
+
+/** The job after this event, which must be the next one. */
+export function apply<J extends JobSummary>(job: J, { seq, at, kind, attempt, data }: Event): J {
+  const reason = (data.reason as string | undefined) ?? null;
+  const due_at = instant(data.due_at);
+  const next = { ...job, seq, attempt };
+  const moved = { ...next, reason, due_at };
+  switch (kind) {
+    case "job.started":
+      return { ...moved, status: "running", started_at: job.started_at ?? at };
+    case "job.completed":
+      return { ...moved, status: "completed", error: null, finished_at: at };
+    case "job.failed":
+      return { ...moved, status: "failed", error: failure(data), finished_at: at };
+    case "job.cancelled":
+      return { ...moved, status: "cancelled", finished_at: at };
+    case "job.retrying":
+      return { ...moved, status: "pending", error: failure(data) };
+    case "job.released":
+    case "job.rescued":
+    case "job.sleeping":
+    case "job.resumed":
+      return { ...moved, status: "pending" };
+    case "job.waiting":
+      return { ...moved, status: "pending_hitl" };
+    case "cancel.requested":
+      return { ...next, cancel_requested_at: at };
+    case "progress":
+      return { ...next, progress: progress(data) };
+    default:
+      return next;
+  }
+}
+
+// ── Inside ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Go on with what waits, as far as it follows without a gap. */
+function advance(state: Folded, waiting: readonly Event[]): Folded {
+  let next = { ...state, heard: Math.max(state.heard, state.job?.seq ?? 0, waiting.at(-1)?.seq ?? 0) };
+  for (const event of waiting) {
+    if (!next.job || event.seq > next.job.seq + 1 || FETCHED.has(event.kind)) break;
+    if (event.seq === next.job.seq + 1) next = question({ ...next, job: apply(next.job, event) }, event);
+  }
+  if (finished(next.job) && next.prompts.length) next = { ...next, prompts: [] };
+  const history = next.history && remember(next.history, waiting);
+  const known = Math.min(next.job?.seq ?? 0, history?.seen ?? Number.POSITIVE_INFINITY);
+  return { ...next, history, ahead: waiting.filter((event) => event.seq > known) };
+}
+
+/** What an event says of the questions. */
+function question(state: Folded, { kind, data }: Event): Folded {
+  const id = data.prompt as string;
+  switch (kind) {
+    case "prompt.opened": {
+      const known = state.closed.includes(id) || state.prompts.some((prompt) => prompt.id === id);
+      return known ? state : { ...state, asked: state.asked + 1 };
+    }
+    case "prompt.answered":
+    case "prompt.expired":
+    case "prompt.withdrawn":
+      return close(state, id);
+    default:
+      return state;
+  }
+}
+
+function remember(history: History, waiting: readonly Event[]): History {
+  const fresh: Event[] = [];
+  let output = history.output;
+  let seen = history.seen;
+  for (const event of waiting) {
+    if (event.seq !== seen + 1) continue;
+    seen = event.seq;
+    if (event.kind !== "output" && event.kind !== "output.reset") {
+      fresh.push(event);
+      continue;
+    }
+    // Steps that emit side by side must not be mixed up letter by letter.
+    const step = `${event.data.step}\n${event.data.key}`;
+    if (output === history.output) output = new Map(output);
+    const text = event.kind === "output" ? (output.get(step) ?? "") + event.data.text : "";
+    (output as Map<string, string>).set(step, text);
+  }
+  if (seen === history.seen) return history;
+  return { seen, output, events: fresh.length ? [...history.events, ...fresh] : history.events };
+}
+
+/** What is not set is left out in an event, and null in a job. */
+function progress(data: Partial<Progress>): Progress {
+  const stages = (data.stages ?? []).map((stage) => ({ ...stage, item: stage.item ?? null, of: stage.of ?? null }));
+  return { percent: data.percent ?? null, message: data.message ?? null, stages };
+}
+
+function failure(data: Event["data"]): JobSummary["error"] {
+  return { type: String(data.type ?? "Error"), message: String(data.message ?? ""), traceback: null };
+}
+
+/** Events count microseconds since 1970. */
+function instant(microseconds: unknown): string | null {
+  return typeof microseconds === "number" ? new Date(microseconds / 1_000).toISOString() : null;
+}

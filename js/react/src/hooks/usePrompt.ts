@@ -1,0 +1,30 @@
+import type { AnswerOf, BideError, JobTypeName, Keyed, Prompt, PromptOf, Receipt } from "@bide/client";
+import { useBide } from "../provider.js";
+import { type JobArguments, split } from "./arguments.js";
+import { useAction } from "./useAction.js";
+import { useJobWatch, useWatch } from "./useWatch.js";
+
+export interface UsePrompt<P = Prompt, Answer = object> {
+  /** The oldest open question, or null. */
+  prompt: P | null;
+  /** Answer it. What the server refuses is in `error`, with `errors` for its fields. */
+  respond(value: Answer, options?: Keyed): Promise<Receipt>;
+  isPending: boolean;
+  error: BideError | null;
+  reset(): void;
+}
+
+/** What a job asks now. */
+export function usePrompt(id: string | null): UsePrompt;
+export function usePrompt<T extends JobTypeName>(type: T, id: string | null): UsePrompt<PromptOf<T>, AnswerOf<T>>;
+export function usePrompt(...given: JobArguments<object>): UsePrompt {
+  const [id] = split(given);
+  const client = useBide();
+  const { prompts } = useWatch(useJobWatch(id));
+  const prompt = prompts[0] ?? null;
+  const { run, ...state } = useAction((value: object, options?: Keyed) => {
+    if (prompt === null) return Promise.reject(new Error("Nothing is asked."));
+    return client.respond(prompt.id, value, options);
+  });
+  return { prompt, respond: run, ...state };
+}
