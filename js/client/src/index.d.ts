@@ -1,4 +1,13 @@
-export { BideClient, type ClientOptions, type CreateOptions, createClient, type Keyed, type Signalled, type Watching, type WatchOptions, } from "./client.js";
+export {
+  BideClient,
+  type ClientOptions,
+  type CreateOptions,
+  createClient,
+  type Keyed,
+  type Signalled,
+  type Watching,
+  type WatchOptions,
+} from "./client.js";
 export { BideError, type Flaw } from "./errors.js";
 export type { Timing } from "./link.js";
 export { finished } from "./reducer.js";

@@ -1,26 +1,26 @@
 import type { Event, Job, JobSummary, Prompt } from "./types.js";
 export interface History {
-    /** The number of the last event in it: there are none missing up to there. */
-    readonly seen: number;
-    /** All but the output. */
-    readonly events: readonly Event[];
-    /** What each step has emitted, in the order in which they began to. */
-    readonly output: ReadonlyMap<string, string>;
+  /** The number of the last event in it: there are none missing up to there. */
+  readonly seen: number;
+  /** All but the output. */
+  readonly events: readonly Event[];
+  /** What each step has emitted, in the order in which they began to. */
+  readonly output: ReadonlyMap<string, string>;
 }
 export interface Folded {
-    /** The job as of event `job.seq`; null until it was fetched. */
-    readonly job: Job | null;
-    /** The highest number of an event heard of: a job that is behind it needs the events between, or to be fetched. */
-    readonly heard: number;
-    /** Events that wait for those before them, in order. */
-    readonly ahead: readonly Event[];
-    readonly prompts: readonly Prompt[];
-    /** Questions known to be closed: an answer that was on its way before does not open them again. */
-    readonly closed: readonly string[];
-    /** Counts how often questions may have been opened: they are to be fetched, as events do not carry them. */
-    readonly asked: number;
-    /** Null where nobody wants it. */
-    readonly history: History | null;
+  /** The job as of event `job.seq`; null until it was fetched. */
+  readonly job: Job | null;
+  /** The highest number of an event heard of: a job that is behind it needs the events between, or to be fetched. */
+  readonly heard: number;
+  /** Events that wait for those before them, in order. */
+  readonly ahead: readonly Event[];
+  readonly prompts: readonly Prompt[];
+  /** Questions known to be closed: an answer that was on its way before does not open them again. */
+  readonly closed: readonly string[];
+  /** Counts how often questions may have been opened: they are to be fetched, as events do not carry them. */
+  readonly asked: number;
+  /** Null where nobody wants it. */
+  readonly history: History | null;
 }
 export declare const NOTHING: Folded;
 export declare const NO_HISTORY: History;

@@ -1,3 +1,5 @@
+import "./styles.css";
+
 export * from "./components/index.js";
 export * from "./form/index.js";
 export type { EndCallbacks } from "./hooks/useEnd.js";

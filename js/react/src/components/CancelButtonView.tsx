@@ -25,6 +25,7 @@ export function CancelButtonView({
   const texts = useTexts().cancel;
   const [asking, setAsking] = useState(false);
   const [calling, setCalling] = useState(false);
+  const [failed, setFailed] = useState(false);
   const box = useRef<HTMLDivElement>(null);
   const moveFocus = useRef<string | null>(null);
   const busy = pending || calling;
@@ -43,8 +44,11 @@ export function CancelButtonView({
     if (busy) return;
     show(false, "cancel");
     setCalling(true);
+    setFailed(false);
     try {
       await onCancel();
+    } catch {
+      setFailed(true);
     } finally {
       setCalling(false);
     }
@@ -83,6 +87,11 @@ export function CancelButtonView({
         >
           {busy ? texts.pending : (label ?? texts.cancel)}
         </button>
+      )}
+      {failed && (
+        <p className="bide-notice bide-notice-error" role="alert">
+          {texts.failed}
+        </p>
       )}
     </div>
   );

@@ -1,5 +1,5 @@
 import type { Prompt } from "@bide/client";
-import { createElement, type ReactNode, useId, useState } from "react";
+import { createElement, type ReactNode, useEffect, useId, useRef, useState } from "react";
 import { classes } from "../classes.js";
 import type { Json } from "../form/json.js";
 import { useTexts } from "../texts/context.js";
@@ -30,10 +30,20 @@ export function PromptInboxView({
   const texts = useTexts();
   const id = useId();
   const [opened, setOpened] = useState<string | null>(null);
+  const told = useRef<HTMLParagraphElement>(null);
+  const gone = opened !== null && prompts !== null && !prompts.some((prompt) => prompt.id === opened);
+
+  useEffect(() => {
+    if (!gone) return;
+    setOpened(null);
+    // The form with the focus has gone away: it must not fall back to the top of the page.
+    if (document.activeElement === document.body) told.current?.focus();
+  }, [gone]);
+
   return (
     <section className={classes("bide-inbox", className)} aria-labelledby={id} aria-busy={prompts === null}>
       {createElement(`h${level}`, { id, className: "bide-title" }, texts.inbox.title)}
-      <p className="bide-hint" role="status">
+      <p ref={told} className="bide-hint" role="status" tabIndex={-1}>
         {prompts === null
           ? texts.inbox.loading
           : prompts.length

@@ -118,3 +118,16 @@ export function tryParse(text: string): { value: Json } | JsonError {
     throw error;
   }
 }
+
+/** The value as `JSON.stringify` can write it: a BigInt as its digits. */
+export function sendable(value: Json): unknown {
+  if (typeof value === "bigint") {
+    const { rawJSON } = JSON as { rawJSON?: (text: string) => object };
+    // Older browsers have no way to write it; rounded it would be another number.
+    if (!rawJSON) throw new Error(`This browser cannot send ${value}: the number is too long.`);
+    return rawJSON(value.toString());
+  }
+  if (Array.isArray(value)) return value.map(sendable);
+  if (!isObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, sendable(item)]));
+}

@@ -42,6 +42,7 @@ export const en: Texts = {
     yes: "Yes, cancel it",
     no: "Keep it",
     pending: "Cancelling…",
+    failed: "It could not be cancelled. Please try again.",
   },
   prompt: {
     kinds: {
@@ -91,6 +92,7 @@ export const en: Texts = {
     expired: "The deadline passed without an answer.",
     withdrawn: "This question was withdrawn.",
     sent: "Your answer was sent.",
+    seen: "Go on",
     refused: (why) => `The answer given before could not be used, so this is asked again: ${why}`,
     failed: "The answer could not be sent. Please try again.",
     unknownKind: (kind) => `A question of the kind “${kind}”`,

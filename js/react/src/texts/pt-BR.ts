@@ -42,6 +42,7 @@ export const ptBR: Texts = {
     yes: "Sim, cancelar",
     no: "Manter",
     pending: "Cancelando…",
+    failed: "Não foi possível cancelar. Tente de novo.",
   },
   prompt: {
     kinds: {
@@ -91,6 +92,7 @@ export const ptBR: Texts = {
     expired: "O prazo passou sem resposta.",
     withdrawn: "Esta pergunta foi retirada.",
     sent: "Sua resposta foi enviada.",
+    seen: "Continuar",
     refused: (why) => `A resposta anterior não pôde ser usada, por isso perguntamos de novo: ${why}`,
     failed: "Não foi possível enviar a resposta. Tente de novo.",
     unknownKind: (kind) => `Uma pergunta do tipo “${kind}”`,

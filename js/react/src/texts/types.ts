@@ -37,6 +37,7 @@ export interface CancelTexts {
   yes: string;
   no: string;
   pending: string;
+  failed: string;
 }
 
 export interface PromptTexts {
@@ -77,6 +78,7 @@ export interface PromptTexts {
   expired: string;
   withdrawn: string;
   sent: string;
+  seen: string;
   refused(why: string): string;
   failed: string;
   unknownKind(kind: string): string;
