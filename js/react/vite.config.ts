@@ -7,7 +7,7 @@ export default defineConfig({
   resolve: { alias: { "@bide/client": fileURLToPath(new URL("../client/src/index.ts", import.meta.url)) } },
   build: {
     lib: { entry: "src/index.ts", formats: ["es"], fileName: "index", cssFileName: "styles" },
-    rollupOptions: { external: ["react", "react-dom", "react/jsx-runtime", "@bide/client"] },
+    rollupOptions: { external: ["react", "react-dom", "react/jsx-runtime", "@bide/client", "micromark"] },
     target: "es2022",
     minify: false,
   },

@@ -233,7 +233,7 @@ function numberDraft(root: SchemaRoot, field: FieldOf<"number">, value: Json): D
 function variantOf(root: SchemaRoot, field: FieldOf<"union">, value: Json): number {
   if (field.tag !== null && isObject(value)) {
     const tag = value[field.tag];
-    const index = field.variants.findIndex((variant) => variant.names[0] === String(tag));
+    const index = field.variants.findIndex(({ names }) => names.includes(String(tag)));
     if (index >= 0) return index;
   }
   return field.variants.findIndex((variant) => fits(root, variant.schema, value));

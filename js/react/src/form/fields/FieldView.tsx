@@ -59,7 +59,12 @@ function LeftOut(props: FieldProps) {
   const { root, texts } = useForm();
   return (
     <Group {...props}>
-      <button type="button" className="bide-button bide-add" onClick={() => onChange(startOf(root, field))}>
+      <button
+        type="button"
+        className="bide-button bide-add"
+        data-bide-do="add"
+        onClick={() => onChange(startOf(root, field))}
+      >
         {texts.form.add(label)}
       </button>
     </Group>

@@ -35,7 +35,7 @@ export function Properties({ field, draft, pointer, onChange, tag }: FieldProps<
         />
       ))}
       {(field.extra || draft.extra.entries.length > 0) && (
-        <fieldset className="bide-field bide-group">
+        <fieldset className="bide-field bide-group" data-bide-field="extra" data-bide-pointer={pointer}>
           <legend className="bide-label">{texts.form.further}</legend>
           <Entries
             values={field.extra ?? {}}

@@ -1,7 +1,8 @@
 import { useId } from "react";
 import { type FieldProps, useForm } from "../context.js";
+import { variantLabels } from "../label.js";
 import { Group } from "../parts.js";
-import type { FieldOf, Variant } from "../schema.js";
+import type { FieldOf } from "../schema.js";
 import { type DraftOf, variantDraft } from "../value.js";
 import { FieldView } from "./FieldView.js";
 
@@ -11,10 +12,7 @@ export function UnionField(props: FieldProps<FieldOf<"union">, DraftOf<"union">>
   const { root, texts, errorsAt } = useForm();
   const id = useId();
   const optional = field.nullable || !required;
-  const labels = labelled(field.variants, (variant) => {
-    const of = root.field(variant.schema);
-    return of.title ?? texts.form.types[String(of.schema.type)] ?? variant.names[0] ?? texts.form.kind;
-  });
+  const labels = variantLabels(root, field, texts);
   const variant = draft.index === null ? undefined : field.variants[draft.index];
   const inner = draft.index === null ? undefined : draft.drafts[draft.index];
 
@@ -65,10 +63,4 @@ export function UnionField(props: FieldProps<FieldOf<"union">, DraftOf<"union">>
       )}
     </Group>
   );
-}
-
-/** Names that can be told apart. */
-function labelled(variants: Variant[], name: (variant: Variant) => string): string[] {
-  const names = variants.map(name);
-  return names.map((own, n) => (names.indexOf(own) === names.lastIndexOf(own) ? own : `${own} ${n + 1}`));
 }
