@@ -30,7 +30,7 @@ export function JobOutputView({
   const texts = useTexts().output;
   // Words that arrive one by one must not keep the page from answering.
   const shown = useDeferredValue(text);
-  const box = useRef<HTMLElement>(null);
+  const box = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: it runs because the text has grown.
@@ -40,7 +40,9 @@ export function JobOutputView({
 
   return (
     // Not a live region: read out word by word, a text that is being written is only noise.
-    <section
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset is for the fields of a form.
+    <div
+      role="group"
       ref={box}
       className={classes("bide-output", className)}
       aria-label={texts.title}
@@ -61,6 +63,6 @@ export function JobOutputView({
           <span className="bide-caret" aria-hidden="true" />
         </p>
       )}
-    </section>
+    </div>
   );
 }

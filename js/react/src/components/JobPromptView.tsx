@@ -78,7 +78,8 @@ export function JobPromptView({
     ),
   };
   return (
-    <section
+    // Not a landmark: a page may show many.
+    <article
       className={classes("bide-prompt", className)}
       aria-labelledby={id}
       data-bide-kind={prompt.kind}
@@ -97,7 +98,7 @@ export function JobPromptView({
         {closed && answer.phase !== "sent" && <ClosedMeanwhile prompt={prompt} closed={closed} />}
       </div>
       {!open && !closed && answer.phase !== "sent" && <Settled prompt={prompt} />}
-    </section>
+    </article>
   );
 }
 

@@ -17,7 +17,7 @@ export interface SchemaFormProps {
   /** A JSON schema as Pydantic writes it. A form keeps the first it gets: give another question another `key`. */
   schema: Schema;
   initial?: Json | undefined;
-  /** What the form is about, for the label of a schema that is not an object, and for assistive technology. */
+  /** What the form is about: the label of a schema that is not an object. */
   label: string;
   /** The server's errors about the last answer, by JSON pointer. */
   errors?: readonly ServerError[];
@@ -93,14 +93,7 @@ export function SchemaForm({
   const whole = state.errorsAt("");
   return (
     <FormContext.Provider value={state}>
-      <form
-        ref={form}
-        className={classes("bide-form", className)}
-        aria-label={label}
-        aria-busy={busy}
-        noValidate
-        onSubmit={submit}
-      >
+      <form ref={form} className={classes("bide-form", className)} aria-busy={busy} noValidate onSubmit={submit}>
         {field.description && <p className="bide-hint">{field.description}</p>}
         {field.kind === "object" && draft.kind === "object" && !components.object ? (
           <>

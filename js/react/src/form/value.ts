@@ -294,7 +294,11 @@ function emptied(field: Field, required: boolean, empty: Json): Json | undefined
 
 function textValue(root: SchemaRoot, field: Field, draft: TextDraft, required: boolean): Json | undefined {
   const { text, given } = draft;
-  if (given && given.text === text) return given.value;
+  if (given && given.text === text) {
+    // Too long for a double, it may have been rounded on its way here: the server knows its own default better.
+    const rounded = typeof given.value === "number" && Math.abs(given.value) > Number.MAX_SAFE_INTEGER;
+    return rounded && !required && given.value === field.default ? undefined : given.value;
+  }
   switch (field.kind) {
     case "number": {
       if (text.trim() === "") return nothing(field, required);
