@@ -29,12 +29,12 @@ export interface ClientOptions extends RequestOptions {
 }
 
 export interface Signalled {
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 export interface Keyed extends Signalled {
   /** The same key again does the same thing no second time. By default a random one, for the repetitions of one call. */
-  idempotencyKey?: string;
+  idempotencyKey?: string | undefined;
 }
 
 export interface CreateOptions extends Keyed {
@@ -93,14 +93,14 @@ export class BideClient {
   create<T extends JobTypeName>(
     type: T,
     input: InputOf<T>,
-    { idempotencyKey, wait, signal, ...options }: CreateOptions = {},
+    { idempotencyKey, signal, wait, ...options }: CreateOptions = {},
   ): Promise<Job<OutputOf<T>>> {
-    const headers: Record<string, string> = wait === undefined ? {} : { Prefer: `wait=${wait}` };
-    return this.#post("/jobs", { body: { type, input, ...options }, headers, signal }, idempotencyKey);
+    const headers = wait === undefined ? {} : { Prefer: `wait=${wait}` };
+    return this.#post("/jobs", { idempotencyKey, signal, headers, body: { type, input, ...options } });
   }
 
-  get<R = unknown>(id: string, { signal }: Signalled = {}): Promise<Job<R>> {
-    return this.#requests.json(job(id), { signal });
+  get<R = unknown>(id: string, options?: Signalled): Promise<Job<R>> {
+    return this.#requests.json(job(id), options);
   }
 
   /** One page, newest first. */
@@ -109,96 +109,88 @@ export class BideClient {
   }
 
   /** All of them, newest first, page by page. */
-  async *listAll(filter: JobFilter = {}, { signal }: Signalled = {}): AsyncGenerator<JobSummary, void> {
-    let cursor: string | null | undefined;
-    do {
-      const page: Page<JobSummary> = await this.list(filter, { ...(cursor && { cursor }), ...(signal && { signal }) });
+  async *listAll(filter?: JobFilter, options?: Signalled): AsyncGenerator<JobSummary, void> {
+    let page = await this.list(filter, options);
+    yield* page.items;
+    while (page.next_cursor) {
+      page = await this.list(filter, { ...options, cursor: page.next_cursor });
       yield* page.items;
-      cursor = page.next_cursor;
-    } while (cursor);
+    }
   }
 
   /** At once where nothing runs; else its code is told to stop. */
-  async cancel(id: string, { reason, signal }: Signalled & { reason?: string } = {}): Promise<Job> {
-    const sent = { method: "POST", body: reason === undefined ? {} : { reason }, signal, retries: RETRIES };
-    const cancelled = await this.#requests.json<Job>(`${job(id)}/cancel`, sent);
-    for (const topic of this.#topicsOf(id)) topic.learn(cancelled);
+  async cancel(id: string, { reason, signal }: Signalled & { reason?: string | undefined } = {}): Promise<Job> {
+    const cancelled = await this.#post<Job>(`${job(id)}/cancel`, { body: { reason }, signal });
+    for (const topic of this.#topics.values()) topic.learn?.(cancelled);
     return cancelled;
   }
 
   /** Run a finished job again, as a new one that keeps every recorded step and answer. */
-  retry(id: string, { idempotencyKey, signal }: Keyed = {}): Promise<Job> {
-    return this.#post(`${job(id)}/retry`, { signal }, idempotencyKey);
+  retry(id: string, options?: Keyed): Promise<Job> {
+    return this.#post(`${job(id)}/retry`, options);
   }
 
   /** A new job that keeps what was recorded up to event `after`, by default all of it. */
-  fork(id: string, { after, idempotencyKey, signal }: Keyed & { after?: number } = {}): Promise<Job> {
-    return this.#post(`${job(id)}/fork`, { body: after === undefined ? {} : { after }, signal }, idempotencyKey);
+  fork(id: string, { after, ...options }: Keyed & { after?: number } = {}): Promise<Job> {
+    return this.#post(`${job(id)}/fork`, { ...options, body: { after } });
   }
 
   /** Delete a finished job, with its history. */
-  remove(id: string, { signal }: Signalled = {}): Promise<void> {
-    return this.#requests.json(job(id), { method: "DELETE", signal });
+  remove(id: string, options?: Signalled): Promise<void> {
+    return this.#requests.json(job(id), { ...options, method: "DELETE" });
   }
 
   /** The events of a job above `after`, in order. */
   history(
     id: string,
-    { after, limit, signal }: Signalled & { after?: number; limit?: number } = {},
+    { signal, ...query }: Signalled & { after?: number; limit?: number } = {},
   ): Promise<{ items: Event[]; next_after: number | null }> {
-    return this.#requests.json(`${job(id)}/history`, { query: { after, limit }, signal });
+    return this.#requests.json(`${job(id)}/history`, { query, signal });
   }
 
-  async jobTypes({ signal }: Signalled = {}): Promise<JobType[]> {
-    return (await this.#requests.json<{ items: JobType[] }>("/job-types", { signal })).items;
+  /** The types that may be created by their names. */
+  jobTypes(options?: Signalled): Promise<JobType[]> {
+    return this.#items("/job-types", options);
   }
 
   /** The job once it has finished, however it did. Rejects with BideError where there is no such job. */
   settled<R = unknown>(id: string, { signal }: Signalled = {}): Promise<Job<R>> {
-    return new Promise((resolve, reject) => {
+    const { getSnapshot, subscribe } = this.watch<R>(id);
+    let stop = () => {};
+    return new Promise<Job<R>>((resolve, reject) => {
       signal?.throwIfAborted();
-      const watch = this.watch<R>(id);
+      const abort = () => reject(signal?.reason);
       const look = () => {
-        const { job, error } = watch.getSnapshot();
+        const { job, error } = getSnapshot();
         if (error) reject(error);
         else if (finished(job)) resolve(job as Job<R>);
-        else return;
-        stop();
       };
-      const abort = () => {
-        stop();
-        reject(signal?.reason);
-      };
-      const unsubscribe = watch.subscribe(look);
-      const stop = () => {
+      const unsubscribe = subscribe(look);
+      stop = () => {
         unsubscribe();
         signal?.removeEventListener("abort", abort);
       };
       signal?.addEventListener("abort", abort);
       look();
-    });
+    }).finally(() => stop());
   }
 
   // ── Questions ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** The open questions, oldest first: of one job, or the inbox of all jobs. */
-  async prompts(id?: string, { signal }: Signalled = {}): Promise<Prompt[]> {
-    const path = id === undefined ? "/prompts" : `${job(id)}/prompts`;
-    return (await this.#requests.json<{ items: Prompt[] }>(path, { signal })).items;
+  prompts(id?: string, options?: Signalled): Promise<Prompt[]> {
+    return this.#items(`${id === undefined ? "" : job(id)}/prompts`, options);
   }
 
-  prompt(id: string, { signal }: Signalled = {}): Promise<Prompt> {
-    return this.#requests.json(`/prompts/${encodeURIComponent(id)}`, { signal });
+  prompt(id: string, options?: Signalled): Promise<Prompt> {
+    return this.#requests.json(prompt(id), options);
   }
 
   /** Answer a question. It is recorded once; who comes later is told by a BideError `prompt_closed` what was. */
-  async respond(prompt: string, value: object, { idempotencyKey, signal }: Keyed = {}): Promise<Receipt> {
-    const path = `/prompts/${encodeURIComponent(prompt)}/response`;
-    const receipt = await this.#post<Receipt>(path, { body: value, signal }, idempotencyKey);
+  async respond(id: string, value: object, options?: Keyed): Promise<Receipt> {
+    const receipt = await this.#post<Receipt>(`${prompt(id)}/response`, { ...options, body: value });
     // The page need not wait for the stream to tell it what it knows.
-    for (const topic of this.#topics.values()) {
-      if (topic instanceof PromptsTopic || topic instanceof JobTopic) topic.close(prompt);
-    }
+    for (const topic of this.#topics.values()) topic.close?.(id);
     return receipt;
   }
 
@@ -235,9 +227,13 @@ export class BideClient {
 
   // ── Inside ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #post<T>(path: string, sent: Sent, idempotencyKey: string = randomKey()): Promise<T> {
-    const headers = { ...sent.headers, "Idempotency-Key": idempotencyKey };
-    return this.#requests.json(path, { ...sent, method: "POST", headers, retries: RETRIES });
+  async #items<T>(path: string, options?: Signalled): Promise<T[]> {
+    return (await this.#requests.json<{ items: T[] }>(path, options)).items;
+  }
+
+  #post<T>(path: string, { idempotencyKey = randomKey(), headers, ...sent }: Sent & Keyed = {}): Promise<T> {
+    const keyed = { ...headers, "Idempotency-Key": idempotencyKey };
+    return this.#requests.json(path, { ...sent, method: "POST", headers: keyed, retries: RETRIES });
   }
 
   /** What is watched under this key is made when it is first subscribed to: a render alone leaves nothing behind. */
@@ -270,21 +266,23 @@ export class BideClient {
     this.#links.set(key, link);
     return link;
   }
-
-  #topicsOf(id: string): JobTopic[] {
-    return [...this.#topics.values()].filter(
-      (topic): topic is JobTopic => topic instanceof JobTopic && topic.id === id,
-    );
-  }
 }
 
 function job(id: string): string {
   return `/jobs/${encodeURIComponent(id)}`;
 }
 
+function prompt(id: string): string {
+  return `/prompts/${encodeURIComponent(id)}`;
+}
+
 function query({ labels = {}, createdAfter, createdBefore, ...filter }: JobFilter): Record<string, unknown> {
   const label = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
-  return { ...filter, label, created_after: createdAfter, created_before: createdBefore };
+  return { ...filter, label, created_after: moment(createdAfter), created_before: moment(createdBefore) };
+}
+
+function moment(at?: Date | string): string | undefined {
+  return at instanceof Date ? at.toISOString() : at;
 }
 
 /** `crypto.randomUUID` is there in secure contexts only. */

@@ -84,23 +84,22 @@ export class Link {
 
   #open(): void {
     this.#life = new AbortController();
-    this.#lost = this.#failed = this.#streamDue = 0;
     const { signal } = this.#life;
-    const on = (target: EventTarget | undefined, type: string, listener: () => void) =>
-      target?.addEventListener?.(type, listener, { signal });
-    on(globalThis as unknown as EventTarget, "online", () => this.#wake());
-    on(globalThis as unknown as EventTarget, "offline", () => this.#rest());
-    on(globalThis as unknown as EventTarget, "pageshow", () => this.#wake());
-    on(globalThis.document, "visibilitychange", () => globalThis.document.hidden || this.#wake());
-    if (this.path) this.#connect();
-    else this.#poll();
+    const wake = () => this.#wake();
+    const { document } = globalThis;
+    // In Node there is none of these.
+    globalThis.addEventListener?.("online", wake, { signal });
+    globalThis.addEventListener?.("pageshow", wake, { signal });
+    globalThis.addEventListener?.("offline", () => this.#rest(), { signal });
+    document?.addEventListener("visibilitychange", () => document.hidden || wake(), { signal });
+    this.#begin();
   }
 
   #close(): void {
-    clearTimeout(this.#timer);
+    this.#cut();
     this.#life?.abort();
-    this.#life = this.#stream = this.#lastEventId = null;
-    this.#live = this.#asking = this.#resting = false;
+    this.#life = this.#lastEventId = null;
+    this.#asking = this.#resting = false;
     this.connection = "connecting";
   }
 
@@ -109,6 +108,10 @@ export class Link {
     if (this.#live && Date.now() - this.#lastByte < this.timing.silence / 2) return;
     this.#cut();
     this.#resting = false;
+    this.#begin();
+  }
+
+  #begin(): void {
     this.#lost = this.#failed = this.#streamDue = 0;
     if (this.path) this.#connect();
     else this.#poll();
@@ -140,21 +143,16 @@ export class Link {
     if (this.#stream || !this.path) return;
     const stream = new AbortController();
     this.#stream = stream;
-    this.#life?.signal.addEventListener("abort", () => stream.abort(), { signal: stream.signal });
     if (this.connection !== "polling" && this.connection !== "offline") this.#tell("connecting");
     this.#after(this.timing.patience, () => this.#poll());
-    const resumed = this.#lastEventId !== null;
-    follow(this.requests, this.path, {
-      lastEventId: this.#lastEventId,
-      silence: this.timing.silence,
-      signal: stream.signal,
-      onMessages: (messages, lastEventId) => {
-        if (stream.signal.aborted) return;
-        this.#lastEventId = lastEventId;
-        this.#take(messages, resumed);
-      },
+    const { silence } = this.timing;
+    const lastEventId = this.#lastEventId;
+    follow(this.requests, this.path, { lastEventId, silence, stream }, (messages, reached) => {
+      if (this.#stream !== stream) return;
+      this.#lastEventId = reached;
+      this.#take(messages, lastEventId !== null);
     }).then(
-      () => this.#ended(stream, null),
+      () => this.#ended(stream),
       (error: unknown) => this.#ended(stream, error),
     );
   }
@@ -183,9 +181,8 @@ export class Link {
     for (const watched of [...this.#watched]) watched.opened(unfinished);
   }
 
-  #ended(stream: AbortController, error: unknown): void {
-    if (stream.signal.aborted) return;
-    stream.abort();
+  #ended(stream: AbortController, error?: unknown): void {
+    if (this.#stream !== stream) return;
     this.#stream = null;
     // One that is cut soon after each opening is as good as none.
     if (this.#live && Date.now() - this.#liveSince >= this.timing.patience) this.#lost = 0;

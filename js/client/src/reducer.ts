@@ -1,5 +1,5 @@
 // Events into jobs. Nothing here waits, asks or forgets: a state and an event give the next state.
-import type { Event, Job, JobStatus, JobSummary, Progress, Prompt } from "./types.js";
+import type { Event, Job, JobStatus, JobSummary, Prompt } from "./types.js";
 
 export interface History {
   /** The number of the last event in it: there are none missing up to there. */
@@ -37,8 +37,11 @@ export function finished(job: Pick<JobSummary, "status"> | null): boolean {
   return job !== null && FINISHED.has(job.status);
 }
 
-/** After these the job is fetched: result and error are not in their events, and a status is not shown without. */
-const FETCHED: ReadonlySet<string> = new Set(["job.completed", "job.failed", "job.retrying"]);
+/** After these a job is fetched: result and error are not in their events, and a status is not shown without. */
+export const FETCHED: ReadonlySet<string> = new Set(["job.completed", "job.failed", "job.retrying"]);
+
+/** After these a question takes no answer any more. */
+export const CLOSING: ReadonlySet<string> = new Set(["prompt.answered", "prompt.expired", "prompt.withdrawn"]);
 
 /** Whether the job is to be fetched: it is not known, or events are missing. */
 export function behind(state: Folded): boolean {
@@ -96,37 +99,32 @@ export function close(state: Folded, prompt: string): Folded {
   };
 }
 
-/** The job after this event, which must be the next one. */
+/** What the other events that move a job move it to. */
+const MOVES: Readonly<Record<string, JobStatus>> = {
+  "job.started": "running",
+  "job.waiting": "pending_hitl",
+  "job.cancelled": "cancelled",
+  "job.released": "pending",
+  "job.rescued": "pending",
+  "job.sleeping": "pending",
+  "job.resumed": "pending",
+};
+
+/** The job after this event, which must be the next one, and none of those after which it is fetched. */
 export function apply<J extends JobSummary>(job: J, { seq, at, kind, attempt, data }: Event): J {
-  const reason = (data.reason as string | undefined) ?? null;
-  const due_at = instant(data.due_at);
   const next = { ...job, seq, attempt };
-  const moved = { ...next, reason, due_at };
-  switch (kind) {
-    case "job.started":
-      return { ...moved, status: "running", started_at: job.started_at ?? at };
-    case "job.completed":
-      return { ...moved, status: "completed", error: null, finished_at: at };
-    case "job.failed":
-      return { ...moved, status: "failed", error: failure(data), finished_at: at };
-    case "job.cancelled":
-      return { ...moved, status: "cancelled", finished_at: at };
-    case "job.retrying":
-      return { ...moved, status: "pending", error: failure(data) };
-    case "job.released":
-    case "job.rescued":
-    case "job.sleeping":
-    case "job.resumed":
-      return { ...moved, status: "pending" };
-    case "job.waiting":
-      return { ...moved, status: "pending_hitl" };
-    case "cancel.requested":
-      return { ...next, cancel_requested_at: at };
-    case "progress":
-      return { ...next, progress: progress(data) };
-    default:
-      return next;
+  const status = MOVES[kind];
+  if (status) {
+    next.status = status;
+    next.reason = (data.reason as string | undefined) ?? null;
+    next.due_at = instant(data.due_at);
+    if (status === "running") next.started_at ??= at;
+    if (status === "cancelled") next.finished_at = at;
   }
+  if (kind === "cancel.requested") next.cancel_requested_at = at;
+  // What is not set is left out in an event, and null in a job.
+  if (kind === "progress") next.progress = { percent: null, message: null, stages: [], ...data };
+  return next;
 }
 
 // ── Inside ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -147,18 +145,9 @@ function advance(state: Folded, waiting: readonly Event[]): Folded {
 /** What an event says of the questions. */
 function question(state: Folded, { kind, data }: Event): Folded {
   const id = data.prompt as string;
-  switch (kind) {
-    case "prompt.opened": {
-      const known = state.closed.includes(id) || state.prompts.some((prompt) => prompt.id === id);
-      return known ? state : { ...state, asked: state.asked + 1 };
-    }
-    case "prompt.answered":
-    case "prompt.expired":
-    case "prompt.withdrawn":
-      return close(state, id);
-    default:
-      return state;
-  }
+  if (CLOSING.has(kind)) return close(state, id);
+  const known = state.closed.includes(id) || state.prompts.some((prompt) => prompt.id === id);
+  return kind !== "prompt.opened" || known ? state : { ...state, asked: state.asked + 1 };
 }
 
 function remember(history: History, waiting: readonly Event[]): History {
@@ -180,16 +169,6 @@ function remember(history: History, waiting: readonly Event[]): History {
   }
   if (seen === history.seen) return history;
   return { seen, output, events: fresh.length ? [...history.events, ...fresh] : history.events };
-}
-
-/** What is not set is left out in an event, and null in a job. */
-function progress(data: Partial<Progress>): Progress {
-  const stages = (data.stages ?? []).map((stage) => ({ ...stage, item: stage.item ?? null, of: stage.of ?? null }));
-  return { percent: data.percent ?? null, message: data.message ?? null, stages };
-}
-
-function failure(data: Event["data"]): JobSummary["error"] {
-  return { type: String(data.type ?? "Error"), message: String(data.message ?? ""), traceback: null };
 }
 
 /** Events count microseconds since 1970. */

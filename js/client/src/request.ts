@@ -20,8 +20,6 @@ export interface Sent {
   body?: unknown;
   headers?: Record<string, string>;
   signal?: AbortSignal | undefined;
-  /** Milliseconds after which the server counts as away. */
-  timeout?: number;
   /** How often to repeat it while the server is away: for what has the same effect once or twice. */
   retries?: number;
 }
@@ -43,7 +41,7 @@ export class Requests {
   async json<T>(path: string, sent: Sent = {}): Promise<T> {
     for (let attempt = 0; ; attempt++) {
       try {
-        return await this.#timed<T>(path, sent);
+        return await this.#once<T>(path, sent);
       } catch (error) {
         if (!transient(error) || attempt >= (sent.retries ?? 0)) throw error;
         await sleep(error.retryAfter ?? backoff(attempt), sent.signal);
@@ -75,16 +73,6 @@ export class Requests {
     throw new BideError(response.status, await problem(response), { retryAfter: retryAfter(response) });
   }
 
-  async #timed<T>(path: string, sent: Sent): Promise<T> {
-    if (sent.timeout === undefined) return this.#once(path, sent);
-    const late = AbortSignal.timeout(sent.timeout);
-    try {
-      return await this.#once(path, { ...sent, signal: sent.signal ? AbortSignal.any([sent.signal, late]) : late });
-    } catch (error) {
-      throw error === late.reason ? unreachable(error) : error;
-    }
-  }
-
   async #once<T>(path: string, sent: Sent): Promise<T> {
     const reads = (sent.method ?? "GET") === "GET";
     const key = path + search(sent.query);
@@ -114,9 +102,7 @@ export class Requests {
 
 function search(query: Record<string, unknown> = {}): string {
   const pairs = Object.entries(query).flatMap(([name, value]) =>
-    (Array.isArray(value) ? value : [value])
-      .filter((one) => one !== undefined && one !== null)
-      .map((one) => [name, one instanceof Date ? one.toISOString() : String(one)]),
+    [value].flat().flatMap((one) => (one === undefined || one === null ? [] : [[name, String(one)]])),
   );
   return pairs.length ? `?${new URLSearchParams(pairs)}` : "";
 }
@@ -137,10 +123,8 @@ async function problem(response: Response): Promise<Partial<Problem>> {
   }
 }
 
-function retryAfter(response: Response): number | null {
-  const text = response.headers.get("Retry-After");
-  if (!text) return null;
-  const seconds = Number(text);
-  const milliseconds = Number.isNaN(seconds) ? Date.parse(text) - Date.now() : seconds * 1_000;
-  return Number.isNaN(milliseconds) ? null : Math.max(0, milliseconds);
+/** A date, which is allowed too, counts as nothing. */
+function retryAfter({ headers }: Response): number | null {
+  const seconds = Number.parseFloat(headers.get("Retry-After") ?? "");
+  return seconds >= 0 ? seconds * 1_000 : null;
 }

@@ -6,14 +6,13 @@ export interface Message {
 }
 
 export class SseParser {
-  /** Behind which event to go on: what `Last-Event-ID` is to say. */
-  lastEventId: string | null = null;
-  /** Milliseconds after which the server wants to be asked anew. */
-  retry: number | null = null;
   #rest = "";
   #afterCr = false;
   #event = "";
   #data: string[] = [];
+
+  /** `lastEventId`: behind which event to go on, as `Last-Event-ID` is to say. */
+  constructor(public lastEventId: string | null = null) {}
 
   /** The messages that are complete with this piece of the text, wherever it was cut. */
   push(text: string): Message[] {
@@ -34,7 +33,6 @@ export class SseParser {
     if (name === "event") this.#event = value;
     else if (name === "data") this.#data.push(value);
     else if (name === "id" && !value.includes("\0")) this.lastEventId = value;
-    else if (name === "retry" && /^\d+$/.test(value)) this.retry = Number(value);
     return undefined;
   }
 

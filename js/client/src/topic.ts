@@ -5,7 +5,7 @@ import type { Link, Timing, Watched } from "./link.js";
 import type { ConnectionState, Event, Job, JobSummary, Watch } from "./types.js";
 
 /** Milliseconds after which a question to the server is given up. */
-export const TIMEOUT = 30_000;
+const TIMEOUT = 30_000;
 
 export abstract class Topic<State extends object> implements Watch<State>, Watched {
   protected connection: ConnectionState = "connecting";
@@ -72,6 +72,11 @@ export abstract class Topic<State extends object> implements Watch<State>, Watch
   protected async pause(_: AbortSignal): Promise<void> {}
   /** Whether nothing more will come. */
   protected abstract over(): boolean;
+
+  /** What the server has answered to some request. */
+  learn?(job: Job): void;
+  /** This question was answered. */
+  close?(prompt: string): void;
 
   abstract events(events: readonly Event[]): void;
   abstract opened(unfinished: readonly (JobSummary | Job)[] | null): void;
@@ -146,7 +151,7 @@ export abstract class Topic<State extends object> implements Watch<State>, Watch
         try {
           await this.pause(signal);
           const doubts = this.#doubts;
-          await this.ask(signal);
+          await this.ask(AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT)]));
           if (signal.aborted) return;
           this.#settled = doubts;
           this.#failed = 0;

@@ -3,13 +3,13 @@ import { backoff, sleep } from "./backoff.js";
 import type { Link, Timing } from "./link.js";
 import * as reducer from "./reducer.js";
 import type { Requests, Sent } from "./request.js";
-import { TIMEOUT, Topic } from "./topic.js";
-import type { Event, Job, JobState, JobSummary, JobsState, Page, Prompt, PromptsState } from "./types.js";
+import { Topic } from "./topic.js";
+import type { Event, Job, JobState, JobSummary, JobsState, Prompt, PromptsState } from "./types.js";
 
 const CONNECTING = { error: null, connection: "connecting" } as const;
-export const NO_JOB: JobState = Object.freeze({ ...CONNECTING, job: null, prompts: [], output: "", events: [] });
-export const NO_JOBS: JobsState = Object.freeze({ ...CONNECTING, jobs: null });
-export const NO_PROMPTS: PromptsState = Object.freeze({ ...CONNECTING, prompts: null });
+export const NO_JOB: JobState = { ...CONNECTING, job: null, prompts: [], output: "", events: [] };
+export const NO_JOBS: JobsState = { ...CONNECTING, jobs: null };
+export const NO_PROMPTS: PromptsState = { ...CONNECTING, prompts: null };
 
 /** Events of a history asked for at once. */
 const HISTORY = 1_000;
@@ -28,7 +28,7 @@ export class JobTopic extends Topic<JobState> {
   #output: [ReadonlyMap<string, string> | null, string] = [null, ""];
 
   constructor(
-    readonly id: string,
+    private readonly id: string,
     private readonly requests: Requests,
     link: Link,
     timing: Timing,
@@ -42,13 +42,11 @@ export class JobTopic extends Topic<JobState> {
     if (this.#folded.history === null) this.#fold({ ...this.#folded, history: reducer.NO_HISTORY });
   }
 
-  /** What the server answered to some request. */
-  learn(job: Job): void {
-    this.#fold(reducer.seed(this.#folded, job));
+  override learn(job: Job): void {
+    if (job.id === this.id) this.#fold(reducer.seed(this.#folded, job));
   }
 
-  /** This question was answered. */
-  close(prompt: string): void {
+  override close(prompt: string): void {
     this.#fold(reducer.close(this.#folded, prompt));
   }
 
@@ -133,18 +131,40 @@ export class JobTopic extends Topic<JobState> {
   }
 
   #get<T>(path: string, sent: Sent): Promise<T> {
-    return this.requests.json<T>(`/jobs/${encodeURIComponent(this.id)}${path}`, { ...sent, timeout: TIMEOUT });
+    return this.requests.json<T>(`/jobs/${encodeURIComponent(this.id)}${path}`, { ...sent });
   }
 }
 
-/** What never ends, and is fetched anew where an event does not tell all. */
-abstract class ListTopic<State extends object> extends Topic<State> {
+/** A list: it never ends, and is fetched anew where an event does not tell all. */
+abstract class ListTopic<Item extends { id: string }, State extends object> extends Topic<State> {
+  protected items: readonly Item[] | null = null;
   #asked = 0;
+
+  constructor(
+    initial: State,
+    private readonly path: string,
+    protected readonly query: Record<string, unknown>,
+    private readonly requests: Requests,
+    link: Link,
+    timing: Timing,
+    forget: () => void,
+  ) {
+    super(initial, link, timing, forget);
+  }
 
   opened(unfinished: readonly JobSummary[] | null): void {
     if (unfinished) this.doubt();
     this.follow();
   }
+
+  events(events: readonly Event[]): void {
+    events.forEach(this.take, this);
+    this.follow();
+  }
+
+  protected abstract take(event: Event): void;
+  /** What is known of a fetched item: a later state of it, or null where it is gone. */
+  protected abstract known(item: Item): Item | null;
 
   protected over(): boolean {
     return false;
@@ -158,104 +178,69 @@ abstract class ListTopic<State extends object> extends Topic<State> {
     await sleep(Math.max(0, this.#asked + PACE - Date.now()), signal);
     this.#asked = Date.now();
   }
+
+  protected async ask(signal: AbortSignal): Promise<void> {
+    const fetched = await this.requests.json<{ items: Item[] }>(this.path, { query: this.query, signal });
+    const items = fetched.items.flatMap((item) => this.known(item) ?? []);
+    const same = items.length === this.items?.length && items.every((item, n) => item === this.items?.[n]);
+    if (!same) this.items = items;
+  }
 }
 
-export class JobsTopic extends ListTopic<JobsState> {
-  #jobs: readonly JobSummary[] | null = null;
-
-  constructor(
-    private readonly query: Record<string, unknown>,
-    private readonly requests: Requests,
-    link: Link,
-    timing: Timing,
-    forget: () => void,
-  ) {
-    super(NO_JOBS, link, timing, forget);
-  }
-
-  events(events: readonly Event[]): void {
-    for (const event of events) this.#take(event);
-    this.follow();
+export class JobsTopic extends ListTopic<JobSummary, JobsState> {
+  constructor(query: Record<string, unknown>, requests: Requests, link: Link, timing: Timing, forget: () => void) {
+    super(NO_JOBS, "/jobs", query, requests, link, timing, forget);
   }
 
   protected render(): JobsState {
-    return { jobs: this.#jobs, error: this.error, connection: this.connection };
+    return { jobs: this.items, error: this.error, connection: this.connection };
   }
 
-  protected async ask(signal: AbortSignal): Promise<void> {
-    const { items } = await this.requests.json<Page<JobSummary>>("/jobs", {
-      query: this.query,
-      signal,
-      timeout: TIMEOUT,
-    });
-    const known = new Map(this.#jobs?.map((job) => [job.id, job]));
-    const jobs = items.map((job) => {
-      const before = known.get(job.id);
-      return before && before.seq >= job.seq ? before : job;
-    });
-    const same = jobs.length === this.#jobs?.length && jobs.every((job, n) => job === this.#jobs?.[n]);
-    if (!same) this.#jobs = jobs;
+  protected known(job: JobSummary): JobSummary {
+    const known = this.items?.find(({ id }) => id === job.id);
+    return known && known.seq >= job.seq ? known : job;
   }
 
-  #take(event: Event): void {
-    const at = this.#jobs?.findIndex((job) => job.id === event.job_id) ?? -1;
-    const job = this.#jobs?.[at];
-    if (!this.#jobs || !job) {
+  protected take(event: Event): void {
+    const job = this.items?.find(({ id }) => id === event.job_id);
+    if (!job) {
       // It may belong into the list; or the list that is on its way has it as it was before.
       if (this.doubtful || event.kind.startsWith("job.")) this.doubt();
-      return;
-    }
-    if (event.seq <= job.seq) return;
-    if (event.seq > job.seq + 1) {
+    } else if (event.seq === job.seq + 1 && !reducer.FETCHED.has(event.kind)) {
+      const next = reducer.apply(job, event);
+      this.items = this.items?.map((one) => (one === job ? next : one)) ?? null;
+      // It may not belong there any more.
+      if (next.status !== job.status && this.query.status) this.doubt();
+    } else if (event.seq > job.seq) {
       this.doubt();
-      return;
     }
-    const next = reducer.apply(job, event);
-    this.#jobs = this.#jobs.map((one, n) => (n === at ? next : one));
-    // It may not belong there any more.
-    if (next.status !== job.status && this.query.status) this.doubt();
   }
 }
 
-export class PromptsTopic extends ListTopic<PromptsState> {
-  #prompts: readonly Prompt[] | null = null;
+export class PromptsTopic extends ListTopic<Prompt, PromptsState> {
   readonly #closed = new Set<string>();
 
-  constructor(
-    private readonly requests: Requests,
-    link: Link,
-    timing: Timing,
-    forget: () => void,
-  ) {
-    super(NO_PROMPTS, link, timing, forget);
+  constructor(requests: Requests, link: Link, timing: Timing, forget: () => void) {
+    super(NO_PROMPTS, "/prompts", { limit: INBOX }, requests, link, timing, forget);
   }
 
-  /** This question was answered. */
-  close(prompt: string): void {
+  override close(prompt: string): void {
     this.#closed.add(prompt);
-    if (this.#prompts?.some(({ id }) => id === prompt)) this.#prompts = this.#prompts.filter(({ id }) => id !== prompt);
-    this.follow();
-  }
-
-  events(events: readonly Event[]): void {
-    for (const { kind, data } of events) {
-      if (kind === "prompt.opened") this.doubt();
-      else if (["prompt.answered", "prompt.expired", "prompt.withdrawn"].includes(kind))
-        this.close(data.prompt as string);
-    }
+    if (this.items?.some(({ id }) => id === prompt)) this.items = this.items.filter(({ id }) => id !== prompt);
     this.follow();
   }
 
   protected render(): PromptsState {
-    return { prompts: this.#prompts, error: this.error, connection: this.connection };
+    return { prompts: this.items, error: this.error, connection: this.connection };
   }
 
-  protected async ask(signal: AbortSignal): Promise<void> {
-    const query = { limit: INBOX };
-    const { items } = await this.requests.json<{ items: Prompt[] }>("/prompts", { query, signal, timeout: TIMEOUT });
-    const prompts = items.filter(({ id }) => !this.#closed.has(id));
-    const same =
-      prompts.length === this.#prompts?.length && prompts.every(({ id }, n) => id === this.#prompts?.[n]?.id);
-    if (!same) this.#prompts = prompts;
+  protected known(prompt: Prompt): Prompt | null {
+    if (this.#closed.has(prompt.id)) return null;
+    return this.items?.find(({ id }) => id === prompt.id) ?? prompt;
+  }
+
+  protected take({ kind, data }: Event): void {
+    if (kind === "prompt.opened") this.doubt();
+    if (reducer.CLOSING.has(kind)) this.close(data.prompt as string);
   }
 }
