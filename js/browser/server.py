@@ -19,17 +19,33 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.staticfiles import StaticFiles
+from pydantic import BaseModel, field_validator
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent / "react" / "tests"), str(HERE.parents[1] / "src")]
 
 import models  # noqa: E402 - found by the lines above
+
 from bide import Answers, Bide, Clarify, Confirm, Form, JobContext, Option, Proceed, Question, Revise  # noqa: E402
 
 POLICY = "default-src 'self'; style-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 """No inline style, no inline script, no eval, nothing from elsewhere."""
 
-CASES = {model.__name__: (model, answer) for model, answer in models.CASES + models.MORE}
+
+class Lines(BaseModel):
+    """With a rule that no schema tells."""
+
+    text: str
+
+    @field_validator("text")
+    @classmethod
+    def even(cls, text: str) -> str:
+        if len(text) % 2:
+            raise ValueError("an even number of letters is wanted")
+        return text
+
+
+CASES = {model.__name__: (model, answer) for model, answer in [*models.CASES, *models.MORE, (Lines, {"text": "even"})]}
 
 bide = Bide(sys.argv[1])
 

@@ -11,5 +11,5 @@ export default defineConfig({
     target: "es2022",
     minify: false,
   },
-  test: { environment: "jsdom" },
+  test: { environment: "jsdom", setupFiles: ["tests/setup.ts"] },
 });

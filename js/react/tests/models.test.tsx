@@ -1,6 +1,6 @@
-import { cleanup, render, screen } from "@testing-library/react";
+import { render, screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { afterAll, afterEach, expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { type Json, stringify } from "../src/form/json.js";
 import { SchemaForm } from "../src/form/SchemaForm.js";
 import { SchemaRoot } from "../src/form/schema.js";
@@ -10,7 +10,6 @@ import { planOf } from "./plan.js";
 
 const judge = new Judge();
 const cases = await judge.cases();
-afterEach(cleanup);
 afterAll(() => judge.end());
 
 test("there are forty models, and three beyond", () => {
