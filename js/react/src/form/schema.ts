@@ -83,6 +83,8 @@ export class SchemaRoot {
   field(schema: Schema = this.schema): Field {
     let field = this.#known.get(schema);
     if (!field) {
+      // A schema that is nothing but itself comes back here, and says nothing.
+      this.#known.set(schema, { ...common(schema, false), kind: "json" });
       field = this.#classify(schema);
       this.#known.set(schema, field);
     }

@@ -4,7 +4,7 @@ import { compare, isMultiple, isWhole, readNumber, tooLong } from "./number.js";
 import { child } from "./pointer.js";
 import type { Field, FieldOf, Lengths, Schema, SchemaRoot } from "./schema.js";
 import { isShown } from "./time.js";
-import { type DictDraft, type Draft, type DraftOf, toJson } from "./value.js";
+import { type DictDraft, type Draft, type DraftOf, mayBeLeftOut, toJson } from "./value.js";
 
 /** What is wrong, without words: the texts have those. */
 export type Fault =
@@ -30,7 +30,9 @@ export function validate(root: SchemaRoot, field: Field, draft: Draft, required:
     case "flag":
       return at(flagFault(field, draft.checked, required));
     case "picks":
-      return field.kind === "picks" ? at(sizeFault(draft.indexes.length, field.size, required)) : [];
+      return field.kind === "picks"
+        ? at(sizeFault(draft.indexes.length, field.size, mayBeLeftOut(field, draft, required)))
+        : [];
     case "duration":
       return at(durationFault(draft, empty && required));
     case "text":
@@ -136,8 +138,9 @@ function durationFault(draft: DraftOf<"duration">, missing: boolean): Fault | nu
   return whole && /^\s*(\d+(\.\d+)?)?\s*$/.test(draft.parts[3]) ? null : { code: "duration" };
 }
 
-function sizeFault(length: number, size: Lengths, required: boolean): Fault | null {
-  if (length < size.min && (required || length > 0)) return { code: "fewer", limit: size.min };
+function sizeFault(length: number, size: Lengths, leftOut: boolean): Fault | null {
+  if (leftOut) return null;
+  if (length < size.min) return { code: "fewer", limit: size.min };
   if (size.max !== null && length > size.max) return { code: "more", limit: size.max };
   return null;
 }
@@ -159,6 +162,7 @@ function listIssues(
   pointer: string,
 ): Issue[] {
   if (field.kind !== "list" && field.kind !== "tuple") return [];
+  if (mayBeLeftOut(field, draft, required)) return [];
   const values: Json[] = [];
   const inner = draft.items.flatMap(({ draft: item }, n) => {
     const of = root.field((field.kind === "tuple" ? field.items[n] : field.items) ?? {});
@@ -169,8 +173,7 @@ function listIssues(
     values.push(value);
     return twice && !issues.length ? [{ code: "duplicate" as const, pointer: place }] : issues;
   });
-  const given = required || field.nullable || field.default !== undefined;
-  const size = field.kind === "list" ? sizeFault(draft.items.length, field.size, given) : null;
+  const size = field.kind === "list" ? sizeFault(draft.items.length, field.size, false) : null;
   return size ? [{ ...size, pointer }, ...inner] : inner;
 }
 
@@ -181,7 +184,7 @@ function dictIssues(
   required: boolean,
   pointer: string,
 ): Issue[] {
-  const size = sizeFault(draft.entries.length, field.size, required);
+  const size = sizeFault(draft.entries.length, field.size, mayBeLeftOut(field, draft, required));
   const inner = entryIssues(root, field.values, field.keys, draft, pointer, new Set());
   return size ? [{ ...size, pointer }, ...inner] : inner;
 }

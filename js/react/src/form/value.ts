@@ -21,9 +21,11 @@ export interface Entry extends Item {
   key: string;
 }
 
+/** `untouched`: nobody has said that it is empty. */
 export interface DictDraft {
   kind: "dict";
   entries: Entry[];
+  untouched?: boolean;
 }
 
 export type Draft =
@@ -32,11 +34,11 @@ export type Draft =
   | { kind: "json"; text: string }
   | { kind: "flag"; checked: boolean | null }
   | { kind: "choice"; index: number | null }
-  | { kind: "picks"; indexes: number[] }
+  | { kind: "picks"; indexes: number[]; untouched?: boolean }
   | { kind: "duration"; parts: DurationParts }
   | { kind: "object"; fields: Record<string, Draft>; extra: DictDraft }
   /** A list or a tuple. */
-  | { kind: "list"; items: Item[] }
+  | { kind: "list"; items: Item[]; untouched?: boolean }
   | DictDraft
   /** The drafts of variants that were left stay: who comes back finds what they wrote. */
   | { kind: "union"; index: number | null; drafts: Record<number, Draft> }
@@ -108,15 +110,17 @@ export function startOf(root: SchemaRoot, field: Field, depth = 0): Draft {
       return { kind: "object", fields: Object.fromEntries(fields), extra: { kind: "dict", entries: [] } };
     }
     case "dict":
-      return { kind: "dict", entries: [] };
-    case "list":
-      return { kind: "list", items: Array.from({ length: field.size.min }, () => itemOf(root, field.items, depth)) };
+      return { kind: "dict", entries: [], untouched: true };
+    case "list": {
+      const items = Array.from({ length: field.size.min }, () => itemOf(root, field.items, depth));
+      return { kind: "list", items, untouched: true };
+    }
     case "tuple":
       return { kind: "list", items: field.items.map((schema) => itemOf(root, schema, depth)) };
     case "choice":
       return { kind: "choice", index: null };
     case "picks":
-      return { kind: "picks", indexes: [] };
+      return { kind: "picks", indexes: [], untouched: true };
     case "boolean":
       return { kind: "flag", checked: false };
     case "duration":
@@ -259,7 +263,7 @@ export function toJson(root: SchemaRoot, field: Field, draft: Draft, required: b
     case "picks": {
       if (field.kind !== "picks") return undefined;
       const chosen = field.options.filter((_, n) => draft.indexes.includes(n)).map((option) => option.value);
-      return chosen.length ? chosen : emptied(field, required, []);
+      return chosen.length || !mayBeLeftOut(field, draft, required) ? chosen : undefined;
     }
     case "duration":
       return draft.parts.every((part) => part.trim() === "") ? nothing(field, required) : durationOf(draft.parts);
@@ -271,7 +275,7 @@ export function toJson(root: SchemaRoot, field: Field, draft: Draft, required: b
       return listValue(root, field, draft, required);
     case "dict":
       if (field.kind !== "dict") return undefined;
-      return draft.entries.length ? dictValue(root, field.values, draft) : emptied(field, required, {});
+      return mayBeLeftOut(field, draft, required) ? undefined : dictValue(root, field.values, draft);
     case "union": {
       if (field.kind !== "union") return undefined;
       const variant = draft.index === null ? undefined : field.variants[draft.index];
@@ -287,9 +291,9 @@ function nothing(field: Field, required: boolean): Json | undefined {
   return field.nullable && (required || field.default !== undefined) ? null : undefined;
 }
 
-/** An empty list that nobody needs and nobody filled is left out, so that a default made by the server's code counts. */
-function emptied(field: Field, required: boolean, empty: Json): Json | undefined {
-  return required || field.nullable || field.default !== undefined ? empty : undefined;
+/** What nobody needs and nobody touched is left out, so that a default made by the server's code counts. */
+export function mayBeLeftOut(field: Field, draft: { untouched?: boolean }, required: boolean): boolean {
+  return draft.untouched === true && !required && !field.nullable && field.default === undefined;
 }
 
 function textValue(root: SchemaRoot, field: Field, draft: TextDraft, required: boolean): Json | undefined {
@@ -355,7 +359,7 @@ function listValue(root: SchemaRoot, field: Field, draft: DraftOf<"list">, requi
     return draft.items.map(({ draft: item }, n) => toJson(root, root.field(field.items[n] ?? {}), item, true) ?? null);
   }
   if (field.kind !== "list") return undefined;
-  if (!draft.items.length) return emptied(field, required, []);
+  if (mayBeLeftOut(field, draft, required)) return undefined;
   const of = root.field(field.items);
   return draft.items.map(({ draft: item }) => toJson(root, of, item, true) ?? null);
 }

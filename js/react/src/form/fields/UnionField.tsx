@@ -27,7 +27,7 @@ export function UnionField(props: FieldProps<FieldOf<"union">, DraftOf<"union">>
   return (
     <Group {...props} errorsInside={inner !== undefined}>
       <div className="bide-field">
-        <label htmlFor={id} className="bide-label">
+        <label htmlFor={id} className="bide-label bide-hidden">
           {texts.form.kind}
         </label>
         <select
