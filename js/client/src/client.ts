@@ -1,8 +1,8 @@
-import { Link, TIMING, type Timing } from "./link.js";
+import { createLink, type Link, TIMING, type Timing } from "./link.js";
 import { finished } from "./reducer.js";
-import { type RequestOptions, Requests, type Sent } from "./request.js";
-import type { Topic } from "./topic.js";
-import { JobsTopic, JobTopic, NO_JOB, NO_JOBS, NO_PROMPTS, PromptsTopic } from "./topics.js";
+import { createRequests, type RequestOptions, type Requests, type Sent } from "./request.js";
+import type { Host, Topic } from "./topic.js";
+import { jobsTopic, jobTopic, NO_JOB, NO_JOBS, NO_PROMPTS, promptsTopic } from "./topics.js";
 import type {
   Event,
   InputOf,
@@ -75,14 +75,14 @@ export class BideClient {
   readonly #timing: Timing;
   readonly #jobToken: string | undefined;
   readonly #links = new Map<string, Link>();
-  readonly #topics = new Map<string, Topic<object>>();
+  readonly #topics = new Map<string, Topic<unknown>>();
 
   constructor({ jobToken, timing, ...options }: ClientOptions = {}) {
     const own = options.headers;
     const headers = jobToken
       ? async () => ({ ...(typeof own === "function" ? await own() : own), Authorization: `Bearer ${jobToken}` })
       : own;
-    this.#requests = new Requests({ ...options, ...(headers && { headers }) });
+    this.#requests = createRequests({ ...options, ...(headers && { headers }) });
     this.#timing = { ...TIMING, ...timing };
     this.#jobToken = jobToken;
   }
@@ -198,31 +198,25 @@ export class BideClient {
 
   /** One job, until it has finished. */
   watch<R = unknown>(id: string, { history = false, interval }: WatchOptions = {}): Watching<JobState<R>> {
-    return this.#watching<JobState, JobTopic>(
+    return this.#watching(
       `job ${id} ${interval ?? ""}`,
       NO_JOB,
-      (forget) => new JobTopic(id, this.#requests, this.#link(id, interval), this.#timing, forget),
-      (topic) => history && topic.remember(),
+      this.#link(id, interval),
+      (host) => jobTopic(host, id),
+      (topic) => history && topic.remember?.(),
     ) as Watching<JobState<R>>;
   }
 
   /** The first page of a list, as it changes. */
   watchJobs(filter: JobFilter = {}): Watching<JobsState> {
     const chosen = query(filter);
-    return this.#watching(
-      `jobs ${JSON.stringify(chosen)}`,
-      NO_JOBS,
-      (forget) => new JobsTopic(chosen, this.#requests, this.#link(), this.#timing, forget),
-    );
+    const key = `jobs ${JSON.stringify(chosen)}`;
+    return this.#watching(key, NO_JOBS, this.#link(), (host) => jobsTopic(host, chosen));
   }
 
   /** The inbox: the open questions of all jobs. */
   watchPrompts(): Watching<PromptsState> {
-    return this.#watching(
-      "prompts",
-      NO_PROMPTS,
-      (forget) => new PromptsTopic(this.#requests, this.#link(), this.#timing, forget),
-    );
+    return this.#watching("prompts", NO_PROMPTS, this.#link(), promptsTopic);
   }
 
   // ── Inside ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -237,18 +231,20 @@ export class BideClient {
   }
 
   /** What is watched under this key is made when it is first subscribed to: a render alone leaves nothing behind. */
-  #watching<State extends object, T extends Topic<State>>(
+  #watching<State>(
     key: string,
     initial: State,
-    make: (forget: () => void) => T,
-    prepare?: (topic: T) => void,
+    link: Link,
+    make: (host: Host) => Topic<State>,
+    prepare?: (topic: Topic<State>) => void,
   ): Watching<State> {
-    const find = () => this.#topics.get(key) as T | undefined;
+    const find = () => this.#topics.get(key) as Topic<State> | undefined;
+    const host = { requests: this.#requests, timing: this.#timing, link, forget: () => this.#topics.delete(key) };
     return {
       initial,
       getSnapshot: () => find()?.getSnapshot() ?? initial,
       subscribe: (listener) => {
-        const topic = find() ?? make(() => this.#topics.delete(key));
+        const topic = find() ?? make(host);
         this.#topics.set(key, topic);
         prepare?.(topic);
         return topic.subscribe(listener);
@@ -262,7 +258,7 @@ export class BideClient {
     const path = interval !== undefined ? null : id !== undefined && this.#jobToken ? `${job(id)}/events` : "/events";
     const key = path ?? `${interval}`;
     const poll = interval ?? this.#timing.poll;
-    const link = this.#links.get(key) ?? new Link(this.#requests, path, { ...this.#timing, poll });
+    const link = this.#links.get(key) ?? createLink(this.#requests, path, { ...this.#timing, poll });
     this.#links.set(key, link);
     return link;
   }

@@ -18,25 +18,14 @@ export class BideError extends Error {
   /** The whole of what the server said: some problems have more to tell. */
   readonly problem: Partial<Problem>;
 
-  constructor(
-    status: number,
-    problem: Partial<Problem>,
-    options: { retryAfter?: number | null; cause?: unknown } = {},
-  ) {
-    super(problem.message ?? problem.detail ?? `The server answered with status ${status}.`, { cause: options.cause });
+  constructor(status: number, problem: Partial<Problem>, retryAfter: number | null = null, cause?: unknown) {
+    super(problem.message ?? problem.detail ?? `The server answered with status ${status}.`, { cause });
     this.status = status;
     this.code = problem.code ?? "http_error";
     this.hint = problem.hint ?? null;
     this.retryable = problem.retryable ?? (status === 429 || status >= 500);
     this.errors = problem.errors ?? [];
-    this.retryAfter = options.retryAfter ?? null;
+    this.retryAfter = retryAfter;
     this.problem = problem;
   }
-}
-
-/** Whether it may pass by itself: the server is away or busy. What a proxy says without a body counts by its status. */
-export function transient(error: unknown): error is BideError {
-  return (
-    error instanceof BideError && (error.retryable || error.status === 0 || error.status === 429 || error.status >= 500)
-  );
 }

@@ -1,6 +1,6 @@
 // How those who watch hear of changes: by one stream that they share or, while there is none, by asking now and then.
 import { backoff } from "./backoff.js";
-import { BideError, transient } from "./errors.js";
+import { BideError } from "./errors.js";
 import type { Requests } from "./request.js";
 import type { Message } from "./sse.js";
 import { follow } from "./stream.js";
@@ -43,194 +43,202 @@ export const TIMING: Timing = {
 /** Streams lost in a row after which the server is asked instead. */
 const TRIES = 2;
 
-/** Open while somebody watches: the first one opens it, and the last one closes it. */
-export class Link {
-  connection: ConnectionState = "connecting";
-  readonly #watched = new Set<Watched>();
+export interface Link {
+  add(watched: Watched): void;
+  remove(watched: Watched): void;
+}
+
+/**
+ * Open while somebody watches: the first one opens it, and the last one closes it. `path`: of the stream; null where
+ * there is to be none.
+ */
+export function createLink(requests: Requests, path: string | null, timing: Timing): Link {
+  const watching = new Set<Watched>();
   /** Aborted when the link closes; null while it is closed. */
-  #life: AbortController | null = null;
-  #stream: AbortController | null = null;
-  #lastEventId: string | null = null;
-  #lastByte = 0;
-  #live = false;
-  #liveSince = 0;
+  let life: AbortController | null = null;
+  let connection: ConnectionState = "connecting";
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  let stream: AbortController | null = null;
+  let live = false;
+  let liveSince = 0;
+  let lastByte = 0;
+  let lastEventId: string | null = null;
+  /** Streams that were lost in a row. */
+  let lost = 0;
+  /** When the next one may be tried. */
+  let due = 0;
+
+  let asking = false;
+  /** Rounds of asking that failed in a row. */
+  let failed = 0;
   /** The browser says that there is no network. */
-  #resting = false;
-  #lost = 0;
-  #streamDue = 0;
-  #failed = 0;
-  #asking = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-
-  /** `path`: of the stream; null where there is to be none. */
-  constructor(
-    private readonly requests: Requests,
-    private readonly path: string | null,
-    private readonly timing: Timing,
-  ) {}
-
-  add(watched: Watched): void {
-    this.#watched.add(watched);
-    watched.connected(this.connection);
-    if (!this.#life) this.#open();
-  }
-
-  remove(watched: Watched): void {
-    this.#watched.delete(watched);
-    if (this.#watched.size === 0) this.#close();
-  }
+  let resting = false;
 
   // ── Life ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #open(): void {
-    this.#life = new AbortController();
-    const { signal } = this.#life;
-    const wake = () => this.#wake();
+  function open(): void {
+    life = new AbortController();
+    const { signal } = life;
     const { document } = globalThis;
     // In Node there is none of these.
     globalThis.addEventListener?.("online", wake, { signal });
-    globalThis.addEventListener?.("pageshow", wake, { signal });
-    globalThis.addEventListener?.("offline", () => this.#rest(), { signal });
+    globalThis.addEventListener?.("offline", rest, { signal });
+    globalThis.addEventListener?.("pageshow", ({ persisted }) => persisted && wake(), { signal });
     document?.addEventListener("visibilitychange", () => document.hidden || wake(), { signal });
-    this.#begin();
+    begin();
   }
 
-  #close(): void {
-    this.#cut();
-    this.#life?.abort();
-    this.#life = this.#lastEventId = null;
-    this.#asking = this.#resting = false;
-    this.connection = "connecting";
+  function close(): void {
+    cut();
+    life?.abort();
+    life = lastEventId = null;
+    asking = resting = false;
+    connection = "connecting";
   }
 
   /** The browser is back from somewhere: what was waited for need not be, and what was open may be dead. */
-  #wake(): void {
-    if (this.#live && Date.now() - this.#lastByte < this.timing.silence / 2) return;
-    this.#cut();
-    this.#resting = false;
-    this.#begin();
+  function wake(): void {
+    if (live && Date.now() - lastByte < timing.silence / 2) return;
+    cut();
+    resting = false;
+    begin();
   }
 
-  #begin(): void {
-    this.#lost = this.#failed = this.#streamDue = 0;
-    if (this.path) this.#connect();
-    else this.#poll();
+  /** Nothing is tried until the browser says that there is a network. */
+  function rest(): void {
+    cut();
+    resting = true;
+    tell("offline");
   }
 
-  /** The browser says that there is no network: nothing is tried until it says that there is. */
-  #rest(): void {
-    this.#cut();
-    this.#resting = true;
-    this.#tell("offline");
+  function begin(): void {
+    lost = failed = due = 0;
+    if (path) connect();
+    else poll();
   }
 
-  #cut(): void {
-    clearTimeout(this.#timer);
-    this.#stream?.abort();
-    this.#stream = null;
-    this.#live = false;
+  function cut(): void {
+    clearTimeout(timer);
+    stream?.abort();
+    stream = null;
+    live = false;
   }
 
-  #tell(connection: ConnectionState): void {
-    if (connection === this.connection) return;
-    this.connection = connection;
-    for (const watched of [...this.#watched]) watched.connected(connection);
+  function tell(now: ConnectionState): void {
+    if (now === connection) return;
+    connection = now;
+    for (const watched of [...watching]) watched.connected(now);
+  }
+
+  function after(milliseconds: number, then: () => void): void {
+    clearTimeout(timer);
+    timer = setTimeout(then, milliseconds);
   }
 
   // ── The stream ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #connect(): void {
-    if (this.#stream || !this.path) return;
-    const stream = new AbortController();
-    this.#stream = stream;
-    if (this.connection !== "polling" && this.connection !== "offline") this.#tell("connecting");
-    this.#after(this.timing.patience, () => this.#poll());
-    const { silence } = this.timing;
-    const lastEventId = this.#lastEventId;
-    follow(this.requests, this.path, { lastEventId, silence, stream }, (messages, reached) => {
-      if (this.#stream !== stream) return;
-      this.#lastEventId = reached;
-      this.#take(messages, lastEventId !== null);
+  function connect(): void {
+    if (stream || !path) return;
+    const mine = new AbortController();
+    stream = mine;
+    if (!instead()) tell("connecting");
+    after(timing.patience, poll);
+    const from = lastEventId;
+    follow(requests, path, { lastEventId, silence: timing.silence, stream }, (messages, reached) => {
+      if (stream !== mine) return;
+      lastEventId = reached;
+      take(messages, from !== null);
     }).then(
-      () => this.#ended(stream),
-      (error: unknown) => this.#ended(stream, error),
+      () => ended(mine),
+      (error: unknown) => ended(mine, error),
     );
   }
 
-  #take(messages: readonly Message[], resumed: boolean): void {
-    this.#lastByte = Date.now();
-    if (!this.#live && resumed) this.#opened(null);
+  /** Whether the server is asked instead: the next round then tries the stream again. */
+  function instead(): boolean {
+    return connection === "polling" || connection === "offline";
+  }
+
+  function take(messages: readonly Message[], resumed: boolean): void {
+    lastByte = Date.now();
+    if (!live && resumed) opened(null);
     const events: Event[] = [];
     for (const { event, data } of messages) {
-      if (event !== "snapshot") events.push(JSON.parse(data));
-      else {
-        // A stream of one job begins with that job.
-        const shown = JSON.parse(data) as Job | { jobs: JobSummary[] };
-        this.#opened("jobs" in shown ? shown.jobs : [shown]);
-      }
+      const shown = JSON.parse(data);
+      if (event !== "snapshot") events.push(shown);
+      // A stream of one job begins with that job.
+      else opened(shown.jobs ?? [shown]);
     }
-    if (events.length) for (const watched of [...this.#watched]) watched.events(events);
+    if (events.length) for (const watched of [...watching]) watched.events(events);
   }
 
-  #opened(unfinished: readonly (JobSummary | Job)[] | null): void {
-    this.#live = true;
-    this.#liveSince = Date.now();
-    this.#failed = 0;
-    clearTimeout(this.#timer);
-    this.#tell("live");
-    for (const watched of [...this.#watched]) watched.opened(unfinished);
+  function opened(unfinished: readonly (JobSummary | Job)[] | null): void {
+    live = true;
+    liveSince = Date.now();
+    failed = 0;
+    clearTimeout(timer);
+    for (const watched of [...watching]) watched.opened(unfinished);
+    tell("live");
   }
 
-  #ended(stream: AbortController, error?: unknown): void {
-    if (this.#stream !== stream) return;
-    this.#stream = null;
+  function ended(mine: AbortController, error?: unknown): void {
+    if (stream !== mine) return;
+    stream = null;
     // One that is cut soon after each opening is as good as none.
-    if (this.#live && Date.now() - this.#liveSince >= this.timing.patience) this.#lost = 0;
-    const wait = backoff(this.#lost++, this.timing.retry);
-    this.#live = false;
-    const refused = error instanceof BideError && !transient(error);
-    if (refused) this.#lastEventId = null;
-    this.#streamDue = Date.now() + (refused ? this.timing.refused : (retryAfter(error) ?? wait));
-    // The next round of asking tries it again.
-    if (this.#asking || this.connection === "polling" || this.connection === "offline") return;
-    if (refused || this.#lost > TRIES) this.#poll();
+    if (live && Date.now() - liveSince >= timing.patience) lost = 0;
+    live = false;
+    const refused = error instanceof BideError && !error.retryable;
+    if (refused) lastEventId = null;
+    const wait = refused ? timing.refused : delay(error, lost++, timing);
+    due = Date.now() + wait;
+    if (asking || instead()) return;
+    if (refused || lost > TRIES) poll();
     else {
-      this.#tell("connecting");
-      this.#after(this.#streamDue - Date.now(), () => this.#connect());
+      tell("connecting");
+      after(wait, connect);
     }
   }
 
   // ── Asking ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Ask for each that is watched, until the stream is open. */
-  async #poll(): Promise<void> {
-    const life = this.#life;
-    if (this.#asking || this.#live || !life) return;
-    this.#asking = true;
-    const [probe, ...others] = this.#watched;
-    let wait = this.timing.poll;
+  async function poll(): Promise<void> {
+    const mine = life;
+    if (asking || live || !mine) return;
+    asking = true;
+    const [probe, ...others] = watching;
+    let wait = timing.poll;
     try {
       // The others are not asked for before it is known that somebody answers.
       await probe?.poll();
-      await Promise.allSettled(others.map((watched) => this.#watched.has(watched) && watched.poll()));
-      this.#failed = 0;
+      await Promise.allSettled(others.map((watched) => watching.has(watched) && watched.poll()));
+      failed = 0;
     } catch (error) {
-      wait = retryAfter(error) ?? Math.max(wait, backoff(this.#failed++, this.timing.retry));
+      wait = Math.max(wait, delay(error, failed++, timing));
     }
-    if (life.signal.aborted) return;
-    this.#asking = false;
-    if (this.#live || this.#resting) return;
-    this.#tell(this.#failed ? "offline" : "polling");
-    if (!this.#failed && Date.now() >= this.#streamDue) this.#connect();
-    this.#after(wait, () => this.#poll());
+    if (mine !== life) return;
+    asking = false;
+    if (live || resting) return;
+    tell(failed ? "offline" : "polling");
+    if (!failed && Date.now() >= due) connect();
+    after(wait, poll);
   }
 
-  #after(milliseconds: number, then: () => void): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(then, milliseconds);
-  }
+  return {
+    add(watched) {
+      watching.add(watched);
+      watched.connected(connection);
+      if (!life) open();
+    },
+    remove(watched) {
+      watching.delete(watched);
+      if (watching.size === 0) close();
+    },
+  };
 }
 
-function retryAfter(error: unknown): number | null {
-  return error instanceof BideError ? error.retryAfter : null;
+/** Milliseconds until the next try after this one, which failed: what the server says, or more each time. */
+export function delay(error: unknown, attempt: number, { retry }: Pick<Timing, "retry">): number {
+  return (error instanceof BideError ? error.retryAfter : null) ?? backoff(attempt, retry);
 }

@@ -77,11 +77,6 @@ export function seed(state: Folded, job: Job): Folded {
   return advance(seeded, seeded.ahead);
 }
 
-/** The number of an event that is there, without the event itself. */
-export function hear(state: Folded, seq: number): Folded {
-  return seq > state.heard ? { ...state, heard: seq } : state;
-}
-
 /** The open questions as they were fetched. */
 export function ask(state: Folded, fetched: readonly Prompt[]): Folded {
   const prompts = finished(state.job) ? [] : fetched.filter((prompt) => !state.closed.includes(prompt.id));

@@ -1,7 +1,6 @@
 // One request: headers of the caller's own, problems as errors, and bodies that are not sent twice.
 import { backoff, sleep } from "./backoff.js";
-import { BideError, transient } from "./errors.js";
-import type { Problem } from "./types.js";
+import { BideError } from "./errors.js";
 
 export type Headers = Readonly<Record<string, string>>;
 
@@ -27,76 +26,80 @@ export interface Sent {
 /** Bodies kept for `If-None-Match`; the oldest is forgotten first. */
 const KEPT = 200;
 
-export class Requests {
-  readonly #options: RequestOptions;
-  readonly #url: string;
-  readonly #kept = new Map<string, { etag: string; body: unknown }>();
-
-  constructor(options: RequestOptions) {
-    this.#options = options;
-    this.#url = (options.url ?? "").replace(/\/+$/, "");
-  }
-
+export interface Requests {
   /** The body of the answer; one that has not changed is the same object as before. Rejects with BideError. */
-  async json<T>(path: string, sent: Sent = {}): Promise<T> {
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return await this.#once<T>(path, sent);
-      } catch (error) {
-        if (!transient(error) || attempt >= (sent.retries ?? 0)) throw error;
-        await sleep(error.retryAfter ?? backoff(attempt), sent.signal);
-      }
-    }
-  }
-
+  json<T>(path: string, sent?: Sent): Promise<T>;
   /** The answer, if it is a good one. Rejects with BideError, or with the reason of the signal. */
-  async open(path: string, { method = "GET", query, body, headers, signal }: Sent = {}): Promise<Response> {
-    const { headers: own, credentials = "same-origin" } = this.#options;
+  open(path: string, sent?: Sent): Promise<Response>;
+}
+
+export function createRequests({
+  url = "",
+  headers: own,
+  fetch: send = (...request) => fetch(...request),
+  credentials = "same-origin",
+}: RequestOptions): Requests {
+  const base = url.replace(/\/+$/, "");
+  const kept = new Map<string, { etag: string; body: unknown }>();
+
+  async function open(path: string, { method = "GET", query, body, headers, signal }: Sent = {}): Promise<Response> {
     const init: RequestInit = {
       method,
       credentials,
       headers: {
-        ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+        ...(body !== undefined && { "Content-Type": "application/json" }),
         ...(typeof own === "function" ? await own() : own),
         ...headers,
       },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      ...(signal ? { signal } : {}),
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(signal && { signal }),
     };
-    let response: Response;
-    try {
-      response = await (this.#options.fetch ?? fetch)(this.#url + path + search(query), init);
-    } catch (cause) {
-      throw signal?.aborted ? signal.reason : unreachable(cause);
-    }
+    const response = await reached(send(base + path + search(query), init), signal);
     if (response.ok || response.status === 304) return response;
-    throw new BideError(response.status, await problem(response), { retryAfter: retryAfter(response) });
+    const problem = await response.json().catch(() => ({}));
+    throw new BideError(response.status, problem, retryAfter(response));
   }
 
-  async #once<T>(path: string, sent: Sent): Promise<T> {
-    const reads = (sent.method ?? "GET") === "GET";
-    const key = path + search(sent.query);
-    const kept = reads ? this.#kept.get(key) : undefined;
-    const headers = { ...(kept && { "If-None-Match": kept.etag }), ...sent.headers };
-    const response = await this.open(path, { ...sent, headers });
-    if (response.status === 304 && kept) return kept.body as T;
+  async function once<T>(path: string, sent: Sent): Promise<T> {
+    const key = sent.method ? "" : path + search(sent.query);
+    const known = kept.get(key);
+    const headers = { ...(known && { "If-None-Match": known.etag }), ...sent.headers };
+    const response = await open(path, { ...sent, headers });
+    if (response.status === 304) return known?.body as T;
     if (response.status === 204) return undefined as T;
-    let body: T;
-    try {
-      body = (await response.json()) as T;
-    } catch (cause) {
-      // A connection that is cut within the body, or a page of some proxy.
-      throw sent.signal?.aborted ? sent.signal.reason : unreachable(cause);
-    }
+    const body: T = await reached(response.json(), sent.signal);
     const etag = response.headers.get("ETag");
-    if (reads && etag) this.#keep(key, etag, body);
+    if (key && etag) {
+      kept.delete(key);
+      kept.set(key, { etag, body });
+      if (kept.size > KEPT) kept.delete(kept.keys().next().value as string);
+    }
     return body;
   }
 
-  #keep(key: string, etag: string, body: unknown): void {
-    this.#kept.delete(key);
-    this.#kept.set(key, { etag, body });
-    if (this.#kept.size > KEPT) this.#kept.delete(this.#kept.keys().next().value as string);
+  return {
+    open,
+    async json(path, sent = {}) {
+      for (let attempt = 0; ; attempt++) {
+        try {
+          return await once(path, sent);
+        } catch (error) {
+          if (!(error instanceof BideError && error.retryable) || attempt >= (sent.retries ?? 0)) throw error;
+          await sleep(error.retryAfter ?? backoff(attempt), sent.signal);
+        }
+      }
+    },
+  };
+}
+
+/** What does not come for another reason than the signal's: the server is away, or the connection was cut. */
+async function reached<T>(arriving: Promise<T>, signal?: AbortSignal): Promise<T> {
+  try {
+    return await arriving;
+  } catch (cause) {
+    if (signal?.aborted) throw signal.reason;
+    const problem = { code: "network_error", message: "The server cannot be reached.", retryable: true };
+    throw new BideError(0, problem, null, cause);
   }
 }
 
@@ -105,22 +108,6 @@ function search(query: Record<string, unknown> = {}): string {
     [value].flat().flatMap((one) => (one === undefined || one === null ? [] : [[name, String(one)]])),
   );
   return pairs.length ? `?${new URLSearchParams(pairs)}` : "";
-}
-
-function unreachable(cause: unknown): BideError {
-  return new BideError(
-    0,
-    { code: "network_error", message: "The server cannot be reached.", retryable: true },
-    { cause },
-  );
-}
-
-async function problem(response: Response): Promise<Partial<Problem>> {
-  try {
-    return response.headers.get("Content-Type")?.includes("json") ? await response.json() : {};
-  } catch {
-    return {};
-  }
 }
 
 /** A date, which is allowed too, counts as nothing. */

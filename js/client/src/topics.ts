@@ -1,9 +1,7 @@
 // What can be watched: one job, a list of jobs, and the inbox.
 import { backoff, sleep } from "./backoff.js";
-import type { Link, Timing } from "./link.js";
 import * as reducer from "./reducer.js";
-import type { Requests, Sent } from "./request.js";
-import { Topic } from "./topic.js";
+import { createTopic, type Frame, type Host, type Kind, type Topic } from "./topic.js";
 import type { Event, Job, JobState, JobSummary, JobsState, Prompt, PromptsState } from "./types.js";
 
 const CONNECTING = { error: null, connection: "connecting" } as const;
@@ -20,227 +18,179 @@ const INBOX = 200;
 /** Milliseconds between two fetches of one list, whatever happens. */
 const PACE = 500;
 
-export class JobTopic extends Topic<JobState> {
-  #folded = reducer.NOTHING;
-  /** How many of the reasons to fetch the questions came before their last fetch. */
-  #prompted = 0;
-  #lags = 0;
-  #output: [ReadonlyMap<string, string> | null, string] = [null, ""];
+export function jobTopic(host: Host, id: string): Topic<JobState> {
+  return createTopic(host, NO_JOB, ({ follow, doubt, doubtful }) => {
+    let folded = reducer.NOTHING;
+    /** How many of the reasons to fetch the questions came before their last fetch. */
+    let prompted = 0;
+    let lags = 0;
+    let joined: [ReadonlyMap<string, string> | null, string] = [null, ""];
 
-  constructor(
-    private readonly id: string,
-    private readonly requests: Requests,
-    link: Link,
-    timing: Timing,
-    forget: () => void,
-  ) {
-    super(NO_JOB, link, timing, forget);
-  }
+    const over = () => reducer.finished(folded.job);
+    const wantsJob = () => !over() && (doubtful() || reducer.behind(folded));
+    const wantsPrompts = () => !over() && folded.asked > prompted;
+    const wantsHistory = () => reducer.historyBehind(folded);
 
-  /** From now on the history is part of the state. */
-  remember(): void {
-    if (this.#folded.history === null) this.#fold({ ...this.#folded, history: reducer.NO_HISTORY });
-  }
-
-  override learn(job: Job): void {
-    if (job.id === this.id) this.#fold(reducer.seed(this.#folded, job));
-  }
-
-  override close(prompt: string): void {
-    this.#fold(reducer.close(this.#folded, prompt));
-  }
-
-  events(events: readonly Event[]): void {
-    this.#fold(reducer.fold(this.#folded, ...events.filter((event) => event.job_id === this.id)));
-  }
-
-  opened(unfinished: readonly (JobSummary | Job)[] | null): void {
-    const now = unfinished?.find((job) => job.id === this.id);
-    // Among many, or finished while nobody told: it is to be looked at.
-    if (unfinished && !now) this.doubt();
-    this.#folded = reducer.hear(this.#folded, now?.seq ?? 0);
-    this.follow();
-  }
-
-  protected over(): boolean {
-    return reducer.finished(this.#folded.job);
-  }
-
-  protected incomplete(): boolean {
-    return this.#wantsJob() || this.#wantsPrompts() || reducer.historyBehind(this.#folded);
-  }
-
-  protected async ask(signal: AbortSignal): Promise<void> {
-    const before = this.#folded;
-    await Promise.all([
-      this.#wantsJob() && this.#fetchJob(signal),
-      this.#wantsPrompts() && this.#fetchPrompts(signal),
-      reducer.historyBehind(this.#folded) && this.#fetchHistory(signal),
-    ]);
-    // Some replica lags: it does not know yet what a stream has told of.
-    const lags = this.#folded === before && (reducer.behind(before) || reducer.historyBehind(before));
-    this.#lags = lags ? this.#lags + 1 : 0;
-    if (lags) await sleep(backoff(this.#lags), signal);
-  }
-
-  protected render(): JobState {
-    const { job, prompts, history } = this.#folded;
-    if (history && history.output !== this.#output[0]) {
-      this.#output = [history.output, [...history.output.values()].join("")];
+    function take(next: reducer.Folded): void {
+      if (next === folded) return;
+      folded = next;
+      follow();
     }
+
+    function get<T>(path: string, signal: AbortSignal, query?: Record<string, unknown>): Promise<T> {
+      return host.requests.json<T>(`/jobs/${encodeURIComponent(id)}${path}`, { signal, ...(query && { query }) });
+    }
+
+    async function fetchJob(signal: AbortSignal): Promise<void> {
+      const job = await get<Job>("", signal);
+      folded = reducer.seed(folded, job);
+    }
+
+    async function fetchPrompts(signal: AbortSignal): Promise<void> {
+      const { asked } = folded;
+      const { items } = await get<{ items: Prompt[] }>("/prompts", signal);
+      prompted = asked;
+      folded = reducer.ask(folded, items);
+    }
+
+    async function fetchHistory(signal: AbortSignal): Promise<void> {
+      const query = { after: folded.history?.seen, limit: HISTORY };
+      const { items } = await get<{ items: Event[] }>("/history", signal, query);
+      folded = reducer.fold(folded, ...items);
+    }
+
     return {
-      job,
-      prompts,
-      output: this.#output[1],
-      events: history?.events ?? NO_JOB.events,
-      error: this.error,
-      connection: this.connection,
+      over,
+      incomplete: () => wantsJob() || wantsPrompts() || wantsHistory(),
+      async ask(signal) {
+        const before = folded;
+        await Promise.all([
+          wantsJob() && fetchJob(signal),
+          wantsPrompts() && fetchPrompts(signal),
+          wantsHistory() && fetchHistory(signal),
+        ]);
+        // Some replica lags: it does not know yet what a stream has told of.
+        lags = folded === before && (reducer.behind(folded) || wantsHistory()) ? lags + 1 : 0;
+        if (lags) await sleep(backoff(lags), signal);
+      },
+      render() {
+        const { job, prompts, history } = folded;
+        if (history && history.output !== joined[0]) joined = [history.output, [...history.output.values()].join("")];
+        return { job, prompts, output: joined[1], events: history?.events ?? NO_JOB.events };
+      },
+      events(events) {
+        take(reducer.fold(folded, ...events.filter((event) => event.job_id === id)));
+      },
+      opened(unfinished) {
+        const shown = unfinished?.find((job) => job.id === id);
+        if (shown) folded = reducer.seed(folded, { result: null, ...shown });
+        // Among too many, or finished while nobody told: it is to be looked at.
+        else if (unfinished) doubt();
+        follow();
+      },
+      learn(job) {
+        if (job.id === id) take(reducer.seed(folded, job));
+      },
+      close(prompt) {
+        take(reducer.close(folded, prompt));
+      },
+      remember() {
+        if (!folded.history) take({ ...folded, history: reducer.NO_HISTORY });
+      },
     };
-  }
-
-  #fold(next: reducer.Folded): void {
-    if (next === this.#folded) return;
-    this.#folded = next;
-    this.follow();
-  }
-
-  #wantsJob(): boolean {
-    return !this.over() && (this.doubtful || reducer.behind(this.#folded));
-  }
-
-  #wantsPrompts(): boolean {
-    return !this.over() && this.#folded.asked > this.#prompted;
-  }
-
-  async #fetchJob(signal: AbortSignal): Promise<void> {
-    const job = await this.#get<Job>("", { signal });
-    this.#folded = reducer.seed(this.#folded, job);
-  }
-
-  async #fetchPrompts(signal: AbortSignal): Promise<void> {
-    const { asked } = this.#folded;
-    const { items } = await this.#get<{ items: Prompt[] }>("/prompts", { signal });
-    this.#prompted = asked;
-    this.#folded = reducer.ask(this.#folded, items);
-  }
-
-  async #fetchHistory(signal: AbortSignal): Promise<void> {
-    const query = { after: this.#folded.history?.seen, limit: HISTORY };
-    const { items } = await this.#get<{ items: Event[] }>("/history", { query, signal });
-    this.#folded = reducer.fold(this.#folded, ...items);
-  }
-
-  #get<T>(path: string, sent: Sent): Promise<T> {
-    return this.requests.json<T>(`/jobs/${encodeURIComponent(this.id)}${path}`, { ...sent });
-  }
+  });
 }
 
 /** A list: it never ends, and is fetched anew where an event does not tell all. */
-abstract class ListTopic<Item extends { id: string }, State extends object> extends Topic<State> {
-  protected items: readonly Item[] | null = null;
+class List<Item extends { id: string }> {
+  items: readonly Item[] | null = null;
   #asked = 0;
 
   constructor(
-    initial: State,
+    private readonly host: Host,
+    private readonly frame: Frame,
     private readonly path: string,
-    protected readonly query: Record<string, unknown>,
-    private readonly requests: Requests,
-    link: Link,
-    timing: Timing,
-    forget: () => void,
-  ) {
-    super(initial, link, timing, forget);
+    private readonly query: Record<string, unknown>,
+    /** What is known of a fetched item: a later state of it, or null where it is gone. */
+    private readonly known: (item: Item, before: Item | undefined) => Item | null,
+  ) {}
+
+  find(id: string): Item | undefined {
+    return this.items?.find((item) => item.id === id);
   }
 
-  opened(unfinished: readonly JobSummary[] | null): void {
-    if (unfinished) this.doubt();
-    this.follow();
-  }
-
-  events(events: readonly Event[]): void {
-    events.forEach(this.take, this);
-    this.follow();
-  }
-
-  protected abstract take(event: Event): void;
-  /** What is known of a fetched item: a later state of it, or null where it is gone. */
-  protected abstract known(item: Item): Item | null;
-
-  protected over(): boolean {
-    return false;
-  }
-
-  protected incomplete(): boolean {
-    return this.doubtful;
-  }
-
-  protected override async pause(signal: AbortSignal): Promise<void> {
-    await sleep(Math.max(0, this.#asked + PACE - Date.now()), signal);
-    this.#asked = Date.now();
-  }
-
-  protected async ask(signal: AbortSignal): Promise<void> {
-    const fetched = await this.requests.json<{ items: Item[] }>(this.path, { query: this.query, signal });
-    const items = fetched.items.flatMap((item) => this.known(item) ?? []);
-    const same = items.length === this.items?.length && items.every((item, n) => item === this.items?.[n]);
-    if (!same) this.items = items;
+  /** How it behaves as a topic, but for what it makes of events. */
+  kind(take: (event: Event) => void): Omit<Kind<unknown>, "render"> {
+    const { follow, doubt, doubtful } = this.frame;
+    return {
+      over: () => false,
+      incomplete: doubtful,
+      pause: async (signal) => {
+        await sleep(Math.max(0, this.#asked + PACE - Date.now()), signal);
+        this.#asked = Date.now();
+      },
+      ask: async (signal) => {
+        const fetched = await this.host.requests.json<{ items: Item[] }>(this.path, { query: this.query, signal });
+        const items = fetched.items.flatMap((item) => this.known(item, this.find(item.id)) ?? []);
+        const same = items.length === this.items?.length && items.every((item, n) => item === this.items?.[n]);
+        if (!same) this.items = items;
+      },
+      events(events) {
+        events.forEach(take);
+        follow();
+      },
+      opened(unfinished) {
+        if (unfinished) doubt();
+        follow();
+      },
+    };
   }
 }
 
-export class JobsTopic extends ListTopic<JobSummary, JobsState> {
-  constructor(query: Record<string, unknown>, requests: Requests, link: Link, timing: Timing, forget: () => void) {
-    super(NO_JOBS, "/jobs", query, requests, link, timing, forget);
-  }
+export function jobsTopic(host: Host, query: Record<string, unknown>): Topic<JobsState> {
+  return createTopic(host, NO_JOBS, (frame) => {
+    const { doubt, doubtful } = frame;
+    const list = new List<JobSummary>(host, frame, "/jobs", query, (job, before) =>
+      before && before.seq >= job.seq ? before : job,
+    );
+    return {
+      ...list.kind((event) => {
+        const job = list.find(event.job_id);
+        if (!job) {
+          // It may belong into the list; or the list that is on its way has it as it was before.
+          if (doubtful() || event.kind.startsWith("job.")) doubt();
+        } else if (event.seq === job.seq + 1 && !reducer.FETCHED.has(event.kind)) {
+          const next = reducer.apply(job, event);
+          list.items = list.items?.map((one) => (one === job ? next : one)) ?? null;
+          // It may not belong there any more.
+          if (next.status !== job.status && query.status) doubt();
+        } else if (event.seq > job.seq) {
+          doubt();
+        }
+      }),
+      render: () => ({ jobs: list.items }),
+    };
+  });
+}
 
-  protected render(): JobsState {
-    return { jobs: this.items, error: this.error, connection: this.connection };
-  }
-
-  protected known(job: JobSummary): JobSummary {
-    const known = this.items?.find(({ id }) => id === job.id);
-    return known && known.seq >= job.seq ? known : job;
-  }
-
-  protected take(event: Event): void {
-    const job = this.items?.find(({ id }) => id === event.job_id);
-    if (!job) {
-      // It may belong into the list; or the list that is on its way has it as it was before.
-      if (this.doubtful || event.kind.startsWith("job.")) this.doubt();
-    } else if (event.seq === job.seq + 1 && !reducer.FETCHED.has(event.kind)) {
-      const next = reducer.apply(job, event);
-      this.items = this.items?.map((one) => (one === job ? next : one)) ?? null;
-      // It may not belong there any more.
-      if (next.status !== job.status && this.query.status) this.doubt();
-    } else if (event.seq > job.seq) {
-      this.doubt();
+export function promptsTopic(host: Host): Topic<PromptsState> {
+  return createTopic(host, NO_PROMPTS, (frame) => {
+    const closed = new Set<string>();
+    const list = new List<Prompt>(host, frame, "/prompts", { limit: INBOX }, (prompt, before) =>
+      closed.has(prompt.id) ? null : (before ?? prompt),
+    );
+    function close(id: string): void {
+      closed.add(id);
+      if (list.find(id)) list.items = list.items?.filter((prompt) => prompt.id !== id) ?? null;
+      frame.follow();
     }
-  }
-}
-
-export class PromptsTopic extends ListTopic<Prompt, PromptsState> {
-  readonly #closed = new Set<string>();
-
-  constructor(requests: Requests, link: Link, timing: Timing, forget: () => void) {
-    super(NO_PROMPTS, "/prompts", { limit: INBOX }, requests, link, timing, forget);
-  }
-
-  override close(prompt: string): void {
-    this.#closed.add(prompt);
-    if (this.items?.some(({ id }) => id === prompt)) this.items = this.items.filter(({ id }) => id !== prompt);
-    this.follow();
-  }
-
-  protected render(): PromptsState {
-    return { prompts: this.items, error: this.error, connection: this.connection };
-  }
-
-  protected known(prompt: Prompt): Prompt | null {
-    if (this.#closed.has(prompt.id)) return null;
-    return this.items?.find(({ id }) => id === prompt.id) ?? prompt;
-  }
-
-  protected take({ kind, data }: Event): void {
-    if (kind === "prompt.opened") this.doubt();
-    if (reducer.CLOSING.has(kind)) this.close(data.prompt as string);
-  }
+    return {
+      ...list.kind(({ kind, data }) => {
+        if (kind === "prompt.opened") frame.doubt();
+        if (reducer.CLOSING.has(kind)) close(data.prompt as string);
+      }),
+      close,
+      render: () => ({ prompts: list.items }),
+    };
+  });
 }

@@ -8,7 +8,6 @@ import {
   type Folded,
   finished,
   fold,
-  hear,
   historyBehind,
   NO_HISTORY,
   NOTHING,
@@ -167,7 +166,6 @@ describe("fold", () => {
     expect(fold(state, event(1, "job.enqueued"), event(2, "job.started"))).toBe(state);
     expect(seed(state, CREATED)).toBe(state);
     expect(ask(state, [])).toBe(state);
-    expect(hear(state, 2)).toBe(state);
     const closed = close(state, "p");
     expect(close(closed, "p")).toBe(closed);
   });
