@@ -1,8 +1,8 @@
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import AxeBuilder from "@axe-core/playwright";
 import type { BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { violations } from "./axe.js";
 import { World } from "./world.js";
 
 let world: World;
@@ -57,14 +57,17 @@ test("a planted violation turns axe red", async () => {
   await page.context().close();
 });
 
-/** Every rule of axe, the best practices too. */
-async function violations(page: Page): Promise<[string, string[]][]> {
-  const found = await new AxeBuilder({ page }).analyze();
-  return found.violations.map(({ id, nodes }) => [
-    id,
-    nodes.map(({ html, failureSummary }) => `${html}: ${failureSummary}`),
-  ]);
-}
+test("a planted breach of the policy is seen", async () => {
+  const { page, wrongs } = await world.page();
+  await page.goto(`${world.url}/?gallery`);
+  await page.locator(".bide-inbox").waitFor();
+  expect(wrongs).toEqual([]);
+  await page.evaluate(() => {
+    document.body.insertAdjacentHTML("beforeend", '<p style="color: red">inline</p>');
+  });
+  await expect.poll(() => wrongs.join()).toContain("style-src");
+  await page.context().close();
+});
 
 /** What is folded away, and what a form says of an empty answer. */
 async function openAll(page: Page): Promise<void> {

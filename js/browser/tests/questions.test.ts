@@ -1,6 +1,7 @@
 // The components on their hooks, against a real server: what two people see who look at the same job.
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { violations } from "./axe.js";
 import { World } from "./world.js";
 
 let world: World;
@@ -54,6 +55,7 @@ test("who is slower is told who was faster, and loses nothing of the page", asyn
   await second.page.getByText("has answered this in the meantime").waitFor();
   await second.page.getByText("The answer that counts").waitFor();
   expect(await second.page.locator("dd").filter({ hasText: "fast" }).count()).toBe(1);
+  expect(await violations(second.page)).toEqual([]);
   await second.page.getByRole("button", { name: "Go on" }).click();
   expect(await second.page.locator(".bide-prompt").count()).toBe(0);
   expect([...first.wrongs, ...second.wrongs]).toEqual([]);
