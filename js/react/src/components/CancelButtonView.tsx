@@ -76,7 +76,7 @@ export function CancelButtonView({
       ) : (
         <button
           type="button"
-          className="bide-button bide-quiet"
+          className="bide-button"
           data-bide-do="cancel"
           aria-disabled={busy}
           onClick={() => {

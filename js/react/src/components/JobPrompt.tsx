@@ -64,7 +64,8 @@ function useShown(job: string | null, prompts: readonly Prompt[]) {
   const [done, setDone] = useState<ReadonlySet<string>>(new Set());
   const [closed, setClosed] = useState<Closed | null>(null);
   const open = prompts.find((prompt) => !done.has(prompt.id)) ?? null;
-  const prompt = held.job === job ? held.prompt : null;
+  const before = held.job === job ? held.prompt : null;
+  const prompt = prompts.find(({ id }) => id === before?.id) ?? before;
 
   if (held.job !== job || (prompt === null && open !== null)) {
     setHeld({ job, prompt: open });
