@@ -1,6 +1,6 @@
 import { createLink, type Link, TIMING, type Timing } from "./link.js";
 import { finished } from "./reducer.js";
-import { createRequests, type RequestOptions, type Requests, type Sent } from "./request.js";
+import { createRequests, jobPath, type RequestOptions, type Requests, type Sent } from "./request.js";
 import type { Host, Topic } from "./topic.js";
 import { jobsTopic, jobTopic, NO_JOB, NO_JOBS, NO_PROMPTS, promptsTopic } from "./topics.js";
 import type {
@@ -22,8 +22,6 @@ import type {
 } from "./types.js";
 
 export interface ClientOptions extends RequestOptions {
-  /** A token for one job, as `bide.job_token()` makes them: the client then reaches this job alone. */
-  jobToken?: string;
   /** For unusual networks, and for tests. */
   timing?: Partial<Timing>;
 }
@@ -63,9 +61,6 @@ export interface Watching<State> extends Watch<State> {
   refetch(): Promise<void>;
 }
 
-/** How often a request is repeated while the server is away, where that is safe. */
-const RETRIES = 3;
-
 export function createClient(options: ClientOptions = {}): BideClient {
   return new BideClient(options);
 }
@@ -74,17 +69,13 @@ export class BideClient {
   readonly #requests: Requests;
   readonly #timing: Timing;
   readonly #jobToken: string | undefined;
-  readonly #links = new Map<string, Link>();
+  readonly #links = new Map<unknown, Link>();
   readonly #topics = new Map<string, Topic<unknown>>();
 
-  constructor({ jobToken, timing, ...options }: ClientOptions = {}) {
-    const own = options.headers;
-    const headers = jobToken
-      ? async () => ({ ...(typeof own === "function" ? await own() : own), Authorization: `Bearer ${jobToken}` })
-      : own;
-    this.#requests = createRequests({ ...options, ...(headers && { headers }) });
+  constructor({ timing, ...options }: ClientOptions) {
+    this.#requests = createRequests(options);
     this.#timing = { ...TIMING, ...timing };
-    this.#jobToken = jobToken;
+    this.#jobToken = options.jobToken;
   }
 
   // ── Jobs ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -100,44 +91,47 @@ export class BideClient {
   }
 
   get<R = unknown>(id: string, options?: Signalled): Promise<Job<R>> {
-    return this.#requests.json(job(id), options);
+    return this.#requests.json(jobPath(id), options);
   }
 
   /** One page, newest first. */
-  list(filter: JobFilter = {}, { cursor, signal }: Signalled & { cursor?: string } = {}): Promise<Page<JobSummary>> {
+  list(
+    filter: JobFilter = {},
+    { cursor, signal }: Signalled & { cursor?: string | undefined } = {},
+  ): Promise<Page<JobSummary>> {
     return this.#requests.json("/jobs", { query: { ...query(filter), cursor }, signal });
   }
 
   /** All of them, newest first, page by page. */
   async *listAll(filter?: JobFilter, options?: Signalled): AsyncGenerator<JobSummary, void> {
-    let page = await this.list(filter, options);
-    yield* page.items;
-    while (page.next_cursor) {
-      page = await this.list(filter, { ...options, cursor: page.next_cursor });
+    let cursor: string | undefined;
+    do {
+      const page: Page<JobSummary> = await this.list(filter, { ...options, cursor });
       yield* page.items;
-    }
+      cursor = page.next_cursor ?? undefined;
+    } while (cursor);
   }
 
   /** At once where nothing runs; else its code is told to stop. */
   async cancel(id: string, { reason, signal }: Signalled & { reason?: string | undefined } = {}): Promise<Job> {
-    const cancelled = await this.#post<Job>(`${job(id)}/cancel`, { body: { reason }, signal });
-    for (const topic of this.#topics.values()) topic.learn?.(cancelled);
+    const cancelled = await this.#post<Job>(`${jobPath(id)}/cancel`, { body: { reason }, signal });
+    for (const topic of this.#topics.values()) topic.kind.learn?.(cancelled);
     return cancelled;
   }
 
   /** Run a finished job again, as a new one that keeps every recorded step and answer. */
   retry(id: string, options?: Keyed): Promise<Job> {
-    return this.#post(`${job(id)}/retry`, options);
+    return this.#post(`${jobPath(id)}/retry`, options);
   }
 
   /** A new job that keeps what was recorded up to event `after`, by default all of it. */
   fork(id: string, { after, ...options }: Keyed & { after?: number } = {}): Promise<Job> {
-    return this.#post(`${job(id)}/fork`, { ...options, body: { after } });
+    return this.#post(`${jobPath(id)}/fork`, { ...options, body: { after } });
   }
 
   /** Delete a finished job, with its history. */
   remove(id: string, options?: Signalled): Promise<void> {
-    return this.#requests.json(job(id), { ...options, method: "DELETE" });
+    return this.#requests.json(jobPath(id), { ...options, method: "DELETE" });
   }
 
   /** The events of a job above `after`, in order. */
@@ -145,41 +139,38 @@ export class BideClient {
     id: string,
     { signal, ...query }: Signalled & { after?: number; limit?: number } = {},
   ): Promise<{ items: Event[]; next_after: number | null }> {
-    return this.#requests.json(`${job(id)}/history`, { query, signal });
+    return this.#requests.json(`${jobPath(id)}/history`, { query, signal });
   }
 
   /** The types that may be created by their names. */
   jobTypes(options?: Signalled): Promise<JobType[]> {
-    return this.#items("/job-types", options);
+    return this.#requests.items("/job-types", options);
   }
 
   /** The job once it has finished, however it did. Rejects with BideError where there is no such job. */
   settled<R = unknown>(id: string, { signal }: Signalled = {}): Promise<Job<R>> {
     const { getSnapshot, subscribe } = this.watch<R>(id);
-    let stop = () => {};
-    return new Promise<Job<R>>((resolve, reject) => {
-      signal?.throwIfAborted();
-      const abort = () => reject(signal?.reason);
+    return new Promise((resolve, reject) => {
       const look = () => {
         const { job, error } = getSnapshot();
-        if (error) reject(error);
+        if (signal?.aborted) reject(signal.reason);
+        else if (error) reject(error);
         else if (finished(job)) resolve(job as Job<R>);
+        else return;
+        stop();
+        signal?.removeEventListener("abort", look);
       };
-      const unsubscribe = subscribe(look);
-      stop = () => {
-        unsubscribe();
-        signal?.removeEventListener("abort", abort);
-      };
-      signal?.addEventListener("abort", abort);
+      const stop = subscribe(look);
+      signal?.addEventListener("abort", look);
       look();
-    }).finally(() => stop());
+    });
   }
 
   // ── Questions ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** The open questions, oldest first: of one job, or the inbox of all jobs. */
   prompts(id?: string, options?: Signalled): Promise<Prompt[]> {
-    return this.#items(`${id === undefined ? "" : job(id)}/prompts`, options);
+    return this.#requests.items(`${id === undefined ? "" : jobPath(id)}/prompts`, options);
   }
 
   prompt(id: string, options?: Signalled): Promise<Prompt> {
@@ -190,7 +181,7 @@ export class BideClient {
   async respond(id: string, value: object, options?: Keyed): Promise<Receipt> {
     const receipt = await this.#post<Receipt>(`${prompt(id)}/response`, { ...options, body: value });
     // The page need not wait for the stream to tell it what it knows.
-    for (const topic of this.#topics.values()) topic.close?.(id);
+    for (const topic of this.#topics.values()) topic.kind.close?.(id);
     return receipt;
   }
 
@@ -199,11 +190,11 @@ export class BideClient {
   /** One job, until it has finished. */
   watch<R = unknown>(id: string, { history = false, interval }: WatchOptions = {}): Watching<JobState<R>> {
     return this.#watching(
-      `job ${id} ${interval ?? ""}`,
+      `job ${id} ${interval}`,
       NO_JOB,
       this.#link(id, interval),
       (host) => jobTopic(host, id),
-      (topic) => history && topic.remember?.(),
+      (topic) => history && topic.kind.remember?.(),
     ) as Watching<JobState<R>>;
   }
 
@@ -221,13 +212,9 @@ export class BideClient {
 
   // ── Inside ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  async #items<T>(path: string, options?: Signalled): Promise<T[]> {
-    return (await this.#requests.json<{ items: T[] }>(path, options)).items;
-  }
-
   #post<T>(path: string, { idempotencyKey = randomKey(), headers, ...sent }: Sent & Keyed = {}): Promise<T> {
     const keyed = { ...headers, "Idempotency-Key": idempotencyKey };
-    return this.#requests.json(path, { ...sent, method: "POST", headers: keyed, retries: RETRIES });
+    return this.#requests.json(path, { ...sent, method: "POST", headers: keyed });
   }
 
   /** What is watched under this key is made when it is first subscribed to: a render alone leaves nothing behind. */
@@ -249,39 +236,30 @@ export class BideClient {
         prepare?.(topic);
         return topic.subscribe(listener);
       },
-      refetch: () => find()?.refetch() ?? Promise.resolve(),
+      refetch: async () => find()?.refetch(),
     };
   }
 
   /** All share one stream, but for those who bring a token for one job, or want none. */
   #link(id?: string, interval?: number): Link {
-    const path = interval !== undefined ? null : id !== undefined && this.#jobToken ? `${job(id)}/events` : "/events";
-    const key = path ?? `${interval}`;
-    const poll = interval ?? this.#timing.poll;
-    const link = this.#links.get(key) ?? createLink(this.#requests, path, { ...this.#timing, poll });
+    const path = interval ? null : id && this.#jobToken ? `${jobPath(id)}/events` : "/events";
+    const key = path ?? interval;
+    const timing = { ...this.#timing, ...(interval && { poll: interval }) };
+    const link = this.#links.get(key) ?? createLink(this.#requests, path, timing);
     this.#links.set(key, link);
     return link;
   }
-}
-
-function job(id: string): string {
-  return `/jobs/${encodeURIComponent(id)}`;
 }
 
 function prompt(id: string): string {
   return `/prompts/${encodeURIComponent(id)}`;
 }
 
-function query({ labels = {}, createdAfter, createdBefore, ...filter }: JobFilter): Record<string, unknown> {
-  const label = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
-  return { ...filter, label, created_after: moment(createdAfter), created_before: moment(createdBefore) };
+function query({ labels = {}, ...filter }: JobFilter): Record<string, unknown> {
+  return { ...filter, label: Object.entries(labels).map(([name, value]) => `${name}=${value}`) };
 }
 
-function moment(at?: Date | string): string | undefined {
-  return at instanceof Date ? at.toISOString() : at;
-}
-
-/** `crypto.randomUUID` is there in secure contexts only. */
+/** It names one call among those of one principal. (`crypto.randomUUID` is there in secure contexts only.) */
 function randomKey(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return `${Date.now()}-${Math.random()}`;
 }

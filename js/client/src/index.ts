@@ -1,5 +1,5 @@
 export {
-  BideClient,
+  type BideClient,
   type ClientOptions,
   type CreateOptions,
   createClient,

@@ -61,7 +61,6 @@ export function createLink(requests: Requests, path: string | null, timing: Timi
 
   let stream: AbortController | null = null;
   let live = false;
-  let liveSince = 0;
   let lastByte = 0;
   let lastEventId: string | null = null;
   /** Streams that were lost in a row. */
@@ -80,12 +79,10 @@ export function createLink(requests: Requests, path: string | null, timing: Timi
   function open(): void {
     life = new AbortController();
     const { signal } = life;
-    const { document } = globalThis;
     // In Node there is none of these.
-    globalThis.addEventListener?.("online", wake, { signal });
+    for (const type of ["online", "pageshow", "visibilitychange"])
+      globalThis.addEventListener?.(type, wake, { signal });
     globalThis.addEventListener?.("offline", rest, { signal });
-    globalThis.addEventListener?.("pageshow", ({ persisted }) => persisted && wake(), { signal });
-    document?.addEventListener("visibilitychange", () => document.hidden || wake(), { signal });
     begin();
   }
 
@@ -99,7 +96,7 @@ export function createLink(requests: Requests, path: string | null, timing: Timi
 
   /** The browser is back from somewhere: what was waited for need not be, and what was open may be dead. */
   function wake(): void {
-    if (live && Date.now() - lastByte < timing.silence / 2) return;
+    if (stream && Date.now() - lastByte < timing.silence / 2) return;
     cut();
     resting = false;
     begin();
@@ -125,10 +122,15 @@ export function createLink(requests: Requests, path: string | null, timing: Timi
     live = false;
   }
 
+  /** Some of them leave while they are told. */
+  function each(tell: (watched: Watched) => void): void {
+    [...watching].forEach(tell);
+  }
+
   function tell(now: ConnectionState): void {
     if (now === connection) return;
     connection = now;
-    for (const watched of [...watching]) watched.connected(now);
+    each((watched) => watched.connected(now));
   }
 
   function after(milliseconds: number, then: () => void): void {
@@ -142,6 +144,7 @@ export function createLink(requests: Requests, path: string | null, timing: Timi
     if (stream || !path) return;
     const mine = new AbortController();
     stream = mine;
+    lastByte = Date.now();
     if (!instead()) tell("connecting");
     after(timing.patience, poll);
     const from = lastEventId;
@@ -162,7 +165,9 @@ export function createLink(requests: Requests, path: string | null, timing: Timi
 
   function take(messages: readonly Message[], resumed: boolean): void {
     lastByte = Date.now();
-    if (!live && resumed) opened(null);
+    // One that is cut after each opening, before anything else has come, is as good as none.
+    if (live) lost = 0;
+    else if (resumed) opened(null);
     const events: Event[] = [];
     for (const { event, data } of messages) {
       const shown = JSON.parse(data);
@@ -170,23 +175,20 @@ export function createLink(requests: Requests, path: string | null, timing: Timi
       // A stream of one job begins with that job.
       else opened(shown.jobs ?? [shown]);
     }
-    if (events.length) for (const watched of [...watching]) watched.events(events);
+    each((watched) => watched.events(events));
   }
 
   function opened(unfinished: readonly (JobSummary | Job)[] | null): void {
     live = true;
-    liveSince = Date.now();
     failed = 0;
     clearTimeout(timer);
-    for (const watched of [...watching]) watched.opened(unfinished);
+    each((watched) => watched.opened(unfinished));
     tell("live");
   }
 
   function ended(mine: AbortController, error?: unknown): void {
     if (stream !== mine) return;
     stream = null;
-    // One that is cut soon after each opening is as good as none.
-    if (live && Date.now() - liveSince >= timing.patience) lost = 0;
     live = false;
     const refused = error instanceof BideError && !error.retryable;
     if (refused) lastEventId = null;

@@ -7,7 +7,7 @@ export interface History {
   /** All but the output. */
   readonly events: readonly Event[];
   /** What each step has emitted, in the order in which they began to. */
-  readonly output: ReadonlyMap<string, string>;
+  readonly output: Readonly<Record<string, string>>;
 }
 
 export interface Folded {
@@ -28,20 +28,17 @@ export interface Folded {
 
 export const NOTHING: Folded = { job: null, heard: 0, ahead: [], prompts: [], closed: [], asked: 0, history: null };
 
-export const NO_HISTORY: History = { seen: 0, events: [], output: new Map() };
+export const NO_HISTORY: History = { seen: 0, events: [], output: {} };
 
-const FINISHED: ReadonlySet<string> = new Set<JobStatus>(["completed", "failed", "cancelled"]);
+const FINISHED = /^(completed|failed|cancelled)$/;
 
 /** Whether the job has reached its end: nothing leaves it. */
 export function finished(job: Pick<JobSummary, "status"> | null): boolean {
-  return job !== null && FINISHED.has(job.status);
+  return job !== null && FINISHED.test(job.status);
 }
 
-/** After these a job is fetched: result and error are not in their events, and a status is not shown without. */
-export const FETCHED: ReadonlySet<string> = new Set(["job.completed", "job.failed", "job.retrying"]);
-
 /** After these a question takes no answer any more. */
-export const CLOSING: ReadonlySet<string> = new Set(["prompt.answered", "prompt.expired", "prompt.withdrawn"]);
+export const CLOSING = /^prompt\.(answered|expired|withdrawn)$/;
 
 /** Whether the job is to be fetched: it is not known, or events are missing. */
 export function behind(state: Folded): boolean {
@@ -55,9 +52,8 @@ export function historyBehind({ history, heard }: Folded): boolean {
 
 /** These events of the job, in whatever order and however often; what is known already changes nothing. */
 export function fold(state: Folded, ...events: readonly Event[]): Folded {
-  const known = Math.min(state.job?.seq ?? 0, state.history?.seen ?? Number.POSITIVE_INFINITY);
   const waiting = new Map(state.ahead.map((event) => [event.seq, event]));
-  for (const event of events) if (event.seq > known) waiting.set(event.seq, event);
+  for (const event of events) if (event.seq > known(state)) waiting.set(event.seq, event);
   if (waiting.size === state.ahead.length) return state;
   return advance(
     state,
@@ -67,21 +63,16 @@ export function fold(state: Folded, ...events: readonly Event[]): Folded {
 
 /** The job as it was fetched; one from before what is known changes nothing. */
 export function seed(state: Folded, job: Job): Folded {
-  const before = state.job?.seq ?? 0;
-  if (job.seq <= before) return state;
-  const between = state.ahead.filter((event) => event.seq > before && event.seq <= job.seq);
-  // Where the events between are known, so is what they did to the questions.
-  const jumped = between.length < job.seq - before;
+  if (job.seq <= (state.job?.seq ?? 0)) return state;
+  // What happened to its questions in between is not known.
   const mayAsk = !finished(job) && (job.status === "pending_hitl" || job.attempt > 0);
-  const seeded = between.reduce(question, { ...state, job, asked: state.asked + Number(jumped && mayAsk) });
-  return advance(seeded, seeded.ahead);
+  return advance({ ...state, job, asked: state.asked + Number(mayAsk) }, state.ahead);
 }
 
 /** The open questions as they were fetched. */
 export function ask(state: Folded, fetched: readonly Prompt[]): Folded {
-  const prompts = finished(state.job) ? [] : fetched.filter((prompt) => !state.closed.includes(prompt.id));
-  const same = prompts.length === state.prompts.length && prompts.every((one, n) => one.id === state.prompts[n]?.id);
-  return same ? state : { ...state, prompts };
+  const open = finished(state.job) ? [] : fetched.filter((prompt) => !state.closed.includes(prompt.id));
+  return { ...state, prompts: kept(state.prompts, open) };
 }
 
 /** This question takes no answer any more. */
@@ -94,7 +85,19 @@ export function close(state: Folded, prompt: string): Folded {
   };
 }
 
-/** What the other events that move a job move it to. */
+/** What is now, in the objects of before as far as they are not older; the same list, if all of it is the same. */
+export function kept<Item extends { id: string; seq?: number }>(
+  before: readonly Item[],
+  now: readonly Item[],
+): readonly Item[] {
+  const next = now.map((item) => {
+    const known = before.find(({ id }) => id === item.id);
+    return known && (known.seq ?? 0) >= (item.seq ?? 0) ? known : item;
+  });
+  return next.length === before.length && next.every((item, n) => item === before[n]) ? before : next;
+}
+
+/** What events that tell all move a job to. */
 const MOVES: Readonly<Record<string, JobStatus>> = {
   "job.started": "running",
   "job.waiting": "pending_hitl",
@@ -105,7 +108,15 @@ const MOVES: Readonly<Record<string, JobStatus>> = {
   "job.resumed": "pending",
 };
 
-/** The job after this event, which must be the next one, and none of those after which it is fetched. */
+/**
+ * Whether this event does not tell all: a result, say, or an error. The job is fetched then, as it is where the event is
+ * of a newer version; a status is not shown without what belongs to it.
+ */
+export function opaque(kind: string): boolean {
+  return kind.startsWith("job.") && !MOVES[kind];
+}
+
+/** The job after this event, which must be the next one, and tell all. */
 export function apply<J extends JobSummary>(job: J, { seq, at, kind, attempt, data }: Event): J {
   const next = { ...job, seq, attempt };
   const status = MOVES[kind];
@@ -124,23 +135,27 @@ export function apply<J extends JobSummary>(job: J, { seq, at, kind, attempt, da
 
 // ── Inside ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+/** Up to which event all is known. */
+function known({ job, history }: Folded): number {
+  return Math.min(job?.seq ?? 0, history?.seen ?? Number.POSITIVE_INFINITY);
+}
+
 /** Go on with what waits, as far as it follows without a gap. */
 function advance(state: Folded, waiting: readonly Event[]): Folded {
   let next = { ...state, heard: Math.max(state.heard, state.job?.seq ?? 0, waiting.at(-1)?.seq ?? 0) };
   for (const event of waiting) {
-    if (!next.job || event.seq > next.job.seq + 1 || FETCHED.has(event.kind)) break;
+    if (!next.job || event.seq > next.job.seq + 1 || opaque(event.kind)) break;
     if (event.seq === next.job.seq + 1) next = question({ ...next, job: apply(next.job, event) }, event);
   }
   if (finished(next.job) && next.prompts.length) next = { ...next, prompts: [] };
-  const history = next.history && remember(next.history, waiting);
-  const known = Math.min(next.job?.seq ?? 0, history?.seen ?? Number.POSITIVE_INFINITY);
-  return { ...next, history, ahead: waiting.filter((event) => event.seq > known) };
+  next = { ...next, history: next.history && remember(next.history, waiting) };
+  return { ...next, ahead: waiting.filter((event) => event.seq > known(next)) };
 }
 
 /** What an event says of the questions. */
 function question(state: Folded, { kind, data }: Event): Folded {
   const id = data.prompt as string;
-  if (CLOSING.has(kind)) return close(state, id);
+  if (CLOSING.test(kind)) return close(state, id);
   const known = state.closed.includes(id) || state.prompts.some((prompt) => prompt.id === id);
   return kind !== "prompt.opened" || known ? state : { ...state, asked: state.asked + 1 };
 }
@@ -158,9 +173,7 @@ function remember(history: History, waiting: readonly Event[]): History {
     }
     // Steps that emit side by side must not be mixed up letter by letter.
     const step = `${event.data.step}\n${event.data.key}`;
-    if (output === history.output) output = new Map(output);
-    const text = event.kind === "output" ? (output.get(step) ?? "") + event.data.text : "";
-    (output as Map<string, string>).set(step, text);
+    output = { ...output, [step]: event.kind === "output" ? (output[step] ?? "") + event.data.text : "" };
   }
   if (seen === history.seen) return history;
   return { seen, output, events: fresh.length ? [...history.events, ...fresh] : history.events };
@@ -168,5 +181,5 @@ function remember(history: History, waiting: readonly Event[]): History {
 
 /** Events count microseconds since 1970. */
 function instant(microseconds: unknown): string | null {
-  return typeof microseconds === "number" ? new Date(microseconds / 1_000).toISOString() : null;
+  return microseconds ? new Date((microseconds as number) / 1_000).toISOString() : null;
 }

@@ -9,6 +9,8 @@ export interface RequestOptions {
   url?: string;
   /** Sent with every request, streams too. A function is asked anew for each, so that tokens may expire. */
   headers?: Headers | (() => Headers | Promise<Headers>);
+  /** A token for one job, as `job_token()` makes them in Python: the client then reaches this job alone. */
+  jobToken?: string;
   fetch?: typeof fetch;
   credentials?: RequestCredentials;
 }
@@ -16,19 +18,22 @@ export interface RequestOptions {
 export interface Sent {
   method?: string;
   query?: Record<string, unknown>;
-  body?: unknown;
+  body?: object;
   headers?: Record<string, string>;
   signal?: AbortSignal | undefined;
-  /** How often to repeat it while the server is away: for what has the same effect once or twice. */
-  retries?: number;
 }
 
-/** Bodies kept for `If-None-Match`; the oldest is forgotten first. */
+/** How often a POST is repeated while the server is away: its idempotency key keeps it from having its effect twice. */
+const REPEATED = 3;
+
+/** Bodies kept for `If-None-Match`; with more, all are forgotten. */
 const KEPT = 200;
 
 export interface Requests {
   /** The body of the answer; one that has not changed is the same object as before. Rejects with BideError. */
   json<T>(path: string, sent?: Sent): Promise<T>;
+  /** The items of such a body. */
+  items<T>(path: string, sent?: Sent): Promise<T[]>;
   /** The answer, if it is a good one. Rejects with BideError, or with the reason of the signal. */
   open(path: string, sent?: Sent): Promise<Response>;
 }
@@ -36,7 +41,8 @@ export interface Requests {
 export function createRequests({
   url = "",
   headers: own,
-  fetch: send = (...request) => fetch(...request),
+  jobToken,
+  fetch: send,
   credentials = "same-origin",
 }: RequestOptions): Requests {
   const base = url.replace(/\/+$/, "");
@@ -47,14 +53,15 @@ export function createRequests({
       method,
       credentials,
       headers: {
-        ...(body !== undefined && { "Content-Type": "application/json" }),
+        ...(body && { "Content-Type": "application/json" }),
         ...(typeof own === "function" ? await own() : own),
+        ...(jobToken && { Authorization: `Bearer ${jobToken}` }),
         ...headers,
       },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(body && { body: JSON.stringify(body) }),
       ...(signal && { signal }),
     };
-    const response = await reached(send(base + path + search(query), init), signal);
+    const response = await reached((send ?? fetch)(base + path + search(query), init), signal);
     if (response.ok || response.status === 304) return response;
     const problem = await response.json().catch(() => ({}));
     throw new BideError(response.status, problem, retryAfter(response));
@@ -70,26 +77,30 @@ export function createRequests({
     const body: T = await reached(response.json(), sent.signal);
     const etag = response.headers.get("ETag");
     if (key && etag) {
-      kept.delete(key);
+      if (kept.size > KEPT) kept.clear();
       kept.set(key, { etag, body });
-      if (kept.size > KEPT) kept.delete(kept.keys().next().value as string);
     }
     return body;
   }
 
-  return {
-    open,
-    async json(path, sent = {}) {
-      for (let attempt = 0; ; attempt++) {
-        try {
-          return await once(path, sent);
-        } catch (error) {
-          if (!(error instanceof BideError && error.retryable) || attempt >= (sent.retries ?? 0)) throw error;
-          await sleep(error.retryAfter ?? backoff(attempt), sent.signal);
-        }
+  async function json<T>(path: string, sent: Sent = {}): Promise<T> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await once(path, sent);
+      } catch (error) {
+        const again = error instanceof BideError && error.retryable && sent.method === "POST" && attempt < REPEATED;
+        if (!again) throw error;
+        await sleep(error.retryAfter ?? backoff(attempt), sent.signal);
       }
-    },
-  };
+    }
+  }
+
+  return { open, json, items: async (path, sent) => (await json<{ items: never[] }>(path, sent)).items };
+}
+
+/** Where a job is. */
+export function jobPath(id: string): string {
+  return `/jobs/${encodeURIComponent(id)}`;
 }
 
 /** What does not come for another reason than the signal's: the server is away, or the connection was cut. */
@@ -104,14 +115,14 @@ async function reached<T>(arriving: Promise<T>, signal?: AbortSignal): Promise<T
 }
 
 function search(query: Record<string, unknown> = {}): string {
-  const pairs = Object.entries(query).flatMap(([name, value]) =>
-    [value].flat().flatMap((one) => (one === undefined || one === null ? [] : [[name, String(one)]])),
+  // JSON leaves out what is undefined, and writes dates as the server reads them.
+  const pairs = Object.entries(JSON.parse(JSON.stringify(query))).flatMap(([name, value]) =>
+    [value].flat().map((one) => [name, `${one}`]),
   );
   return pairs.length ? `?${new URLSearchParams(pairs)}` : "";
 }
 
-/** A date, which is allowed too, counts as nothing. */
+/** Milliseconds. A date, which is allowed too, counts as nothing. */
 function retryAfter({ headers }: Response): number | null {
-  const seconds = Number.parseFloat(headers.get("Retry-After") ?? "");
-  return seconds >= 0 ? seconds * 1_000 : null;
+  return Number(headers.get("Retry-After")) * 1_000 || null;
 }

@@ -1,6 +1,6 @@
 // One connection to a stream of events, from its opening to its end.
 import type { Requests } from "./request.js";
-import { type Message, messages, SseParser } from "./sse.js";
+import { type Message, read, SseParser } from "./sse.js";
 
 /**
  * Hand over what arrives, with where to go on from. Resolves once the server has ended the stream; rejects where it is
@@ -15,16 +15,18 @@ export async function follow(
   const watchdog = () => setTimeout(() => stream.abort(), silence);
   let timer = watchdog();
   try {
-    const headers = { Accept: "text/event-stream", ...(lastEventId !== null && { "Last-Event-ID": lastEventId }) };
+    const headers = lastEventId === null ? {} : { "Last-Event-ID": lastEventId };
     const { body } = await requests.open(path, { headers, signal: stream.signal });
     if (!body) return;
     const parser = new SseParser(lastEventId);
-    for await (const batch of messages(body, parser)) {
+    await read(body, parser, (messages) => {
       clearTimeout(timer);
       timer = watchdog();
-      take(batch, parser.lastEventId);
-    }
+      take(messages, parser.lastEventId);
+    });
   } finally {
     clearTimeout(timer);
+    // Whatever it was that ended it: nobody reads on.
+    stream.abort();
   }
 }

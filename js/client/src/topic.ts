@@ -1,4 +1,5 @@
 // Something that is watched: a snapshot and its listeners. The first one opens it; the last one, after a while, closes it.
+import { sleep } from "./backoff.js";
 import { BideError } from "./errors.js";
 import { delay, type Link, type Timing, type Watched } from "./link.js";
 import type { Requests } from "./request.js";
@@ -6,6 +7,9 @@ import type { ConnectionState, Job, Watch } from "./types.js";
 
 /** Milliseconds after which a question to the server is given up. */
 const TIMEOUT = 30_000;
+
+/** Questions in a row that are asked at once; the pages of a long history are some. */
+const PATIENCE = 50;
 
 export interface Host {
   requests: Requests;
@@ -49,7 +53,8 @@ export interface Kind<State> extends Pick<Watched, "events" | "opened"> {
   remember?(): void;
 }
 
-export interface Topic<State> extends Watch<State>, Pick<Kind<State>, "learn" | "close" | "remember"> {
+export interface Topic<State> extends Watch<State> {
+  readonly kind: Kind<State>;
   /** Ask anew, also after an error that had ended it. */
   refetch(): Promise<void>;
 }
@@ -118,16 +123,18 @@ export function createTopic<State extends Common>(
   }
 
   /** Ask until nothing is missing. Rejects where the server is away; what it refuses ends the topic. */
-  function ask(): Promise<void> {
+  async function ask(): Promise<void> {
     if (life && !asking && wants()) asking = complete(life);
-    return asking ?? Promise.resolve();
+    await asking;
   }
 
   async function complete(mine: AbortController): Promise<void> {
     const { signal } = mine;
     try {
-      while (mine === life && wants()) {
+      for (let asked = 0; mine === life && wants(); asked++) {
         try {
+          // Some replica lags, it seems: it does not know what a stream has told of.
+          if (asked > PATIENCE) await sleep(delay(null, asked - PATIENCE, timing), signal);
           await kind.pause?.(signal);
           const before = doubts;
           await kind.ask(AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT)]));
@@ -163,11 +170,8 @@ export function createTopic<State extends Common>(
     forget();
   }
 
-  const { learn, close: closed, remember } = kind;
   return {
-    ...(learn && { learn }),
-    ...(closed && { close: closed }),
-    ...(remember && { remember }),
+    kind,
     getSnapshot: () => state,
     subscribe(listener) {
       const entry = () => listener();

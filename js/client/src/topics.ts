@@ -1,6 +1,7 @@
 // What can be watched: one job, a list of jobs, and the inbox.
-import { backoff, sleep } from "./backoff.js";
+import { sleep } from "./backoff.js";
 import * as reducer from "./reducer.js";
+import { jobPath } from "./request.js";
 import { createTopic, type Frame, type Host, type Kind, type Topic } from "./topic.js";
 import type { Event, Job, JobState, JobSummary, JobsState, Prompt, PromptsState } from "./types.js";
 
@@ -20,11 +21,11 @@ const PACE = 500;
 
 export function jobTopic(host: Host, id: string): Topic<JobState> {
   return createTopic(host, NO_JOB, ({ follow, doubt, doubtful }) => {
+    const { requests } = host;
+    const path = jobPath(id);
     let folded = reducer.NOTHING;
     /** How many of the reasons to fetch the questions came before their last fetch. */
     let prompted = 0;
-    let lags = 0;
-    let joined: [ReadonlyMap<string, string> | null, string] = [null, ""];
 
     const over = () => reducer.finished(folded.job);
     const wantsJob = () => !over() && (doubtful() || reducer.behind(folded));
@@ -37,46 +38,37 @@ export function jobTopic(host: Host, id: string): Topic<JobState> {
       follow();
     }
 
-    function get<T>(path: string, signal: AbortSignal, query?: Record<string, unknown>): Promise<T> {
-      return host.requests.json<T>(`/jobs/${encodeURIComponent(id)}${path}`, { signal, ...(query && { query }) });
-    }
-
     async function fetchJob(signal: AbortSignal): Promise<void> {
-      const job = await get<Job>("", signal);
+      const job = await requests.json<Job>(path, { signal });
       folded = reducer.seed(folded, job);
     }
 
     async function fetchPrompts(signal: AbortSignal): Promise<void> {
       const { asked } = folded;
-      const { items } = await get<{ items: Prompt[] }>("/prompts", signal);
+      const prompts = await requests.items<Prompt>(`${path}/prompts`, { signal });
       prompted = asked;
-      folded = reducer.ask(folded, items);
+      folded = reducer.ask(folded, prompts);
     }
 
     async function fetchHistory(signal: AbortSignal): Promise<void> {
       const query = { after: folded.history?.seen, limit: HISTORY };
-      const { items } = await get<{ items: Event[] }>("/history", signal, query);
-      folded = reducer.fold(folded, ...items);
+      const events = await requests.items<Event>(`${path}/history`, { query, signal });
+      folded = reducer.fold(folded, ...events);
     }
 
     return {
       over,
       incomplete: () => wantsJob() || wantsPrompts() || wantsHistory(),
-      async ask(signal) {
-        const before = folded;
-        await Promise.all([
+      ask: (signal) =>
+        Promise.all([
           wantsJob() && fetchJob(signal),
           wantsPrompts() && fetchPrompts(signal),
           wantsHistory() && fetchHistory(signal),
-        ]);
-        // Some replica lags: it does not know yet what a stream has told of.
-        lags = folded === before && (reducer.behind(folded) || wantsHistory()) ? lags + 1 : 0;
-        if (lags) await sleep(backoff(lags), signal);
-      },
+        ]),
       render() {
         const { job, prompts, history } = folded;
-        if (history && history.output !== joined[0]) joined = [history.output, [...history.output.values()].join("")];
-        return { job, prompts, output: joined[1], events: history?.events ?? NO_JOB.events };
+        const { output, events } = history ?? reducer.NO_HISTORY;
+        return { job, prompts, output: Object.values(output).join(""), events };
       },
       events(events) {
         take(reducer.fold(folded, ...events.filter((event) => event.job_id === id)));
@@ -102,93 +94,85 @@ export function jobTopic(host: Host, id: string): Topic<JobState> {
 }
 
 /** A list: it never ends, and is fetched anew where an event does not tell all. */
-class List<Item extends { id: string }> {
-  items: readonly Item[] | null = null;
-  #asked = 0;
+interface List<Item> {
+  items: readonly Item[] | null;
+}
 
-  constructor(
-    private readonly host: Host,
-    private readonly frame: Frame,
-    private readonly path: string,
-    private readonly query: Record<string, unknown>,
-    /** What is known of a fetched item: a later state of it, or null where it is gone. */
-    private readonly known: (item: Item, before: Item | undefined) => Item | null,
-  ) {}
-
-  find(id: string): Item | undefined {
-    return this.items?.find((item) => item.id === id);
-  }
-
-  /** How it behaves as a topic, but for what it makes of events. */
-  kind(take: (event: Event) => void): Omit<Kind<unknown>, "render"> {
-    const { follow, doubt, doubtful } = this.frame;
-    return {
-      over: () => false,
-      incomplete: doubtful,
-      pause: async (signal) => {
-        await sleep(Math.max(0, this.#asked + PACE - Date.now()), signal);
-        this.#asked = Date.now();
-      },
-      ask: async (signal) => {
-        const fetched = await this.host.requests.json<{ items: Item[] }>(this.path, { query: this.query, signal });
-        const items = fetched.items.flatMap((item) => this.known(item, this.find(item.id)) ?? []);
-        const same = items.length === this.items?.length && items.every((item, n) => item === this.items?.[n]);
-        if (!same) this.items = items;
-      },
-      events(events) {
-        events.forEach(take);
-        follow();
-      },
-      opened(unfinished) {
-        if (unfinished) doubt();
-        follow();
-      },
-    };
-  }
+/** How a list behaves as a topic, but for what it makes of an event. */
+function listed<Item extends { id: string }>(
+  { requests }: Host,
+  { follow, doubt, doubtful }: Frame,
+  list: List<Item>,
+  path: string,
+  query: Record<string, unknown>,
+  take: (event: Event) => void,
+  gone: ReadonlySet<string> = new Set(),
+): Omit<Kind<unknown>, "render"> {
+  let asked = 0;
+  return {
+    over: () => false,
+    incomplete: doubtful,
+    async pause(signal) {
+      await sleep(Math.max(0, asked + PACE - Date.now()), signal);
+      asked = Date.now();
+    },
+    async ask(signal) {
+      const items = await requests.items<Item>(path, { query, signal });
+      const there = items.filter(({ id }) => !gone.has(id));
+      list.items = list.items ? reducer.kept(list.items, there) : there;
+    },
+    events(events) {
+      events.forEach(take);
+      follow();
+    },
+    opened(unfinished) {
+      if (unfinished) doubt();
+      follow();
+    },
+  };
 }
 
 export function jobsTopic(host: Host, query: Record<string, unknown>): Topic<JobsState> {
   return createTopic(host, NO_JOBS, (frame) => {
     const { doubt, doubtful } = frame;
-    const list = new List<JobSummary>(host, frame, "/jobs", query, (job, before) =>
-      before && before.seq >= job.seq ? before : job,
-    );
-    return {
-      ...list.kind((event) => {
-        const job = list.find(event.job_id);
-        if (!job) {
-          // It may belong into the list; or the list that is on its way has it as it was before.
-          if (doubtful() || event.kind.startsWith("job.")) doubt();
-        } else if (event.seq === job.seq + 1 && !reducer.FETCHED.has(event.kind)) {
-          const next = reducer.apply(job, event);
-          list.items = list.items?.map((one) => (one === job ? next : one)) ?? null;
-          // It may not belong there any more.
-          if (next.status !== job.status && query.status) doubt();
-        } else if (event.seq > job.seq) {
-          doubt();
-        }
-      }),
-      render: () => ({ jobs: list.items }),
-    };
+    const list: List<JobSummary> = { items: null };
+    function take(event: Event): void {
+      const job = list.items?.find(({ id }) => id === event.job_id);
+      if (!job) {
+        // It may belong into the list; or the list that is on its way has it as it was before.
+        if (doubtful() || event.kind.startsWith("job.")) doubt();
+      } else if (event.seq === job.seq + 1 && !reducer.opaque(event.kind)) {
+        const next = reducer.apply(job, event);
+        list.items = list.items?.map((one) => (one === job ? next : one)) ?? null;
+        // It may not belong there any more.
+        if (next.status !== job.status && query.status) doubt();
+      } else if (event.seq > job.seq) {
+        doubt();
+      }
+    }
+    return { ...listed(host, frame, list, "/jobs", query, take), render: () => ({ jobs: list.items }) };
   });
 }
 
 export function promptsTopic(host: Host): Topic<PromptsState> {
   return createTopic(host, NO_PROMPTS, (frame) => {
+    const list: List<Prompt> = { items: null };
     const closed = new Set<string>();
-    const list = new List<Prompt>(host, frame, "/prompts", { limit: INBOX }, (prompt, before) =>
-      closed.has(prompt.id) ? null : (before ?? prompt),
-    );
     function close(id: string): void {
       closed.add(id);
-      if (list.find(id)) list.items = list.items?.filter((prompt) => prompt.id !== id) ?? null;
+      if (list.items)
+        list.items = reducer.kept(
+          list.items,
+          list.items.filter((prompt) => prompt.id !== id),
+        );
       frame.follow();
     }
+    function take({ kind, data }: Event): void {
+      if (kind === "prompt.opened") frame.doubt();
+      if (reducer.CLOSING.test(kind)) close(data.prompt as string);
+    }
     return {
-      ...list.kind(({ kind, data }) => {
-        if (kind === "prompt.opened") frame.doubt();
-        if (reducer.CLOSING.has(kind)) close(data.prompt as string);
-      }),
+      ...listed(host, frame, list, "/prompts", { limit: INBOX }, take, closed),
       close,
       render: () => ({ prompts: list.items }),
     };

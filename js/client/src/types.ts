@@ -26,8 +26,8 @@ export interface JobFilter {
   queue?: string | readonly string[];
   labels?: Readonly<Record<string, string>>;
   owner?: string;
-  createdAfter?: Date | string;
-  createdBefore?: Date | string;
+  created_after?: Date | string;
+  created_before?: Date | string;
   limit?: number;
 }
 

@@ -75,7 +75,7 @@ describe("the client", () => {
     for await (const { id } of client.listAll({ limit: 2, labels: { odd: "true" }, status: ["pending", "running"] }))
       all.push(id);
     expect(all).toEqual([made[5]?.id, made[3]?.id, made[1]?.id]);
-    expect((await client.list({ createdAfter: new Date(Date.now() + 60_000) })).items).toEqual([]);
+    expect((await client.list({ created_after: new Date(Date.now() + 60_000) })).items).toEqual([]);
     expect((await client.list({ type: "ask" })).items).toEqual([]);
   });
 
@@ -102,7 +102,7 @@ describe("the client", () => {
     ).toEqual(receipt);
     const late = await refused(client.respond(prompt?.id as string, { rooms: 3, street: "Lane" }));
     expect(late).toMatchObject({ status: 409, code: "prompt_closed" });
-    expect(late.problem).toMatchObject({ reason: "answered", response: { rooms: 2, street: "Lane" } });
+    expect(late).toMatchObject({ reason: "answered", response: { rooms: 2, street: "Lane" } });
     expect(await client.settled(id)).toMatchObject({ result: { rooms: 2, street: "Lane" } });
   });
 
