@@ -232,9 +232,20 @@ describe("what the server says", () => {
   });
 
   test("a double click answers once", async () => {
-    const { given, user } = show(prompt("confirm", { summary: "s" }));
-    await user.dblClick(screen.getByRole("button", { name: "Approve" }));
+    const given: Json[] = [];
+    let arrive = () => {};
+    const onRespond = (value: Json) => {
+      given.push(value);
+      return new Promise<void>((resolve) => {
+        arrive = resolve;
+      });
+    };
+    render(<JobPromptView prompt={prompt("confirm", { summary: "s" })} onRespond={onRespond} />);
+    await userEvent.dblClick(screen.getByRole("button", { name: "Approve" }));
+    await userEvent.click(screen.getByRole("button", { name: "Sending…" }));
     expect(given).toHaveLength(1);
+    arrive();
+    expect(await screen.findByText("Your answer was sent.")).toBeDefined();
   });
 });
 

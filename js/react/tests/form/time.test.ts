@@ -1,7 +1,24 @@
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { durationOf, durationParts, fromControl, isNaive, isShown, toControl } from "../../src/form/time.js";
 
+const zone = process.env.TZ;
+afterEach(() => {
+  if (zone === undefined) delete process.env.TZ;
+  else process.env.TZ = zone;
+});
+
 describe("dates and times in the browser's controls", () => {
+  test.each([
+    ["America/Sao_Paulo", "2026-03-01T09:30", "2026-03-01T09:30:00-03:00"],
+    ["Asia/Kolkata", "2026-03-01T09:30", "2026-03-01T09:30:00+05:30"],
+    ["Europe/Lisbon", "2026-01-01T09:30", "2026-01-01T09:30:00+00:00"],
+    ["Europe/Lisbon", "2026-07-01T09:30", "2026-07-01T09:30:00+01:00"],
+  ])("in %s %s is %s", (place, text, value) => {
+    process.env.TZ = place;
+    expect(fromControl("date-time", text, false)).toBe(value);
+    expect(toControl("date-time", value)).toBe(text);
+  });
+
   test.each(["2026-03-01T09:30:00Z", "2026-07-01T12:00:30+05:30", "1999-12-31T23:59:59.250-08:00"])(
     "%s is the same instant after it was shown",
     (value) => {
