@@ -9,7 +9,7 @@ export default defineConfig({
   resolve: { alias: { "@bide/client": path("../client/src/index.ts") } },
   build: {
     lib: { entry: "src/index.ts", formats: ["es"], fileName: "index", cssFileName: "styles" },
-    rollupOptions: { external: ["react", "react-dom", "react/jsx-runtime", "@bide/client"] },
+    rollupOptions: { external: ["react", "react-dom", "react/jsx-runtime", "@bide/client", "micromark"] },
     target: "es2022",
     minify: false,
   },
@@ -22,6 +22,7 @@ export default defineConfig({
         test: {
           name: "React 19",
           globalSetup: "../tests/setup.ts",
+          setupFiles: "tests/setup.ts",
           typecheck: { enabled: true, include: ["tests/**/*.test-d.{ts,tsx}"] },
         },
       },
@@ -33,8 +34,8 @@ export default defineConfig({
         test: {
           name: "React 18",
           globalSetup: "../tests/setup.ts",
-          setupFiles: "../tests/react18/setup.ts",
-          include: ["tests/hooks/**/*.test.{ts,tsx}"],
+          setupFiles: ["../tests/react18/setup.ts", "tests/setup.ts"],
+          include: ["tests/hooks/**/*.test.{ts,tsx}", "tests/components/**", "tests/form/*.test.tsx"],
         },
       },
     ],
