@@ -52,7 +52,8 @@ export interface paths {
          * Stream Jobs
          * @description The events of all jobs that may be seen, in the order in which they were written. It does not end by itself.
          *
-         *     Without a position it begins with `snapshot`: the unfinished jobs. `id:` is a position among the events of all jobs.
+         *     Without a position it begins with `snapshot`: the unfinished jobs, the newest 200, and whether there may be `more`.
+         *     `id:` is a position among the events of all jobs.
          */
         get: operations["stream_jobs"];
         put?: never;
@@ -480,9 +481,16 @@ export interface components {
             /** Reason */
             reason?: string | null;
         };
+        /** Cancelled */
+        Cancelled: {
+            /** Items */
+            items: components["schemas"]["Outcome"][];
+            /** More */
+            more: boolean;
+        };
         /**
          * CancelMany
-         * @description Which jobs: these, or all that match; unfinished ones only.
+         * @description Which jobs: these, or those that match, at most 1,000 at once; unfinished ones only.
          */
         CancelMany: {
             /** Ids */
@@ -1479,7 +1487,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The same key and body again give the same job; another body under it is refused with 422. */
+                /** @description The same key and body again give the same answer; another body under it is refused with 422. When the job is due is not compared. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -1769,10 +1777,10 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The same key and body again give the same job; another body under it is refused with 422. */
+                /** @description The same key and body again give the same answer; another body under it is refused with 422. When the job is due is not compared. */
                 "Idempotency-Key"?: string | null;
                 /** @description `wait=N`: answer after at most N seconds, 200 if finished. */
-                Prefer?: string | null;
+                Prefer?: string[] | null;
             };
             path?: never;
             cookie?: never;
@@ -1900,7 +1908,8 @@ export interface operations {
                 wait?: number;
             };
             header?: {
-                "if-none-match"?: string | null;
+                /** @description The ETags that are known already: 304 while the job is as one of them says. */
+                "If-None-Match"?: string;
             };
             path: {
                 job_id: string;
@@ -2462,10 +2471,10 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The same key and body again give the same job; another body under it is refused with 422. */
+                /** @description The same key and body again give the same answer; another body under it is refused with 422. When the job is due is not compared. */
                 "Idempotency-Key"?: string | null;
                 /** @description `wait=N`: answer after at most N seconds, 200 if finished. */
-                Prefer?: string | null;
+                Prefer?: string[] | null;
             };
             path: {
                 job_id: string;
@@ -2777,10 +2786,10 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The same key and body again give the same job; another body under it is refused with 422. */
+                /** @description The same key and body again give the same answer; another body under it is refused with 422. When the job is due is not compared. */
                 "Idempotency-Key"?: string | null;
                 /** @description `wait=N`: answer after at most N seconds, 200 if finished. */
-                Prefer?: string | null;
+                Prefer?: string[] | null;
             };
             path: {
                 job_id: string;
@@ -2911,7 +2920,10 @@ export interface operations {
     create_jobs: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description As for one job; the jobs that have no key of their own are named by this one and their place. */
+                "Idempotency-Key"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3032,7 +3044,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Outcomes"];
+                    "application/json": components["schemas"]["Cancelled"];
                 };
             };
             /** @description Unauthorized */
@@ -3283,7 +3295,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The same key and body again give the same job; another body under it is refused with 422. */
+                /** @description The same key and body again give the same answer; another body under it is refused with 422. When the job is due is not compared. */
                 "Idempotency-Key"?: string | null;
             };
             path: {

@@ -31,11 +31,7 @@ export class SseParser {
     if (name === "data") this.#data.push(value);
     if (name === "id" && !value.includes("\0")) this.lastEventId = value;
     if (line) return [];
-<<<<<<< HEAD
     const [event, data] = [this.#event, this.#data];
-=======
-    const [event, data] = [this.#event || "message", this.#data];
->>>>>>> help-forms
     this.#event = "";
     this.#data = [];
     return data.length ? [{ event, data: data.join("\n") }] : [];

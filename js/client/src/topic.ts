@@ -1,10 +1,6 @@
 // Something that is watched: a snapshot and its listeners. The first one opens it; the last one, after a while, closes it.
 import { sleep } from "./backoff.js";
-<<<<<<< HEAD
 import type { BideError } from "./errors.js";
-=======
-import { BideError } from "./errors.js";
->>>>>>> help-forms
 import { delay, type Link, type Timing, type Watched } from "./link.js";
 import type { Requests } from "./request.js";
 import type { ConnectionState, Job, Watch } from "./types.js";

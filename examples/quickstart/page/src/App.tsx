@@ -1,0 +1,46 @@
+import { CancelButton, JobOutput, JobProgressBar, JobPrompt, useEnqueue, useJob } from "@bide/react";
+import { type FormEvent, useState } from "react";
+import "./jobs.js";
+
+export function App() {
+  // In the address, so that the page finds its job again after a reload.
+  const [id, setId] = useState(() => new URLSearchParams(location.search).get("job"));
+  const { enqueue, isPending, error } = useEnqueue("write_post");
+  const { job, error: missing } = useJob("write_post", id);
+
+  async function begin(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    const topic = String(new FormData(event.currentTarget).get("topic"));
+    const { id } = await enqueue({ topic });
+    history.replaceState(null, "", `?job=${id}`);
+    setId(id);
+  }
+
+  return (
+    <main>
+      <h1>Write a post</h1>
+      <form onSubmit={begin}>
+        <label htmlFor="topic">About</label>
+        <input id="topic" name="topic" defaultValue="tea" required />
+        <button type="submit" disabled={isPending}>
+          Write it
+        </button>
+      </form>
+      {(error ?? missing) && <p role="alert">{(error ?? missing)?.message}</p>}
+      {job && (
+        <section aria-label="The job">
+          <JobProgressBar job={job} />
+          {job.status !== "completed" && <JobOutput job={job} />}
+          <JobPrompt job={job} />
+          <CancelButton job={job} />
+          {job.result && (
+            <article>
+              <h2>{job.result.title}</h2>
+              <p>{job.result.body}</p>
+            </article>
+          )}
+        </section>
+      )}
+    </main>
+  );
+}
