@@ -26,10 +26,13 @@ export class Server {
   private constructor(
     readonly port: number,
     private readonly folder: string,
+    private readonly app: string,
+    private readonly prefix: string,
   ) {}
 
-  static async start(): Promise<Server> {
-    const server = new Server(await freePort(), await mkdtemp(join(tmpdir(), "bide-js-")));
+  /** `app` as uvicorn takes it; its router is under `prefix`. */
+  static async start({ app = "app:app", prefix = "" } = {}): Promise<Server> {
+    const server = new Server(await freePort(), await mkdtemp(join(tmpdir(), "bide-js-")), app, prefix);
     await server.run();
     return server;
   }
@@ -40,13 +43,15 @@ export class Server {
 
   /** Run it, again on the same port and database if it was killed; resolves once it is ready. */
   async run(): Promise<void> {
-    const options = ["-m", "uvicorn", "app:app", "--app-dir", `${ROOT}js/tests`, "--port", `${this.port}`];
+    const options = ["-m", "uvicorn", this.app, "--app-dir", `${ROOT}js/tests`, "--port", `${this.port}`];
     const child = spawn(PYTHON as string, options, {
       // A pipe that nobody reads fills up, and then the server stands still.
       stdio: ["ignore", "ignore", "pipe"],
+      // Where a database is named by a relative path, it is made here.
+      cwd: this.folder,
       env: {
         ...process.env,
-        PYTHONPATH: `${ROOT}src`,
+        PYTHONPATH: `${ROOT}src:${ROOT}`,
         BIDE_TEST_URL: `sqlite:///${this.folder}/jobs.db`,
         BIDE_SECRETS: "a secret that is known to the tests alone",
         BIDE_LEASE: "2",
@@ -57,7 +62,7 @@ export class Server {
       this.#log += data;
     });
     while (child.exitCode === null) {
-      const ready = await fetch(`${this.url}/ready`).catch(() => null);
+      const ready = await fetch(`${this.url}${this.prefix}/ready`).catch(() => null);
       if (ready?.ok) return;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }

@@ -8,6 +8,12 @@ import { fileURLToPath } from "node:url";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { PYTHON } from "../../react/tests/judge.js";
 
+/** How the browser of this machine is started. */
+export const LAUNCH = {
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
+};
+
 export class World {
   private constructor(
     readonly url: string,
@@ -23,10 +29,7 @@ export class World {
     if (!server.stdout) throw new Error("The server has no voice.");
     const { value: url, done } = await createInterface({ input: server.stdout })[Symbol.asyncIterator]().next();
     if (done) throw new Error(`The server did not start with ${PYTHON}.`);
-    const browser = await chromium.launch({
-      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-      args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
-    });
+    const browser = await chromium.launch(LAUNCH);
     return new World(url, browser, server, folder);
   }
 

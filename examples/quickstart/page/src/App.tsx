@@ -19,7 +19,7 @@ export function App() {
   return (
     <main>
       <h1>Write a post</h1>
-      <form onSubmit={begin}>
+      <form className="begin" onSubmit={begin}>
         <label htmlFor="topic">About</label>
         <input id="topic" name="topic" defaultValue="tea" required />
         <button type="submit" disabled={isPending}>
@@ -28,14 +28,15 @@ export function App() {
       </form>
       {(error ?? missing) && <p role="alert">{(error ?? missing)?.message}</p>}
       {job && (
-        <section aria-label="The job">
+        <section aria-labelledby="post">
+          <h2 id="post">Your post</h2>
           <JobProgressBar job={job} />
-          {job.status !== "completed" && <JobOutput job={job} />}
+          {job.status === "running" && <JobOutput job={job} />}
           <JobPrompt job={job} />
           <CancelButton job={job} />
           {job.result && (
-            <article>
-              <h2>{job.result.title}</h2>
+            <article className="result">
+              <h3>{job.result.title}</h3>
               <p>{job.result.body}</p>
             </article>
           )}

@@ -1,0 +1,116 @@
+// The quickstart, as a person sees it: its page in a browser, its jobs in a server that dies and comes back.
+import { mkdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { Server } from "../../tests/server.js";
+import { violations } from "./axe.js";
+import { LAUNCH } from "./world.js";
+
+const PICTURES = fileURLToPath(new URL("../shots/", import.meta.url));
+mkdirSync(PICTURES, { recursive: true });
+
+let server: Server;
+let browser: Browser;
+let context: BrowserContext;
+
+beforeAll(async () => {
+  server = await Server.start({ app: "examples.quickstart.blog:app", prefix: "/bide" });
+  browser = await chromium.launch(LAUNCH);
+});
+afterAll(async () => {
+  await browser.close();
+  await server.stop();
+});
+beforeEach(async () => {
+  context = await browser.newContext();
+  context.setDefaultTimeout(30_000);
+});
+afterEach(() => context.close());
+
+/** A page on which a post is being written. */
+async function writing(topic: string): Promise<Page> {
+  const page = await context.newPage();
+  await page.goto(server.url);
+  await page.getByLabel("About").fill(topic);
+  await page.getByRole("button", { name: "Write it" }).click();
+  await page.getByRole("progressbar").waitFor();
+  return page;
+}
+
+const question = (page: Page) => page.getByRole("heading", { name: "Is this what you want?" });
+const status = (page: Page) => page.locator("[data-bide-status]").first().getAttribute("data-bide-status");
+const percent = async (page: Page) => Number(await page.getByRole("progressbar").getAttribute("aria-valuenow"));
+
+test("progress moves, a draft is streamed, a question is answered, and the post is there", async () => {
+  const page = await writing("the moon");
+  await page.getByText("There is more to the moon").first().waitFor();
+  await question(page).waitFor();
+  expect(await percent(page)).toBe(10);
+  expect(await violations(page)).toEqual([]);
+  await page.screenshot({ path: `${PICTURES}/quickstart-question.png`, fullPage: true });
+  await page.getByRole("button", { name: "Ask for changes" }).click();
+  await page.getByRole("textbox", { name: "What should change?" }).fill("It should be blue");
+  await page.getByRole("button", { name: "Send feedback" }).click();
+  await page.getByText("It should be blue").first().waitFor();
+  await question(page).waitFor();
+  expect(await percent(page)).toBe(40);
+  await page.getByRole("button", { name: "Approve" }).click();
+  await page.getByRole("heading", { name: "The moon" }).waitFor();
+  expect(await status(page)).toBe("completed");
+  expect(await violations(page)).toEqual([]);
+});
+
+test("a job is cancelled from the page", async () => {
+  const page = await writing("cancelling");
+  await page.getByRole("button", { name: "Cancel", exact: true }).click();
+  await page.getByRole("button", { name: "Yes, cancel it" }).click();
+  await expect.poll(() => status(page)).toBe("cancelled");
+  expect(await question(page).count()).toBe(0);
+});
+
+test("the server is killed and started again, and the page goes on by itself", async () => {
+  const page = await writing("crashes");
+  await page.getByText("There is more to crashes").first().waitFor();
+  await server.kill();
+  await server.run();
+  await question(page).waitFor();
+  await server.kill();
+  await server.run();
+  await page.getByRole("button", { name: "Approve" }).click();
+  await page.getByRole("heading", { name: "Crashes" }).waitFor();
+});
+
+test("two tabs agree", async () => {
+  const page = await writing("tabs");
+  await question(page).waitFor();
+  const other = await context.newPage();
+  await other.goto(page.url());
+  await question(other).waitFor();
+  await page.getByRole("button", { name: "Approve" }).click();
+  await other.getByRole("heading", { name: "Tabs" }).waitFor();
+  await expect.poll(() => status(other)).toBe("completed");
+});
+
+test("a page that was offline shows what happened meanwhile", async () => {
+  const page = await writing("tunnels");
+  await question(page).waitFor();
+  await context.setOffline(true);
+  const id = new URL(page.url()).searchParams.get("job");
+  const asked = await fetch(`${server.url}/bide/hitl/${id}/prompt`);
+  const { prompt } = (await asked.json()) as { prompt: { id: string } };
+  await fetch(`${server.url}/bide/prompts/${prompt.id}/response`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ action: "proceed" }),
+  });
+  await context.setOffline(false);
+  await page.getByRole("heading", { name: "Tunnels" }).waitFor();
+});
+
+test("a page that is loaded anew finds its job", async () => {
+  const page = await writing("reloading");
+  await question(page).waitFor();
+  await page.reload();
+  await question(page).waitFor();
+});
