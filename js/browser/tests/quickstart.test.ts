@@ -52,9 +52,8 @@ test("progress moves, a draft is streamed, a question is answered, and the post 
   await page.getByRole("button", { name: "Ask for changes" }).click();
   await page.getByRole("textbox", { name: "What should change?" }).fill("It should be blue");
   await page.getByRole("button", { name: "Send feedback" }).click();
-  await page.getByText("It should be blue").first().waitFor();
-  await question(page).waitFor();
-  expect(await percent(page)).toBe(40);
+  await expect.poll(() => percent(page)).toBe(40);
+  await page.locator(".bide-prompt").getByText("It should be blue, and it ends").waitFor();
   await page.getByRole("button", { name: "Approve" }).click();
   await page.getByRole("heading", { name: "The moon" }).waitFor();
   expect(await status(page)).toBe("completed");
