@@ -1,7 +1,7 @@
 // The quickstart, as a person sees it: its page in a browser, its jobs in a server that dies and comes back.
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { Server } from "../../tests/server.js";
 import { violations } from "./axe.js";
@@ -48,7 +48,6 @@ test("progress moves, a draft is streamed, a question is answered, and the post 
   await question(page).waitFor();
   expect(await percent(page)).toBe(10);
   expect(await violations(page)).toEqual([]);
-  await page.screenshot({ path: `${PICTURES}/quickstart-question.png`, fullPage: true });
   await page.getByRole("button", { name: "Ask for changes" }).click();
   await page.getByRole("textbox", { name: "What should change?" }).fill("It should be blue");
   await page.getByRole("button", { name: "Send feedback" }).click();
@@ -58,6 +57,27 @@ test("progress moves, a draft is streamed, a question is answered, and the post 
   await page.getByRole("heading", { name: "The moon" }).waitFor();
   expect(await status(page)).toBe("completed");
   expect(await violations(page)).toEqual([]);
+});
+
+const LOOKS: Record<string, BrowserContextOptions> = {
+  quickstart: {},
+  "quickstart-dark": { colorScheme: "dark" },
+  "quickstart-phone": { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true },
+};
+
+test("a question looks well by day, by night and on a phone", async () => {
+  const first = await writing("the moon");
+  await question(first).waitFor();
+  for (const [name, options] of Object.entries(LOOKS)) {
+    const other = await browser.newContext(options);
+    const page = await other.newPage();
+    await page.goto(first.url());
+    await question(page).waitFor();
+    expect(await violations(page)).toEqual([]);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+    await page.screenshot({ path: `${PICTURES}/${name}.png`, fullPage: true });
+    await other.close();
+  }
 });
 
 test("a job is cancelled from the page", async () => {
