@@ -33,7 +33,7 @@ class Flat(BaseModel):
 
 
 @bide.job(expose=True)
-async def add(ctx: JobContext, a: int, b: int = 1) -> int:
+async def add(ctx: JobContext, a: int, b: int = 1) -> int:  # noqa: ARG001
     """Add two numbers."""
     return a + b
 
@@ -80,7 +80,7 @@ async def let(ctx: JobContext) -> Flat:
 
 
 @bide.job(expose=True, max_attempts=1)
-async def fail(ctx: JobContext) -> None:
+async def fail(ctx: JobContext) -> None:  # noqa: ARG001
     """Fail."""
     raise Fail("as it was told to")
 

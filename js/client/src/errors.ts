@@ -2,6 +2,9 @@ import type { Problem } from "./types.js";
 
 export type Flaw = NonNullable<Problem["errors"]>[number];
 
+/** What is known of any failure: only those of the server say more. */
+export type Failure = Partial<BideError> | null | undefined;
+
 export interface BideError extends Omit<Problem, "type" | "title" | "detail"> {
   /** 0 where the server could not be reached. */
   status: number;

@@ -1,6 +1,6 @@
 // How those who watch hear of changes: by one stream that they share or, while there is none, by asking now and then.
 import { backoff } from "./backoff.js";
-import { BideError } from "./errors.js";
+import type { Failure } from "./errors.js";
 import type { Requests } from "./request.js";
 import type { Message } from "./sse.js";
 import { follow } from "./stream.js";
@@ -154,7 +154,7 @@ export function createLink(requests: Requests, path: string | null, timing: Timi
       take(messages, from !== null);
     }).then(
       () => ended(mine),
-      (error: unknown) => ended(mine, error),
+      (error: Failure) => ended(mine, error),
     );
   }
 
@@ -186,11 +186,11 @@ export function createLink(requests: Requests, path: string | null, timing: Timi
     tell("live");
   }
 
-  function ended(mine: AbortController, error?: unknown): void {
+  function ended(mine: AbortController, error?: Failure): void {
     if (stream !== mine) return;
     stream = null;
     live = false;
-    const refused = error instanceof BideError && !error.retryable;
+    const refused = error?.retryable === false;
     if (refused) lastEventId = null;
     const wait = refused ? timing.refused : delay(error, lost++, timing);
     due = Date.now() + wait;
@@ -217,7 +217,7 @@ export function createLink(requests: Requests, path: string | null, timing: Timi
       await Promise.allSettled(others.map((watched) => watching.has(watched) && watched.poll()));
       failed = 0;
     } catch (error) {
-      wait = Math.max(wait, delay(error, failed++, timing));
+      wait = Math.max(wait, delay(error as Failure, failed++, timing));
     }
     if (mine !== life) return;
     asking = false;
@@ -241,6 +241,6 @@ export function createLink(requests: Requests, path: string | null, timing: Timi
 }
 
 /** Milliseconds until the next try after this one, which failed: what the server says, or more each time. */
-export function delay(error: unknown, attempt: number, { retry }: Pick<Timing, "retry">): number {
-  return (error instanceof BideError ? error.retryAfter : null) ?? backoff(attempt, retry);
+export function delay(error: Failure, attempt: number, { retry }: Pick<Timing, "retry">): number {
+  return error?.retryAfter ?? backoff(attempt, retry);
 }

@@ -64,9 +64,9 @@ export function fold(state: Folded, ...events: readonly Event[]): Folded {
 /** The job as it was fetched; one from before what is known changes nothing. */
 export function seed(state: Folded, job: Job): Folded {
   if (job.seq <= (state.job?.seq ?? 0)) return state;
-  // What happened to its questions in between is not known.
-  const mayAsk = !finished(job) && (job.status === "pending_hitl" || job.attempt > 0);
-  return advance({ ...state, job, asked: state.asked + Number(mayAsk) }, state.ahead);
+  // What happened to its questions in between is not known; before its first attempt it has none.
+  const asked = state.asked + Number(!finished(job) && job.attempt > 0);
+  return advance({ ...state, job, asked }, state.ahead);
 }
 
 /** The open questions as they were fetched. */

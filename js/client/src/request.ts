@@ -88,9 +88,9 @@ export function createRequests({
       try {
         return await once(path, sent);
       } catch (error) {
-        const again = error instanceof BideError && error.retryable && sent.method === "POST" && attempt < REPEATED;
-        if (!again) throw error;
-        await sleep(error.retryAfter ?? backoff(attempt), sent.signal);
+        const { retryable, retryAfter } = Object(error) as BideError;
+        if (!retryable || sent.method !== "POST" || attempt >= REPEATED) throw error;
+        await sleep(retryAfter ?? backoff(attempt), sent.signal);
       }
     }
   }

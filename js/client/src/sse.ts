@@ -1,6 +1,7 @@
 // Server-sent events from a byte stream: https://html.spec.whatwg.org/multipage/server-sent-events.html
 
 export interface Message {
+  /** Empty where none is named. */
   event: string;
   data: string;
 }
@@ -30,7 +31,7 @@ export class SseParser {
     if (name === "data") this.#data.push(value);
     if (name === "id" && !value.includes("\0")) this.lastEventId = value;
     if (line) return [];
-    const [event, data] = [this.#event || "message", this.#data];
+    const [event, data] = [this.#event, this.#data];
     this.#event = "";
     this.#data = [];
     return data.length ? [{ event, data: data.join("\n") }] : [];

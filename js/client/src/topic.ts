@@ -1,6 +1,6 @@
 // Something that is watched: a snapshot and its listeners. The first one opens it; the last one, after a while, closes it.
 import { sleep } from "./backoff.js";
-import { BideError } from "./errors.js";
+import type { BideError } from "./errors.js";
 import { delay, type Link, type Timing, type Watched } from "./link.js";
 import type { Requests } from "./request.js";
 import type { ConnectionState, Job, Watch } from "./types.js";
@@ -114,7 +114,7 @@ export function createTopic<State extends Common>(
       // While there is no stream, it is the link that asks again.
       if (!life || (linked && connection !== "live")) return;
       clearTimeout(again);
-      again = setTimeout(follow, delay(error, failed++, timing));
+      again = setTimeout(follow, delay(error as BideError, failed++, timing));
     }
   }
 
@@ -143,8 +143,8 @@ export function createTopic<State extends Common>(
           failed = 0;
         } catch (reason) {
           if (mine !== life) return;
-          if (!(reason instanceof BideError) || reason.retryable) throw reason;
-          error = reason;
+          if ((reason as BideError).retryable !== false) throw reason;
+          error = reason as BideError;
         }
         follow();
       }

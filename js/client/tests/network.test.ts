@@ -20,10 +20,14 @@ class Network {
   down = false;
   streams: "pass" | "refuse" | "swallow" | "cut" = "pass";
   tried = { streams: 0, others: 0 };
+  /** Holds up what goes to the server, and what comes from it. */
+  going: (path: string) => Promise<unknown> | undefined = () => undefined;
+  coming: (path: string) => Promise<unknown> | undefined = () => undefined;
   #open = new Set<AbortController>();
 
   fetch: typeof fetch = async (input, init) => {
-    const stream = new URL(String(input)).pathname.endsWith("/events");
+    const path = new URL(String(input)).pathname;
+    const stream = path.endsWith("/events");
     this.tried[stream ? "streams" : "others"]++;
     if (this.down) throw new TypeError("Failed to fetch");
     if (stream && this.streams === "refuse") return new Response("No such page", { status: 404 });
@@ -34,7 +38,9 @@ class Network {
     if (stream && this.streams === "swallow") {
       return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
     }
+    await this.going(path);
     const response = await fetch(input, { ...init, signal });
+    await this.coming(path);
     if (stream && this.streams === "cut") setTimeout(() => cable.abort(new TypeError("terminated")), 5);
     return response;
   };
@@ -97,6 +103,80 @@ describe("a server that is killed and started again", () => {
     await server.run();
     await page.open("way");
     expect(await settled).toMatchObject({ status: "completed", attempt: 2, result: "through" });
+  });
+});
+
+describe("between what is fetched and what is streamed", () => {
+  function held() {
+    let release = () => {};
+    const until = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    return { until, release };
+  }
+
+  it("nothing is lost where the stream is late", async () => {
+    const page = new Page();
+    const network = new Network();
+    const { until: released, release } = held();
+    network.going = (path) => (path === "/events" ? released : undefined);
+    const client = page.client({ fetch: network.fetch, timing: { ...QUICK, patience: 60_000 } });
+    const { id } = await client.create("gated", { gate: page.user });
+    await until(page.client().watch(id), ({ job }) => job?.status === "running");
+    const watch = client.watch(id, { history: true });
+    connections(watch);
+    await until(watch, ({ job }) => job);
+    await page.open(page.user);
+    await page.client().settled(id);
+    expect(watch.getSnapshot().job?.status).toBe("running");
+    release();
+    const { job, events } = await until(watch, ({ connection }) => connection === "ended");
+    expect(job?.result).toBe("through");
+    expect(events.at(-1)?.kind).toBe("job.completed");
+  });
+
+  it("nothing is lost where the fetched job is late", async () => {
+    const page = new Page();
+    const network = new Network();
+    const { until: released, release } = held();
+    let fetched = 0;
+    // As it was before its end.
+    network.coming = (path) => (path.startsWith("/jobs/") && fetched++ === 0 ? released : undefined);
+    const client = page.client({ fetch: network.fetch, timing: QUICK });
+    const { id } = await client.create("gated", { gate: page.user });
+    const watch = client.watch(id);
+    connections(watch);
+    await until(watch, ({ connection }) => connection === "live");
+    await page.open(page.user);
+    await page.client().settled(id);
+    release();
+    expect((await until(watch, ({ connection }) => connection === "ended")).job?.result).toBe("through");
+  });
+
+  it("a question that was answered meanwhile stays closed", async () => {
+    const page = new Page();
+    const network = new Network();
+    const { until: released, release } = held();
+    let fetched = 0;
+    network.coming = (path) => (path.endsWith("/prompts") && fetched++ === 0 ? released : undefined);
+    const client = page.client({ fetch: network.fetch, timing: QUICK });
+    const { id } = await client.create("ask", { questions: 2 });
+    const watch = client.watch(id);
+    const shown = new Set<string>();
+    endings.push(
+      watch.subscribe(() => {
+        for (const { key } of watch.getSnapshot().prompts) shown.add(key);
+      }),
+    );
+    await until(watch, ({ job }) => job?.status === "pending_hitl");
+    let [prompt] = await page.client().prompts(id);
+    await page.client().respond(prompt?.id as string, { action: "proceed" });
+    while (prompt?.key !== "go-1") [prompt] = await page.client().prompts(id);
+    release();
+    await until(watch, ({ prompts }) => prompts[0]?.key === "go-1");
+    await client.cancel(id);
+    await until(watch, ({ connection }) => connection === "ended");
+    expect([...shown]).toEqual(["go-1"]);
   });
 });
 

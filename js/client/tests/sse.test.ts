@@ -16,8 +16,8 @@ const STREAM = [
 const EXPECTED: Message[] = [
   { event: "snapshot", data: '{"jobs":[]}' },
   { event: "progress", data: '{"message":"Übung · 日本 · 🙂"}' },
-  { event: "message", data: "first\nsecond" },
-  { event: "message", data: "" },
+  { event: "", data: "first\nsecond" },
+  { event: "", data: "" },
 ];
 
 async function parse(pieces: Uint8Array[]): Promise<[Message[], string | null]> {
@@ -50,7 +50,7 @@ describe("the parser of server-sent events", () => {
     const parser = new SseParser();
     expect(parser.push("data: a\r")).toEqual([]);
     expect(parser.push("\n")).toEqual([]);
-    expect(parser.push("\n")).toEqual([{ event: "message", data: "a" }]);
+    expect(parser.push("\n")).toEqual([{ event: "", data: "a" }]);
   });
 
   it("says with an empty batch that something has arrived", async () => {

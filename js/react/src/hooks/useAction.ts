@@ -28,13 +28,21 @@ export function useAction<Args extends unknown[], Result>(
       if (joined) return joined;
       setPending((count) => count + 1);
       setError(null);
-      const result = latest.current(...args).finally(() => {
-        under.delete(key);
-        setPending((count) => count - 1);
-      });
+      const act = async () => {
+        try {
+          return await latest.current(...args);
+        } catch (failure) {
+          setError(failure as BideError);
+          throw failure;
+        } finally {
+          under.delete(key);
+          setPending((count) => count - 1);
+        }
+      };
+      const result = act();
       under.set(key, result);
       // It is shown; who only calls need not catch it.
-      result.catch(setError);
+      result.catch(() => {});
       return result;
     },
     [under],

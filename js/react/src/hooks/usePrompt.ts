@@ -1,4 +1,5 @@
 import type { AnswerOf, BideError, JobTypeName, Keyed, Prompt, PromptOf, Receipt } from "@bide/client";
+import { useCallback, useEffect } from "react";
 import { useBide } from "../provider.js";
 import { type JobArguments, split } from "./arguments.js";
 import { useAction } from "./useAction.js";
@@ -22,9 +23,13 @@ export function usePrompt(...given: JobArguments<object>): UsePrompt {
   const client = useBide();
   const { prompts } = useWatch(useJobWatch(id));
   const prompt = prompts[0] ?? null;
-  const { run, ...state } = useAction((value: object, options?: Keyed) => {
-    if (prompt === null) return Promise.reject(new Error("Nothing is asked."));
-    return client.respond(prompt.id, value, options);
-  });
-  return { prompt, respond: run, ...state };
+  const asked = prompt?.id ?? null;
+  const { run, reset, ...state } = useAction((prompt: string | null, value: object, options?: Keyed) =>
+    prompt === null ? Promise.reject(new Error("Nothing is asked.")) : client.respond(prompt, value, options),
+  );
+  const respond = useCallback((value: object, options?: Keyed) => run(asked, value, options), [run, asked]);
+  // What was wrong with an answer to one question is not to be seen at the next.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: whenever another one is asked
+  useEffect(reset, [asked, reset]);
+  return { prompt, respond, reset, ...state };
 }
