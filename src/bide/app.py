@@ -33,6 +33,7 @@ from bide.errors import (
     NotFound,
     NotStarted,
     PromptAmbiguous,
+    PromptClosed,
     PromptNotServed,
 )
 from bide.events import Event
@@ -40,7 +41,7 @@ from bide.hitl import PromptView, Receipt, Response
 from bide.job import Job, JobError, JobStatus, Progress
 from bide.job_type import Definition, JobCall, JobType, Registry, check_key, define
 from bide.portal import Portal, call_on
-from bide.respond import Forms, read_response, repeats
+from bide.respond import Forms, read_response, repeats, shown
 from bide.retry import RetryPolicy
 from bide.schedule import Duration, seconds
 from bide.settings import Settings
@@ -626,14 +627,18 @@ class Bide(Generic[D]):
         if row.status == "open":
             action, value = read_response(row, response, self._forms)
         identity = str(response_id or uuid_utils.uuid7())
-        recorded = await self.store.respond(identity, row.id, owner, action, value, _shown(by))
+        try:
+            recorded = await self.store.respond(identity, row.id, owner, action, value, _shown(by))
+        except PromptClosed as closed:
+            closed.response = shown(row.schema, closed.response)
+            raise
         if row.status != "open" and not repeats(recorded, response):
             raise IdempotencyConflict(identity, UUID(recorded.job), "response")
         return Receipt(
             prompt_id=UUID(recorded.prompt),
             job_id=UUID(recorded.job),
             action=recorded.action,
-            value=None if recorded.value is None else orjson.loads(recorded.value),
+            value=None if recorded.value is None else shown(row.schema, orjson.loads(recorded.value)),
             by=recorded.by,
             at=instant(recorded.at),
         )
@@ -979,7 +984,7 @@ def _prompt(row: PromptRow) -> PromptView:
         assignee=row.assignee,
         deadline_at=_maybe(row.deadline_at),
         opened_at=instant(row.opened_at),
-        response=None if answer is None or answer.value is None else orjson.loads(answer.value),
+        response=None if answer is None or answer.value is None else shown(row.schema, orjson.loads(answer.value)),
         answer=None if answer is None else Response(by=answer.by, at=instant(answer.at), defaulted=answer.defaulted),
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice, repeat
 from typing import Any, cast
 from uuid import UUID
 
@@ -70,6 +70,38 @@ def read_response(
     if errors:
         raise InvalidResponse(f"The response does not fit the question {prompt.key!r}.", errors)
     return "answer", text
+
+
+MASK = "**********"
+"""What is shown of a secret, as Pydantic shows it."""
+
+
+def shown(schema: str, value: Any) -> Any:
+    """An answer as readers see it: without what its schema says is only to be written, a `SecretStr` say."""
+    if value is None or '"writeOnly"' not in schema:
+        return value
+    whole: dict[str, Any] = orjson.loads(schema)
+    return _masked(whole, value, whole.get("$defs", {}))
+
+
+def _masked(schema: Any, value: Any, defs: Mapping[str, Any]) -> Any:
+    if not isinstance(schema, dict):
+        return value
+    rules = cast("dict[str, Any]", schema)
+    if rules.get("writeOnly") and value is not None:
+        return MASK
+    named = defs.get(str(rules.get("$ref")).rpartition("/")[2])
+    for part in (named, *(part for kind in ("anyOf", "oneOf", "allOf") for part in rules.get(kind, ()))):
+        value = _masked(part, value, defs)
+    if isinstance(value, dict):
+        known, others = rules.get("properties", {}), rules.get("additionalProperties")
+        fields = cast("dict[str, Any]", value)
+        return {name: _masked(known.get(name, others), given, defs) for name, given in fields.items()}
+    if isinstance(value, list):
+        items = chain(rules.get("prefixItems", ()), repeat(rules.get("items")))
+        given_items: list[Any] = value
+        return [_masked(part, given, defs) for part, given in zip(items, given_items, strict=False)]
+    return value
 
 
 def repeats(recorded: ResponseRow, response: Mapping[str, Any] | BaseModel) -> bool:

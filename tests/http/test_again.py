@@ -11,9 +11,11 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import Depends
+from pydantic import BaseModel, SecretStr
 
-from bide import Job
+from bide import Form, Job, JobContext
 from bide.http import Accept, Limits, accepting
+from bide.respond import MASK
 from tests.http.server import serving
 from tests.http.shop import Address, Shop
 from tests.http.test_conventions import assert_problem, new
@@ -169,6 +171,37 @@ async def test_a_position_of_another_database_hides_nothing(ann: httpx.AsyncClie
         async for text in stream.aiter_text():
             if "event: snapshot" in text:
                 break
+
+
+async def test_a_secret_is_recorded_and_never_shown(ann: httpx.AsyncClient, shop: Shop) -> None:
+    class Login(BaseModel):
+        user: str
+        password: SecretStr
+        others: list[SecretStr] = []
+
+    class Account(BaseModel):
+        login: Login | None
+        keys: dict[str, SecretStr]
+
+    @shop.bide.job
+    async def sign_in(ctx: JobContext[Any]) -> str:
+        account = await ctx.ask("account", Form(Account))
+        assert account.login is not None
+        return f"{account.login.password.get_secret_value()} {account.keys['a'].get_secret_value()}"
+
+    job = await sign_in.options(owner="ann").enqueue()
+    async for event in shop.bide.events(job):
+        if event.kind == "job.waiting":
+            break
+    (prompt,) = await shop.bide.show_prompts(job)
+    given = {"login": {"user": "ann", "password": "hush", "others": ["hush"]}, "keys": {"a": "hush"}}
+    seen = {"login": {"user": "ann", "password": MASK, "others": [MASK]}, "keys": {"a": MASK}}
+    path = f"prompts/{prompt.id}/response"
+    answers = [await ann.post(path, json=given, headers={"Idempotency-Key": "k"}) for _ in range(2)]
+    assert [answer.json()["value"] for answer in answers] == [seen, seen]
+    assert (await ann.get(f"prompts/{prompt.id}")).json()["response"] == seen
+    assert (await ann.post(path, json=given)).json()["response"] == seen
+    assert await shop.bide.result(job) == "hush hush"
 
 
 async def test_more_than_may_be_cancelled_at_once_is_told(ann: httpx.AsyncClient, shop: Shop) -> None:
