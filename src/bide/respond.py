@@ -99,7 +99,7 @@ def _masked(schema: Any, value: Any, defs: Mapping[str, Any]) -> Any:
         return {name: _masked(known.get(name, others), given, defs) for name, given in fields.items()}
     if isinstance(value, list):
         items = chain(rules.get("prefixItems", ()), repeat(rules.get("items")))
-        given_items: list[Any] = value
+        given_items = cast("list[Any]", cast("object", value))
         return [_masked(part, given, defs) for part, given in zip(items, given_items, strict=False)]
     return value
 
