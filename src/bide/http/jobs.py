@@ -87,7 +87,8 @@ async def create_jobs(call: ThisCall, body: NewJobs) -> Response:
     calls: dict[int, JobCall[Any]] = {}
     for n, new in enumerate(body.jobs):
         try:
-            calls[n] = _call_of(call, new, new.idempotency_key)
+            with problems.at(f"/jobs/{n}"):
+                calls[n] = _call_of(call, new, new.idempotency_key)
         except BideError as error:
             outcomes[n] = _refused(error)
     for n, accepted in zip(calls, await call.app.enqueue_each(calls.values()), strict=True):
@@ -117,7 +118,8 @@ def _call_of(call: Call, new: NewJob, key: str | None) -> JobCall[Any]:
         owner=new.owner if call.owner is None else call.owner,
         idempotency_key=key,
     )
-    return chosen.call_json(new.input)
+    with problems.at("/input"):
+        return chosen.call_json(new.input)
 
 
 async def _accepted(call: Call, request: Request, row: JobRow, prefer: str | None) -> Response:

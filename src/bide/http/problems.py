@@ -5,7 +5,8 @@ The errors themselves carry code, hint and whether to try again; here they only 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from bide import errors as e
+from bide.codec import place, pointer
 from bide.http.refusals import Refusal
 
 MEDIA_TYPE = "application/problem+json"
@@ -152,37 +154,40 @@ def of_http(error: HTTPException) -> Response:
 
 
 def of_validation(error: RequestValidationError) -> Response:
-    flaws = [_flaw(cast("Sequence[object]", found["loc"]), str(found["msg"])) for found in error.errors()]
+    found = error.errors()
+    flaws = [_flaw(one, error.body) for one in found[: e.SHOWN_FLAWS]]
     first = flaws[0]
     where = f"{first['where']} {first['path'] or '/'}"
     return respond(
         422,
         "invalid_request",
-        f"{where}: {first['message']}" + (f", and {len(flaws) - 1} more" if len(flaws) > 1 else ""),
+        f"{where}: {first['message']}" + (f", and {len(found) - 1} more" if len(found) > 1 else ""),
         hint="See `errors`: each names its place.",
         errors=flaws,
     )
 
 
-def _flaw(location: Sequence[object], message: str) -> dict[str, str]:
-    where, *path = [str(part) for part in location]
-    if where == "body":
-        return {"where": where, "path": pointer(path), "message": message}
-    return {"where": where, "path": path[0] if path else "", "message": message}
+def _flaw(found: Mapping[str, Any], body: object) -> dict[str, str]:
+    where, *path = cast("Sequence[str | int]", found["loc"])
+    shown = pointer(place(body, {**found, "loc": path})) if where == "body" else str(path[0]) if path else ""
+    return {"where": str(where), "path": shown, "message": str(found["msg"])}
 
 
-def pointer(path: Sequence[str]) -> str:
-    """An RFC 6901 JSON pointer."""
-    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in path)
+@contextmanager
+def at(prefix: str) -> Generator[None]:
+    """Flaws found in here are of a value that stands at this JSON pointer of the body."""
+    try:
+        yield
+    except (e.InvalidPayload, e.InvalidArguments) as error:
+        error.errors = [{**flaw, "path": prefix + flaw["path"]} for flaw in error.errors]
+        raise
 
 
 def _more(error: e.BideError) -> dict[str, Any]:
     """What this error knows beyond its message."""
     match error:
-        case e.InvalidResponse():
-            return {"errors": [{"where": "body", **flaw} for flaw in error.errors]}
-        case e.InvalidPayload():
-            return {"errors": [{"where": "body", "path": error.path, "message": error.reason}]}
+        case e.InvalidResponse() | e.InvalidPayload() | e.InvalidArguments():
+            return {"errors": [{"where": "body", **flaw} for flaw in error.errors] or None}
         case e.IdempotencyConflict():
             return {"job_id": str(error.job_id)}
         case e.PromptClosed():
