@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from bide import errors as e
 from bide.codec import place, pointer
+from bide.http import headers
 from bide.http.refusals import Refusal
 
 MEDIA_TYPE = "application/problem+json"
@@ -128,12 +129,12 @@ def describe(error: e.BideError) -> dict[str, Any]:
 
 def of_error(error: e.BideError) -> Response:
     status = status_of(error)
-    headers: dict[str, str] = {}
+    sent: dict[str, str] = {}
     if isinstance(error, Refusal):
-        headers.update(error.headers or {})
+        sent.update(error.headers or {})
     elif status in {503, 507}:
-        headers["Retry-After"] = str(RETRY_AFTER)
-    return Response(orjson.dumps(describe(error)), status_code=status, media_type=MEDIA_TYPE, headers=headers)
+        sent["Retry-After"] = str(RETRY_AFTER)
+    return Response(orjson.dumps(describe(error)), status_code=status, media_type=MEDIA_TYPE, headers=sent)
 
 
 def of_http(error: HTTPException) -> Response:
@@ -202,6 +203,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
         status: {
             "description": HTTPStatus(status).phrase,
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            **({"headers": headers.documented(headers.OF_ERRORS[status])} if status in headers.OF_ERRORS else {}),
         }
         for status in statuses
     }
