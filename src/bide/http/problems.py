@@ -5,6 +5,7 @@ The errors themselves carry code, hint and whether to try again; here they only 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -20,6 +21,8 @@ from bide import errors as e
 from bide.codec import place, pointer
 from bide.http import headers
 from bide.http.refusals import Refusal
+
+log = logging.getLogger("bide.http")
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -53,6 +56,16 @@ CODES = {
     413: "too_large",
     429: "too_many_requests",
 }
+
+
+OF_DATABASE: Mapping[str, str] = {
+    e.StoreError.code: "The database could not do it.",
+    e.StoreBusy.code: "The database is busy.",
+    e.StoreFull.code: "The database has no space left; nothing was written.",
+    e.StoreUnavailable.code: "The database cannot be reached.",
+    e.SchemaMismatch.code: "The database is of another version of Bide.",
+}
+LOOK = "The server's log tells more."
 
 
 class Flaw(BaseModel):
@@ -121,7 +134,14 @@ def status_of(error: e.BideError) -> int:
 
 
 def describe(error: e.BideError) -> dict[str, Any]:
-    """The problem that an error is, as JSON types."""
+    """The problem that an error is, as JSON types.
+
+    Of the database's own words, which name its file, a client is told none: they are in the log.
+    """
+    if isinstance(error, e.StoreError):
+        log.warning("%s: %s", error.code, error)
+        told = OF_DATABASE.get(error.code, OF_DATABASE[e.StoreError.code])  # a store may have errors of its own
+        return described(status_of(error), error.code, told, hint=LOOK, retryable=error.retryable)
     return described(
         status_of(error), error.code, error.message, hint=error.hint, retryable=error.retryable, **_more(error)
     )
