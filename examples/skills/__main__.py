@@ -13,6 +13,7 @@ import uvicorn
 
 from bide.app import sqlite_path
 from bide.errors import InvalidOption
+from bide.http.local import is_loopback
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from examples.skills.service.app import make_app
 
     try:
-        app = make_app()
+        app = make_app(for_all=given.host != "localhost" and not is_loopback(given.host))
     except InvalidOption as error:
         print(error, file=sys.stderr)
         return 2
@@ -34,7 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m examples.skills", description=__doc__)
-    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="the address to listen on (default: 127.0.0.1, which lets in this machine only)",
+    )
     parser.add_argument("--port", type=int, default=8001, help="the port (default: 8001)")
     parser.add_argument(
         "--database",

@@ -39,7 +39,7 @@ from pydantic import Secret, SecretBytes, SecretStr, TypeAdapter, ValidationErro
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
 from pydantic_core import SchemaSerializer
 
-from bide.errors import InvalidPayload, UnencodableType
+from bide.errors import SHOWN_FLAWS, InvalidPayload, UnencodableType
 
 T = TypeVar("T")
 
@@ -174,7 +174,7 @@ def _inspect(root: object) -> None:
             trail[-1] = key
             if type(item) not in _CONTAINERS:
                 if flaw := _flaw(item):
-                    raise InvalidPayload(_path(trail[1:]), flaw)
+                    raise _refusal(trail[1:], flaw)
                 continue
             if len(levels) > MAX_DEPTH:
                 raise _too_deep(root, trail[1:])
@@ -193,9 +193,9 @@ def _entries(container: object, trail: list[_Key]) -> Iterator[tuple[_Key, objec
     held = cast("dict[str, object]", container)
     for key in held:
         if type(key) is not str:
-            raise InvalidPayload(_path(trail), f"a key is {_name(key)}, and keys of JSON are strings")
+            raise _refusal(trail, f"a key is {_name(key)}, and keys of JSON are strings")
         if flaw := _text_flaw(key):
-            raise InvalidPayload(_path([*trail, key]), f"the key holds {flaw}")
+            raise _refusal([*trail, key], f"the key holds {flaw}")
     return iter(held.items())
 
 
@@ -239,9 +239,9 @@ def _too_deep(root: Any, trail: list[_Key]) -> InvalidPayload:
     for depth, key in enumerate(trail, start=1):
         item = item[key]
         if id(item) in above:
-            return InvalidPayload(_path(trail[:depth]), "the container contains itself")
+            return _refusal(trail[:depth], "the container contains itself")
         above.add(id(item))
-    return InvalidPayload(_path(trail), f"more than {MAX_DEPTH} levels deep")
+    return _refusal(trail, f"more than {MAX_DEPTH} levels deep")
 
 
 def _known_part(value: object, trail: Iterable[_Key]) -> Iterator[_Key]:
@@ -256,11 +256,21 @@ def _known_part(value: object, trail: Iterable[_Key]) -> Iterator[_Key]:
         yield key
 
 
-def _path_in(value: Any, trail: Sequence[_Key], *, missing: bool) -> Iterator[_Key]:
-    """Yield what of a trail of Pydantic's is a path in `value`: the members of unions in it, for one, are not.
+def place(value: Any, flaw: Mapping[str, Any]) -> tuple[_Key, ...]:
+    """Where one of Pydantic's errors is in the JSON `value`: parts of its `loc` are of the schema, as the members of
+    a union are."""
+    return tuple(_path_in(value, flaw["loc"], missing=flaw["type"].startswith("missing")))
 
-    missing: what is at its end is not there.
-    """
+
+def flaws_in(value: Any, invalid: ValidationError) -> list[dict[str, str]]:
+    """Each flaw that Pydantic found in the JSON `value`, up to SHOWN_FLAWS. The values are not told: no log should."""
+    found = invalid.errors(include_url=False, include_context=False, include_input=False)
+    return [{"path": pointer(place(value, flaw)), "message": flaw["msg"]} for flaw in found[:SHOWN_FLAWS]]
+
+
+def _path_in(value: Any, trail: Sequence[_Key], *, missing: bool) -> Iterator[_Key]:
+    """Yield what of a trail of Pydantic's is a path in `value`. missing: what is at its end is not there."""
+    missing = missing and len(trail) > 0  # else it is the whole value
     for key in trail[:-1] if missing else trail:
         try:
             value = value[key]
@@ -269,6 +279,15 @@ def _path_in(value: Any, trail: Sequence[_Key], *, missing: bool) -> Iterator[_K
         yield key
     if missing:
         yield trail[-1]
+
+
+def _refusal(trail: Sequence[_Key], reason: str) -> InvalidPayload:
+    return InvalidPayload(_path(trail), reason, errors=[{"path": pointer(trail), "message": reason}])
+
+
+def pointer(trail: Iterable[_Key]) -> str:
+    """A JSON pointer (RFC 6901)."""
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in trail)
 
 
 def _path(trail: Iterable[_Key]) -> str:
@@ -406,12 +425,19 @@ class Codec(Generic[T]):
         # Without the input: a payload may hold what no log should.
         flaws = error.errors(include_url=False, include_context=False, include_input=False)
         more = f" (and {len(flaws) - 1} more)" if len(flaws) > 1 else ""
-        done, trail = "written", flaws[0]["loc"]
-        if text is not None:
-            done = "read"
-            with suppress(ValueError):  # it may be no JSON at all
-                trail = tuple(_path_in(orjson.loads(text), trail, missing=flaws[0]["type"].startswith("missing")))
-        return InvalidPayload(_path(trail), f"cannot be {done} as {self._shown}: {flaws[0]['msg']}{more}")
+        if text is None:
+            return InvalidPayload(
+                _path(flaws[0]["loc"]), f"cannot be written as {self._shown}: {flaws[0]['msg']}{more}"
+            )
+        try:
+            value = orjson.loads(text)
+        except ValueError:
+            value = None  # it is no JSON at all
+        return InvalidPayload(
+            _path(place(value, flaws[0])),
+            f"cannot be read as {self._shown}: {flaws[0]['msg']}{more}",
+            errors=flaws_in(value, error),
+        )
 
     @property
     def _shown(self) -> str:

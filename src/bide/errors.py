@@ -43,9 +43,13 @@ remedy. An HTTP layer turns them into RFC 9457 problems without a table of its o
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 from uuid import UUID
+
+SHOWN_FLAWS = 20
+"""Flaws of one value that an error lists: more help nobody, and there may be as many as a body has room for."""
 
 
 class BideError(Exception):
@@ -67,14 +71,18 @@ class BideError(Exception):
 
 
 class InvalidPayload(BideError):
-    """A value that is not JSON as Bide keeps it. `path` is where, as `$.a[3].b`."""
+    """A value that is not JSON as Bide keeps it. `path` is where, as `$.a[3].b`.
+
+    `errors` has each flaw that was found, as `InvalidResponse` has them, up to SHOWN_FLAWS.
+    """
 
     code = "invalid_payload"
 
-    def __init__(self, path: str, reason: str) -> None:
+    def __init__(self, path: str, reason: str, *, errors: Sequence[Mapping[str, str]] = ()) -> None:
         super().__init__(f"{path}: {reason}")
         self.path = path
         self.reason = reason
+        self.errors = [dict(flaw) for flaw in errors] or [{"path": "", "message": reason}]
 
 
 class UnencodableType(BideError, TypeError):
@@ -93,7 +101,13 @@ class InvalidDuration(BideError, ValueError):
 
 
 class InvalidArguments(BideError, TypeError):
+    """`errors` has each flaw where the arguments came as JSON, as `InvalidResponse` has them, up to SHOWN_FLAWS."""
+
     code = "invalid_arguments"
+
+    def __init__(self, message: str, *, hint: str | None = None, errors: Sequence[Mapping[str, str]] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.errors = [dict(flaw) for flaw in errors]
 
 
 class InvalidOption(BideError, ValueError):

@@ -15,8 +15,15 @@ from typing import Any, Generic, ParamSpec, Protocol, cast
 
 from typing_extensions import TypedDict, TypeVar
 
-from bide.codec import Codec, codec_for, decode, encode, encode_flat
-from bide.errors import InvalidArguments, InvalidOption, InvalidPayload, UnencodableType, UnknownJobType
+from bide.codec import Codec, codec_for, decode, encode, encode_flat, pointer
+from bide.errors import (
+    SHOWN_FLAWS,
+    InvalidArguments,
+    InvalidOption,
+    InvalidPayload,
+    UnencodableType,
+    UnknownJobType,
+)
 from bide.job import Job
 from bide.retry import RetryPolicy
 from bide.schedule import Duration, seconds
@@ -240,7 +247,7 @@ class Input:
         needed = self._positional if self._rest and given.get(self._rest) else ()
         missing = [name for name in dict.fromkeys((*self._required, *needed)) if name not in given]
         flaws = [
-            f"{what} argument{'s' * (len(names) > 1)} {', '.join(map(repr, names))}"
+            f"{what} argument{'s' * (len(names) > 1)} {_listed(names)}"
             for what, names in (("missing", missing), ("unknown", unknown))
             if names
         ]
@@ -248,8 +255,21 @@ class Input:
             raise InvalidArguments(
                 f"{' and '.join(flaws)}.",
                 hint=f"It takes {', '.join(map(repr, self._signature.parameters)) or 'none'}.",
+                errors=self._flaws(given, missing, unknown),
             )
         return self._codec.encode(self._codec.decode(encode(dict(given)), strict=True))
+
+    def _flaws(self, given: Mapping[str, Any], missing: Sequence[str], unknown: Sequence[str]) -> list[dict[str, str]]:
+        """Each flaw of arguments that are not all there: also those of the others, so that one look is enough."""
+        found = [{"path": pointer([name]), "message": "is required"} for name in missing]
+        found += [{"path": pointer([name]), "message": "is no argument of this job"} for name in unknown]
+        told = {flaw["path"] for flaw in found}
+        known = {name: value for name, value in given.items() if name in self._signature.parameters}
+        try:
+            self._codec.decode(encode(known), strict=True)
+        except InvalidPayload as invalid:
+            found += [flaw for flaw in invalid.errors if flaw["path"] not in told]
+        return found[:SHOWN_FLAWS]
 
     @property
     def annotation(self) -> object:
@@ -286,6 +306,12 @@ class Input:
             if name in given:
                 kwargs[name] = given[name]
         return [*args, *rest], kwargs
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names that a caller made up: there may be as many, and as long, as a body has room for."""
+    shown = ", ".join(f"{name!r:.100}" for name in names[:SHOWN_FLAWS])
+    return shown if len(names) <= SHOWN_FLAWS else f"{shown} and {len(names) - SHOWN_FLAWS} more"
 
 
 def define(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
-from itertools import chain, islice, repeat
+from itertools import chain, repeat
 from typing import Any, cast
 from uuid import UUID
 
@@ -21,11 +21,10 @@ from jsonschema.protocols import Validator
 from pydantic import AnyUrl, BaseModel, TypeAdapter, ValidationError
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
-from bide.codec import decode, encode
+from bide.codec import decode, encode, flaws_in
 from bide.errors import InvalidResponse
+from bide.flaws import told
 from bide.store.base import Action, PromptRow, ResponseRow
-
-SHOWN_ERRORS = 20
 
 
 class Forms:
@@ -54,19 +53,13 @@ def read_response(
     if given == _CANCEL and not _is_answer(prompt.schema):
         return "cancel", None
     text = encode(given)
-    errors = [
-        {"path": _pointer(flaw.absolute_path), "message": flaw.message[:300]}
-        for flaw in islice(_flaws(prompt.schema, given), SHOWN_ERRORS)
-    ]
+    errors = told(_flaws(prompt.schema, given))
     adapter = forms.find(prompt.schema)
     if not errors and adapter is not None:
         try:
             adapter.validate_json(text, by_alias=True)
         except ValidationError as invalid:
-            errors = [
-                {"path": _pointer(flaw["loc"]), "message": flaw["msg"]}
-                for flaw in invalid.errors(include_url=False, include_context=False, include_input=False)
-            ]
+            errors = flaws_in(given, invalid)
     if errors:
         raise InvalidResponse(f"The response does not fit the question {prompt.key!r}.", errors)
     return "answer", text
@@ -161,7 +154,7 @@ def _matches(pattern: str, text: str) -> bool:
 
 def _check_pattern(validator: Validator, pattern: str, given: Any, _: Any) -> Iterator[FlawOfSchema]:
     if validator.is_type(given, "string") and not _matches(pattern, given):
-        yield FlawOfSchema(f"{given!r} does not match {pattern!r}")
+        yield FlawOfSchema("does not match")
 
 
 def _check_properties(validator: Any, patterns: dict[str, Any], given: Any, _: Any) -> Iterator[FlawOfSchema]:
@@ -179,8 +172,3 @@ _VALIDATOR: Any = cast("Any", validators).extend(Draft202012Validator, _KEYWORDS
 @lru_cache(maxsize=256)
 def _validator(schema: str) -> Validator:
     return cast("Validator", _VALIDATOR(orjson.loads(schema), format_checker=_FORMATS))
-
-
-def _pointer(path: Iterable[str | int]) -> str:
-    """RFC 6901."""
-    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)

@@ -16,6 +16,7 @@ from examples.skills.flow import author_skill, bide
 from examples.skills.general import AUTHOR
 from examples.skills.promoting import promote_skill
 from examples.skills.prompts import Understanding
+from examples.skills.service import states
 from examples.skills.service.states import read_states
 from examples.skills.steps import CreateOptions, Workshop
 from examples.skills.surface import PackageSurface
@@ -209,13 +210,41 @@ async def test_a_state_is_read_from_the_database_and_one_that_is_gone_breaks_no_
     first, second = [await kitchen.begin() for _ in range(2)]
     other = await author_skill.enqueue("parcel")
     await kitchen.jobs.run_until_idle()
-    states = {state.job_id: state for state in await read_states()}
-    assert states.keys() == {first.id, second.id, other.id}
-    assert (states[other.id].hitl_type, states[other.id].current_phase) == ("clarify", "understanding")
-    assert states[other.id].user_id == "default"
+    found = {state.job_id: state for state in await read_states()}
+    assert found.keys() == {first.id, second.id, other.id}
+    assert (found[other.id].hitl_type, found[other.id].current_phase) == ("clarify", "understanding")
+    assert found[other.id].user_id == "default"
     await bide.cancel(first)
     await bide.delete(first)
     assert [state.job_id for state in await read_states(user_id="ana")] == [second.id]
+
+
+async def test_of_old_promotions_a_list_reads_none_that_it_needs_not(
+    kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: dict[str, Answered] = {
+        "clarify": GENERAL, "confirm_0": Proceed(), "preview_0": Proceed(), "validate_0": Proceed(),
+    }  # fmt: skip
+    for _ in range(3):
+        job = await kitchen.begin()
+        await kitchen.answer(job, **answers)
+        assert await _promote(kitchen, job, await kitchen.jobs.result(job), overwrite=True) is None
+        await kitchen.jobs.advance("1m")
+    await kitchen.begin()
+    read: list[object] = []
+    listed = bide.list
+
+    async def watched(**filters: Any) -> Any:
+        page = await listed(**filters)
+        if filters["types"] == (promote_skill.name,):
+            read.extend(page)
+        return page
+
+    monkeypatch.setattr(bide, "list", watched)
+    monkeypatch.setattr(states, "PAGE", 1)
+    assert [state.promoted for state in await read_states(limit=1)] == [False]
+    assert len(read) == 1, "the newest, which shows that no other is of a job of the list"
+    assert [state.promoted for state in await read_states()] == [False, True, True, True]
 
 
 async def test_a_promotion_copies_the_draft_once_also_through_crashes(kitchen: Kitchen) -> None:

@@ -137,6 +137,7 @@ async def test_what_cannot_be_a_job_is_refused_with_its_place(
     ("path", "body", "where"),
     [
         ("jobs", {"type": "add", "input": {"a": 1}, "delay": False}, "/delay"),
+        ("jobs/batch", {"jobs": [new("add", a=1), {"type": "add", "delay": True}]}, "/jobs/1/delay"),
         ("jobs", {"type": "add", "input": {"a": 1}, "priority": "5"}, "/priority"),
         ("jobs/cancel", {"types": ["add"] * 51}, "/types"),
         ("jobs/cancel", {"labels": {f"l{n}": "x" for n in range(17)}}, "/labels"),
@@ -147,7 +148,7 @@ async def test_nothing_is_taken_for_what_it_is_not(
     ann: httpx.AsyncClient, path: str, body: dict[str, Any], where: str
 ) -> None:
     told = assert_problem(await ann.post(path, json=body), 422, "invalid_request")
-    assert told["errors"][0]["path"].startswith(where)
+    assert told["errors"][0]["path"] == where
 
 
 async def test_a_year_is_no_moment(ann: httpx.AsyncClient) -> None:

@@ -90,7 +90,7 @@ async def test_an_answer_without_an_id_counts_only_for_what_was_shown(tmp_path: 
         assert shown["open"] == [shown["prompt"]["id"]]
         odd = await client.post(f"hitl/{job.id}/response", json={"street": 1})
         assert odd.status_code == 422
-        assert {flaw["path"] for flaw in odd.json()["errors"]} == {"", "/street"}
+        assert {flaw["path"] for flaw in odd.json()["errors"]} == {"/number", "/street"}
         wrong = await client.post(f"hitl/{job.id}/response", json={**body, "prompt_id": str(job.id)})
         assert wrong.status_code == 404
         right = await client.post(f"hitl/{job.id}/response", json={**body, "prompt_id": shown["prompt"]["id"]})

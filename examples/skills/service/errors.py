@@ -29,6 +29,8 @@ from examples.skills.service.schemas import Failure, Flaw, InvalidRequest
 HEADER = "X-Request-ID"
 ACCEPTABLE = re.compile(r"[\w.:-]{1,128}")
 INVALID = "Validation error"
+RETRY_AFTER = 1
+"""Seconds after which to try again what could not be done now."""
 LOG = logging.getLogger("examples.skills.service")
 
 
@@ -78,7 +80,11 @@ def handle_errors(app: FastAPI, prefix: str) -> None:
     async def of_bide(request: Request, error: Exception) -> Response:
         if not ours(request) or not isinstance(error, BideError):
             raise error
-        return _answer(request, _refusal(error))
+        refused = _refusal(error)
+        if refused.status >= 500:
+            # What the database says names its file: that is for the log.
+            LOG.warning("request %s: %s: %s", request_id(request), error.code, error)
+        return _answer(request, refused)
 
     async def unforeseen(request: Request, error: Exception) -> Response:
         if not ours(request):
@@ -120,7 +126,7 @@ def _refusal(error: BideError) -> Refused:
         case InvalidArguments() | InvalidOption() | InvalidPayload():
             return Refused(422, INVALID, [Flaw(path="", message=str(error))])
         case StoreError() if error.retryable:
-            return Refused(503, str(error))
+            return Refused(503, "The database cannot do it now. Try again.")
         case _:
             return Refused(500, "Internal server error")
 
@@ -133,4 +139,6 @@ def _answer(request: Request, refused: Refused, headers: Mapping[str, str] | Non
     else:
         body = Failure(error=refused.message, request_id=identity)
     given = {**(headers or {}), HEADER: identity}
+    if refused.status == 503:
+        given["Retry-After"] = str(RETRY_AFTER)
     return JSONResponse(body.model_dump(mode="json"), refused.status, headers=given)

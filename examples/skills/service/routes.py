@@ -17,6 +17,7 @@ from examples.skills.creating import create_skill
 from examples.skills.flow import bide
 from examples.skills.promoting import promote_skill
 from examples.skills.questions import normalise
+from examples.skills.service.access import BoundedRoute
 from examples.skills.service.errors import INVALID, JobNotFound, Refused, name_request
 from examples.skills.service.schemas import (
     Accepted,
@@ -43,10 +44,14 @@ from examples.skills.taxonomy import list_skills
 PREFIX = "/api/v2"
 PROMOTION = "30s"
 
+ANYBODY = "anonymous"
+"""Who answers: nobody is authenticated, and whose job it is does not tell."""
+
 router = APIRouter(
     prefix=PREFIX,
+    route_class=BoundedRoute,
     dependencies=[Depends(name_request)],
-    responses={400: {"model": Failure}, 422: {"model": InvalidRequest}},
+    responses={**{status: {"model": Failure} for status in (400, 403, 413, 503)}, 422: {"model": InvalidRequest}},
 )
 missing: dict[int | str, dict[str, Any]] = {404: {"model": Failure}}
 
@@ -102,7 +107,10 @@ async def list_jobs(
     include_saved: bool = True,
     limit: Annotated[int, Query(ge=1, le=MOST)] = MOST,
 ) -> list[JobState]:
-    """The newest jobs, the last to change first; include_saved=false: without those whose skill has been saved."""
+    """The newest `limit` jobs, by when they were created; of these the last to change first.
+
+    include_saved=false: without those whose skill has been saved.
+    """
     return await read_states(status=status, user_id=user_id, include_saved=include_saved, limit=limit)
 
 
@@ -148,7 +156,7 @@ async def respond(job: Found, body: Answer) -> Answered:
         return Answered(status="ignored", detail="The question was answered meanwhile.")
     try:
         response = read_answer(view.kind, view.data, body.model_dump(exclude={"prompt_id"}, exclude_none=True))
-        await bide.respond(job, response, prompt=view.id, by=job.owner or None)
+        await bide.respond(job, response, prompt=view.id, by=ANYBODY)
     except UnreadableAnswer as unreadable:
         raise Refused(422, INVALID, [Flaw(path=unreadable.path, message=unreadable.message)]) from None
     except Conflict as conflict:
@@ -163,7 +171,7 @@ async def respond(job: Found, body: Answer) -> Answered:
 @router.post(
     "/drafts/{job_id}/promote",
     tags=["drafts"],
-    responses={**missing, 409: {"model": Failure}, 503: {"model": Failure}},
+    responses={**missing, 409: {"model": Failure}},
 )
 async def promote(job: Found, how: Promote | None = None) -> Promoted:
     """Copy a job's draft to its place in the taxonomy."""

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from bide import JobStatus
 from examples.skills.questions import normalise
@@ -28,7 +28,7 @@ def _check_questions(questions: JsonValue) -> JsonValue:
 class CreateSkill(BaseModel):
     """A task to write a skill for. All but the description may be left out."""
 
-    task_description: str = Field(min_length=10, max_length=10_000)
+    task_description: Annotated[str, StringConstraints(strip_whitespace=True, min_length=10, max_length=10_000)]
     user_id: str = Field(default=USER, min_length=1, max_length=200)
     package: str | None = Field(default=None, max_length=200, description="The installed package to read; empty: none.")
     category: Annotated[str, AfterValidator(_check_category), Field(max_length=200)] | None = Field(

@@ -4,7 +4,8 @@ Nothing is kept in between: whatever is shown is read from the database each tim
 missed. A state is read as of one moment: where the job has changed meanwhile, it is read again.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -115,26 +116,35 @@ def _brief(stored: object) -> Brief | None:
 async def _promotion(job: Job[Any]) -> Promotion | None:
     if not job.status.terminal:
         return None
-    async for promotion in _promotions(since=job.created_at, owner=job.owner):
-        if promotion.job_id == job.id:
-            return promotion
-    return None
+    async with aclosing(_promotions(job.owner)) as made:
+        return (await _back_to(job.created_at, made)).get(job.id)
 
 
-async def _promotions(*, since: datetime | None = None, owner: str | None = None) -> AsyncGenerator[Promotion]:
-    """Those that were made, the newest first, back to a time."""
-    async for job in _pages((promote_skill.name,), (JobStatus.COMPLETED,), owner):
-        if since is not None and job.created_at < since:
-            return
-        if isinstance(job.result, Promotion) and job.result.refused is None:
-            yield job.result
-
-
-async def _pages(types: Sequence[str], statuses: Sequence[JobStatus], owner: str | None) -> AsyncGenerator[Job[Any]]:
-    before: UUID | None = None
-    while page := await bide.list(types=types, statuses=statuses, owner=owner, before=before, limit=PAGE):
+async def _promotions(owner: str | None) -> AsyncGenerator[tuple[datetime, Promotion]]:
+    """Those that were made, each with the time it was asked for, the newest first."""
+    async for page in _pages((promote_skill.name,), (JobStatus.COMPLETED,), owner, PAGE):
         for job in page:
-            yield job
+            if isinstance(job.result, Promotion) and job.result.refused is None:
+                yield job.created_at, job.result
+
+
+async def _back_to(time: datetime, made: AsyncIterator[tuple[datetime, Promotion]]) -> dict[UUID, Promotion]:
+    """The last promotion of each job, of those made since then. `made` can be read on from there."""
+    found: dict[UUID, Promotion] = {}
+    async for at, promotion in made:
+        found.setdefault(promotion.job_id, promotion)
+        if at < time:
+            break
+    return found
+
+
+async def _pages(
+    types: Sequence[str], statuses: Sequence[JobStatus], owner: str | None, size: int
+) -> AsyncGenerator[Sequence[Job[Any]]]:
+    """The jobs, the newest first."""
+    before: UUID | None = None
+    while page := await bide.list(types=types, statuses=statuses, owner=owner, before=before, limit=size):
+        yield page
         before = page[-1].id
 
 
@@ -145,24 +155,32 @@ MOST = 1_000
 async def read_states(
     *, status: JobStatus | None = None, user_id: str | None = None, include_saved: bool = True, limit: int = MOST
 ) -> list[JobState]:
-    """The states of the newest jobs that fit, the one that changed last first."""
-    promotions: dict[UUID, Promotion] = {}
-    async for promotion in _promotions(owner=user_id):
-        promotions.setdefault(promotion.job_id, promotion)
+    """The states of the newest `limit` jobs that fit, by when they were created; the one that changed last first."""
     found: list[JobState] = []
-    async for job in _pages(TYPES, (), user_id):
-        if status is not None and job.status is not status:
-            continue
-        try:
-            state = job_state(await read_facts(job.id, promotions=promotions))
-        except NotFound:
-            continue  # it was deleted since the list was made
-        # It may have changed since the list was made.
-        if (status is None or state.status is status) and (include_saved or state.saved_path is None):
-            found.append(state)
-        if len(found) == limit:
-            break
-    return sorted(found, key=lambda state: (state.updated_at, state.job_id), reverse=True)
+    promotions: dict[UUID, Promotion] = {}
+    statuses = () if status is None else (status,)
+    async with (
+        aclosing(_promotions(user_id)) as made,
+        aclosing(_pages(TYPES, statuses, user_id, min(limit, PAGE))) as pages,
+    ):
+        async for page in pages:
+            # A job is promoted after it was created: what was promoted before the oldest of these is none of them.
+            promotions = await _back_to(page[-1].created_at, made) | promotions
+            for job in page:
+                try:
+                    state = job_state(await read_facts(job.id, promotions=promotions))
+                except NotFound:
+                    continue  # it was deleted since the list was made
+                # It may have changed since the list was made.
+                if (status is None or state.status is status) and (include_saved or state.saved_path is None):
+                    found.append(state)
+                if len(found) == limit:
+                    return _latest_first(found)
+    return _latest_first(found)
+
+
+def _latest_first(states: Sequence[JobState]) -> list[JobState]:
+    return sorted(states, key=lambda state: (state.updated_at, state.job_id), reverse=True)
 
 
 # ── From facts to states ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -455,10 +455,8 @@ def _converse(app: Jobs, console: Console, view: PromptView, by: str | None) -> 
             return None
         try:
             return app.run(app.respond(view.job_id, value, prompt=view.id, by=by))
-        except InvalidResponse as invalid:
+        except (InvalidResponse, InvalidPayload) as invalid:
             errors = invalid.errors
-        except InvalidPayload as invalid:
-            errors = [{"path": "", "message": invalid.message}]
         console.print(styled("This was not accepted. Once more:", "red"))
         before = value
 

@@ -335,12 +335,13 @@ class RemoteBide:
                 else "No token is given: use --token, or BIDE_TOKEN."
             )
             return NotLetIn(problem.message, hint=f"{hint} {ours}" if hint else ours)
+        flaws = [{"path": flaw.path, "message": flaw.message} for flaw in problem.errors or ()]
         match problem.code:
             case e.InvalidResponse.code:
-                flaws = [{"path": flaw.path, "message": flaw.message} for flaw in problem.errors or ()]
                 return e.InvalidResponse(problem.message, flaws)
-            case e.InvalidPayload.code if problem.errors:
-                return e.InvalidPayload(problem.errors[0].path, problem.errors[0].message)
+            case e.InvalidPayload.code:
+                path, _, reason = problem.message.partition(": ")
+                return e.InvalidPayload(path, reason, errors=flaws)
             case e.PromptClosed.code:
                 return e.PromptClosed(problem.message, reason=problem.reason, response=problem.response, by=problem.by)
             case code:

@@ -102,7 +102,8 @@ async def create_jobs(call: ThisCall, body: NewJobs, key: IdempotencyKeyOfMany =
     keys = [new.idempotency_key or (f"{key}#{n}" if key else None) for n, new in enumerate(body.jobs)]
     for n, new in enumerate(body.jobs):
         try:
-            calls[n] = _call_of(call, new, keys[n])
+            with problems.at(f"/jobs/{n}"):
+                calls[n] = _call_of(call, new, keys[n])
         except BideError as error:
             outcomes[n] = _refused(error)
     for n, accepted in zip(calls, await call.app.enqueue_rows(calls.values()), strict=True):
@@ -141,7 +142,8 @@ def _call_of(call: Call, new: NewJob, key: str | None) -> JobCall[Any]:
         owner=new.owner if call.owner is None else call.owner,
         idempotency_key=key,
     )
-    return chosen.call_json(new.input)
+    with problems.at("/input"):
+        return chosen.call_json(new.input)
 
 
 async def _accepted(call: Call, request: Request, row: JobRow, prefer: Sequence[str] | None) -> Response:

@@ -5,7 +5,9 @@ The errors themselves carry code, hint and whether to try again; here they only 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -16,7 +18,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from bide import errors as e
+from bide.codec import place, pointer
+from bide.http import headers
 from bide.http.refusals import Refusal
+
+log = logging.getLogger("bide.http")
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -50,6 +56,16 @@ CODES = {
     413: "too_large",
     429: "too_many_requests",
 }
+
+
+OF_DATABASE: Mapping[str, str] = {
+    e.StoreError.code: "The database could not do it.",
+    e.StoreBusy.code: "The database is busy.",
+    e.StoreFull.code: "The database has no space left; nothing was written.",
+    e.StoreUnavailable.code: "The database cannot be reached.",
+    e.SchemaMismatch.code: "The database is of another version of Bide.",
+}
+LOOK = "The server's log tells more."
 
 
 class Flaw(BaseModel):
@@ -118,7 +134,14 @@ def status_of(error: e.BideError) -> int:
 
 
 def describe(error: e.BideError) -> dict[str, Any]:
-    """The problem that an error is, as JSON types."""
+    """The problem that an error is, as JSON types.
+
+    Of the database's own words, which name its file, a client is told none: they are in the log.
+    """
+    if isinstance(error, e.StoreError):
+        log.warning("%s: %s", error.code, error)
+        told = OF_DATABASE.get(error.code, OF_DATABASE[e.StoreError.code])  # a store may have errors of its own
+        return described(status_of(error), error.code, told, hint=LOOK, retryable=error.retryable)
     return described(
         status_of(error), error.code, error.message, hint=error.hint, retryable=error.retryable, **_more(error)
     )
@@ -126,12 +149,12 @@ def describe(error: e.BideError) -> dict[str, Any]:
 
 def of_error(error: e.BideError) -> Response:
     status = status_of(error)
-    headers: dict[str, str] = {}
+    sent: dict[str, str] = {}
     if isinstance(error, Refusal):
-        headers.update(error.headers or {})
+        sent.update(error.headers or {})
     elif status in {503, 507}:
-        headers["Retry-After"] = str(RETRY_AFTER)
-    return Response(orjson.dumps(describe(error)), status_code=status, media_type=MEDIA_TYPE, headers=headers)
+        sent["Retry-After"] = str(RETRY_AFTER)
+    return Response(orjson.dumps(describe(error)), status_code=status, media_type=MEDIA_TYPE, headers=sent)
 
 
 def of_http(error: HTTPException) -> Response:
@@ -152,37 +175,40 @@ def of_http(error: HTTPException) -> Response:
 
 
 def of_validation(error: RequestValidationError) -> Response:
-    flaws = [_flaw(cast("Sequence[object]", found["loc"]), str(found["msg"])) for found in error.errors()]
+    found = error.errors()
+    flaws = [_flaw(one, error.body) for one in found[: e.SHOWN_FLAWS]]
     first = flaws[0]
     where = f"{first['where']} {first['path'] or '/'}"
     return respond(
         422,
         "invalid_request",
-        f"{where}: {first['message']}" + (f", and {len(flaws) - 1} more" if len(flaws) > 1 else ""),
+        f"{where}: {first['message']}" + (f", and {len(found) - 1} more" if len(found) > 1 else ""),
         hint="See `errors`: each names its place.",
         errors=flaws,
     )
 
 
-def _flaw(location: Sequence[object], message: str) -> dict[str, str]:
-    where, *path = [str(part) for part in location]
-    if where == "body":
-        return {"where": where, "path": pointer(path), "message": message}
-    return {"where": where, "path": path[0] if path else "", "message": message}
+def _flaw(found: Mapping[str, Any], body: object) -> dict[str, str]:
+    where, *path = cast("Sequence[str | int]", found["loc"])
+    shown = pointer(place(body, {**found, "loc": path})) if where == "body" else str(path[0]) if path else ""
+    return {"where": str(where), "path": shown, "message": str(found["msg"])}
 
 
-def pointer(path: Sequence[str]) -> str:
-    """An RFC 6901 JSON pointer."""
-    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in path)
+@contextmanager
+def at(prefix: str) -> Generator[None]:
+    """Flaws found in here are of a value that stands at this JSON pointer of the body."""
+    try:
+        yield
+    except (e.InvalidPayload, e.InvalidArguments) as error:
+        error.errors = [{**flaw, "path": prefix + flaw["path"]} for flaw in error.errors]
+        raise
 
 
 def _more(error: e.BideError) -> dict[str, Any]:
     """What this error knows beyond its message."""
     match error:
-        case e.InvalidResponse():
-            return {"errors": [{"where": "body", **flaw} for flaw in error.errors]}
-        case e.InvalidPayload():
-            return {"errors": [{"where": "body", "path": error.path, "message": error.reason}]}
+        case e.InvalidResponse() | e.InvalidPayload() | e.InvalidArguments():
+            return {"errors": [{"where": "body", **flaw} for flaw in error.errors] or None}
         case e.IdempotencyConflict():
             return {"job_id": str(error.job_id)}
         case e.PromptClosed():
@@ -197,6 +223,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
         status: {
             "description": HTTPStatus(status).phrase,
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            **({"headers": headers.documented(headers.OF_ERRORS[status])} if status in headers.OF_ERRORS else {}),
         }
         for status in statuses
     }

@@ -17,6 +17,7 @@ from bide.hitl import PromptView, Receipt
 from bide.http import jobs, live, operations, problems, prompts, schemas
 from bide.http.access import Authorize, Principal, Right, local_only
 from bide.http.call import Call, leave
+from bide.http.headers import with_headers
 from bide.http.inputs import with_inputs
 from bide.http.job_token import find_token, read
 from bide.http.limits import Limits
@@ -103,19 +104,12 @@ def _add_routes(routes: _Routes) -> None:
         **also(404, 413, 415),
     }
     made = {**create, **also(409)}
+    create_job, create_jobs = with_inputs(routes.gate.runtime.app, jobs.create_job, jobs.create_jobs, name=routes.name)
 
-    add(
-        "POST",
-        "/jobs",
-        with_inputs(routes.gate.runtime.app, jobs.create_job),
-        "create",
-        model=schemas.JobView,
-        tag="jobs",
-        more=create,
-    )
+    add("POST", "/jobs", create_job, "create", model=schemas.JobView, tag="jobs", more=create)
     add("GET", "/jobs", jobs.list_jobs, "view", model=schemas.Page[schemas.JobSummary], tag="jobs")
     add(
-        "POST", "/jobs/batch", jobs.create_jobs, "create", model=schemas.Outcomes, tag="jobs",
+        "POST", "/jobs/batch", create_jobs, "create", model=schemas.Outcomes, tag="jobs",
         more=also(413, 415),
     )  # fmt: skip
     add(
@@ -185,6 +179,7 @@ class _Routes:
         self, router: APIRouter, gate: Gate, authorize: Authorize, *, origins: Sequence[str], name: str | None
     ) -> None:
         self.gate = gate
+        self.name = name
         self._router = router
         self._authorize = authorize
         self._origins = origins
@@ -227,11 +222,14 @@ class _Routes:
             status_code=status,
             dependencies=dependencies,
             tags=[tag],
-            responses={
-                **(GUARDED if right is not None else {}),
-                **({} if method == "GET" else problems.documented(507)),
-                **(more or {}),
-            },
+            responses=with_headers(
+                endpoint.__name__,
+                {
+                    **(GUARDED if right is not None else {}),
+                    **({} if method == "GET" else problems.documented(507)),
+                    **(more or {}),
+                },
+            ),
             operation_id=self._prefix + (operation or endpoint.__name__),
             name=route_name,
             openapi_extra={

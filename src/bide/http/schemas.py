@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+import orjson
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic_core import core_schema
 
 from bide.events import Event
 from bide.hitl import PromptView
@@ -30,6 +32,19 @@ class Sent(BaseModel):
     """What a client sends: a mistyped field is an error, never ignored."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Defaults are told in words: generators of clients demand a field that has one."""
+        described = handler(schema)
+        for part in handler.resolve_ref_schema(described).get("properties", {}).values():
+            default = part.pop("default", None)
+            if default not in (None, [], {}):
+                told = f"By default {orjson.dumps(default).decode()}."
+                part["description"] = f"{part['description']} {told}" if "description" in part else told
+        return described
 
 
 class JobSummary(BaseModel):
@@ -67,8 +82,6 @@ class JobView(JobSummary):
 
 class NewJob(Sent):
     """A job to create. `input` holds the arguments of its type, by name."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"type": "write_post", "input": {"topic": "tea"}}]})
 
     type: Annotated[str, Field(min_length=1, max_length=200)]
     input: dict[str, Any] = {}

@@ -1,0 +1,75 @@
+"""A database that cannot do it: what a client is told, and what the log keeps."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bide import errors as e
+from bide.http import problems
+from tests.http.server import client_of
+from tests.http.shop import Shop
+
+ADD = {"type": "add", "input": {"a": 1}}
+
+
+async def test_a_client_is_not_told_where_the_database_is_and_the_log_is(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "shop.db"
+    shop = Shop(path, worker=False, busy_timeout="300ms")
+    async with client_of(shop.app, who="ann") as ann:
+        held = (await ann.post("/api/jobs", json={**ADD, "delay": "1h"})).json()["id"]
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            for body, where in ((ADD, "jobs"), ({"jobs": [ADD]}, "jobs/batch"), ({}, f"jobs/{held}/cancel")):
+                caplog.clear()
+                answer = await ann.post(f"/api/{where}", json=body)
+                assert_told(answer, "store_busy", "The database is busy.", path)
+                assert logged(caplog) == [f"store_busy: {path} was not free for 0.3 s. {HINT}"]
+            caplog.clear()
+            # A problem within an answer, too.
+            answer = await ann.post("/api/jobs/cancel", json={"ids": [held]})
+            (item,) = answer.json()["items"]
+            assert (item["status"], item["problem"]["message"]) == (503, "The database is busy.")
+            assert str(tmp_path) not in answer.text
+            assert len(logged(caplog)) == 1
+            other.execute("ROLLBACK")
+        assert (await ann.post("/api/jobs", json=ADD)).status_code == 202
+
+
+HINT = "Another process holds it, or commits as much as the disk can take."
+
+
+def assert_told(answer: httpx.Response, code: str, message: str, path: Path) -> None:
+    told = answer.json()
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert (told["code"], told["message"], told["detail"], told["retryable"]) == (code, message, message, True)
+    assert str(path.parent) not in answer.text
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [
+        record.getMessage()
+        for record in caplog.records
+        if (record.name, record.levelno) == ("bide.http", logging.WARNING)
+    ]
+
+
+class Elsewhere(e.StoreError):
+    """Of a store that somebody else wrote."""
+
+    code = "elsewhere"
+
+
+@pytest.mark.parametrize("kind", [e.StoreError, *e.StoreError.__subclasses__()])
+def test_of_every_error_of_the_database_a_client_is_told_a_sentence_of_ours(kind: type[e.StoreError]) -> None:
+    told = problems.describe(kind("/home/ann/shop.db: it broke.", hint="See /home/ann."))
+    assert "/home" not in str(told)
+    assert told["code"] == kind.code
+    assert told["retryable"] is kind.retryable
