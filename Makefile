@@ -6,6 +6,8 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
+# The tools of JavaScript run the servers of their tests with this Python.
+NPM := PYTHON=$(CURDIR)/$(BIN)/python npm --no-update-notifier
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 # The wheel carries its own pyright; without this it asks the network for a newer one.
@@ -13,21 +15,30 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 # uv trusts what the machine trusts, behind a proxy with a certificate of its own too.
 export UV_SYSTEM_CERTS := true
 
-.PHONY: help demo test check format bench mutants soak crash capacity lock clean
+.PHONY: help demo quickstart test check format bench mutants soak crash capacity lock clean
 
 help: ## Show this list
 	@echo 'make …'
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/demo.stamp ## Watch a real job be killed twice, ask you, and finish with nothing repeated
 	@echo '==> Running the demo: a skill is written for an installed package; answer its questions, or let it answer itself'
 	@$(BIN)/python -m examples.skills.demo $(ARGS)
 
-test: check ## Run every check, then every test
-	@echo '==> Running the tests'
-	@$(BIN)/python -m pytest $(ARGS)
+quickstart: $(VENV)/demo.stamp node_modules/.stamp ## See a question appear in a page: on http://127.0.0.1:8000
+	@echo '==> Building the page, and the packages it uses'
+	@$(NPM) run build --workspace @bide/client --workspace @bide/react --workspace @bide/quickstart >/dev/null
+	@echo '==> Open http://127.0.0.1:8000 in a browser; end with Ctrl+C'
+	@$(BIN)/python -m uvicorn examples.quickstart.blog:app --log-level warning $(ARGS)
 
-check: $(VENV)/dev.stamp ## Lint, formatting, types (mypy and pyright), imports between modules
+test: check $(VENV)/browser.stamp ## Run every check, then every test
+	@echo '==> Running the tests of the Python package'
+	@$(BIN)/python -m pytest $(ARGS)
+	@echo '==> Running the tests of the JavaScript packages, in Node and in a browser'
+	@$(NPM) run build >/dev/null
+	@$(NPM) test
+
+check: $(VENV)/dev.stamp node_modules/.stamp ## Lint, formatting, types, imports between modules, of both languages
 	@echo '==> Checking style with ruff'
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -37,11 +48,15 @@ check: $(VENV)/dev.stamp ## Lint, formatting, types (mypy and pyright), imports 
 	@$(BIN)/pyright --project .
 	@echo '==> Checking who imports whom'
 	@$(BIN)/lint-imports --no-logo
+	@echo '==> Checking the JavaScript packages with biome and tsc, and that their types are those of the server'
+	@$(NPM) run check --silent
+	@$(BIN)/bide types examples.quickstart.blog:bide --out examples/quickstart/page/src/jobs.ts --check
 
-format: $(VENV)/dev.stamp ## Format the code, and mend what can be mended by rule
+format: $(VENV)/dev.stamp node_modules/.stamp ## Format the code, and mend what can be mended by rule
 	@echo '==> Formatting'
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
+	@$(NPM) run format --silent
 
 bench: $(VENV)/dev.stamp ## Measure, beside a bare sqlite3 loop of the same durability
 	@echo '==> Measuring throughput and latency'
@@ -75,7 +90,7 @@ lock: $(VENV)/created.stamp ## Write the lock files anew; newest versions with A
 
 clean: ## Remove the environment, the caches and what was built
 	@echo '==> Removing what can be made again'
-	@rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf $(VENV) node_modules js/*/dist js/browser/shots js/tests/*/node_modules examples/quickstart/page/dist build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/created.stamp:
@@ -99,4 +114,25 @@ $(VENV)/dev.stamp: requirements-dev.lock pyproject.toml $(VENV)/created.stamp
 	@echo '==> Installing the tools, and what Bide needs to run, as locked'
 	@$(PIP) install --quiet --require-hashes -r requirements-dev.lock
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+node_modules/.stamp: package-lock.json package.json js/client/package.json js/react/package.json js/browser/package.json \
+		js/tests/react18/package.json examples/quickstart/page/package.json
+	@echo '==> Installing the packages for JavaScript, as locked'
+	@command -v node >/dev/null && command -v npm >/dev/null || \
+		{ echo 'The page and its packages need Node 20.19 or newer, with npm: https://nodejs.org, or on Debian: apt install nodejs npm' >&2; exit 1; }
+	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' || \
+		{ echo "The page and its packages need Node 20.19 or newer; node is $$(node --version)." >&2; exit 1; }
+	@npm ci --ignore-scripts --no-update-notifier --loglevel error
+	@touch $@
+
+# A browser is not a package: where there is none, and this may install one, it does.
+$(VENV)/browser.stamp: $(VENV)/created.stamp
+	@test -n "$${CHROMIUM:-}" || test -x /usr/bin/chromium || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo '==> Installing Chromium, for the tests of the pages'; \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; \
+		else \
+			echo 'The tests of the pages need Chromium. On Debian: apt install chromium. Elsewhere: CHROMIUM=/path/to/it make test' >&2; exit 1; \
+		fi; }
 	@touch $@

@@ -40,7 +40,7 @@ from bide.hitl import PromptView, Receipt, Response
 from bide.job import Job, JobError, JobStatus, Progress
 from bide.job_type import Definition, JobCall, JobType, Registry, check_key, define
 from bide.portal import Portal, call_on
-from bide.respond import Forms, read_response
+from bide.respond import Forms, read_response, repeats
 from bide.retry import RetryPolicy
 from bide.schedule import Duration, seconds
 from bide.settings import Settings
@@ -357,13 +357,10 @@ class Bide(Generic[D]):
     async def enqueue_row(self, call: JobCall[Any], /) -> JobRow:
         """As `enqueue`, for layers that show the stored row in their own way: no query reads it."""
         new = self.accept(call)
-        match await self._open.inserts.put(new, len(new.input)):
-            case Accepted(created_at):
-                return new.row(created_at)
-            case Existing(row):
-                return row
-            case IdempotencyClash(key, job):
-                raise IdempotencyConflict(key, UUID(job))
+        stored = _stored(new, await self._open.inserts.put(new, len(new.input)))
+        if isinstance(stored, IdempotencyConflict):
+            raise stored
+        return stored
 
     async def enqueue_many(self, calls: Iterable[JobCall[R]], /) -> Sequence[Job[R]]:
         """Accept many calls, in order: `await bide.enqueue_many([send.call(to) for to in people])`.
@@ -371,20 +368,23 @@ class Bide(Generic[D]):
         They are written in as few transactions as their size allows; each is durable when this returns. A conflict
         of idempotency keys raises after the others were accepted.
         """
-        outcomes = await self.enqueue_each(calls)
+        outcomes = [self._outcome(new, answer) for new, answer in await self._insert(calls)]
         accepted = [outcome for outcome in outcomes if isinstance(outcome, Job)]
         for outcome in outcomes:
             if isinstance(outcome, IdempotencyConflict):
                 raise outcome
         return accepted
 
-    async def enqueue_each(self, calls: Iterable[JobCall[R]], /) -> Sequence[Job[R] | IdempotencyConflict]:
-        """As `enqueue_many`, but a conflict is the outcome of its call, and raises nothing."""
+    async def enqueue_rows(self, calls: Iterable[JobCall[Any]], /) -> Sequence[JobRow | IdempotencyConflict]:
+        """As `enqueue_many`, but as `enqueue_row` does, and a conflict is the outcome of its call."""
+        return [_stored(new, answer) for new, answer in await self._insert(calls)]
+
+    async def _insert(self, calls: Iterable[JobCall[Any]]) -> Sequence[tuple[NewJob, Inserted]]:
         taken = [self.accept(call) for call in calls]
         answers: list[Inserted] = []
         for batch in split(taken, lambda new: len(new.input)):
             answers += await self.store.insert(batch)
-        return [self._outcome(new, answer) for new, answer in zip(taken, answers, strict=True)]
+        return list(zip(taken, answers, strict=True))
 
     def accept(self, call: JobCall[Any]) -> NewJob:
         """The row that a call would insert."""
@@ -616,7 +616,7 @@ class Bide(Generic[D]):
         repeat it to get the same receipt after a lost reply.
 
         Raises NotFound, InvalidResponse (the question stays open), PromptClosed with what was recorded, NotAssigned,
-        PromptAmbiguous, PromptNotServed.
+        PromptAmbiguous, PromptNotServed, IdempotencyConflict for another response under the same id.
         """
         row = await self._chosen_prompt(_id(job), prompt, response_id, owner)
         if row.assignee is not None and by != row.assignee:
@@ -628,6 +628,8 @@ class Bide(Generic[D]):
             action, value = read_response(row, response, self._forms)
         identity = str(response_id or uuid_utils.uuid7())
         recorded = await self.store.respond(identity, row.id, owner, action, value, _shown(by))
+        if row.status != "open" and not repeats(recorded, response):
+            raise IdempotencyConflict(identity, UUID(recorded.job), "response")
         return Receipt(
             prompt_id=UUID(recorded.prompt),
             job_id=UUID(recorded.job),
@@ -882,6 +884,16 @@ def _job(row: JobRow, definition: Definition | None, *, strict: bool = False) ->
         forked_from=None if row.forked_from is None else UUID(row.forked_from),
         seq=row.seq,
     )
+
+
+def _stored(new: NewJob, answer: Inserted) -> JobRow | IdempotencyConflict:
+    match answer:
+        case Accepted(created_at):
+            return new.row(created_at)
+        case Existing(row):
+            return row
+        case IdempotencyClash(key, job):
+            return IdempotencyConflict(key, UUID(job))
 
 
 def _accepted(new: NewJob, created_at: int) -> Job[Any]:

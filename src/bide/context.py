@@ -60,6 +60,9 @@ Key: TypeAlias = str | int | UUID
 
 KEY_LIMIT = 200
 
+OPEN_PROMPTS = 100
+"""Questions of one job that are open at once, at most: people cannot answer more, and a page shows all of them."""
+
 PIECE = 64 * 1024
 """Characters of output that one event tells at most."""
 
@@ -369,6 +372,8 @@ class JobContext(Scope, Generic[D_co]):
 
         key: names the question in this job, and must differ from every other. timeout: how long it stays open, for
         ever unless given; after it `default`, or PromptTimedOut. The stored question wins over a changed one.
+
+        Raises InvalidOption where more than 100 questions of the job would be open at once.
         """
         run = self._run
         await run.enter()
@@ -566,8 +571,17 @@ async def _open(
         default=None if default is _MISSING else codec.encode(default),
         replaces=None if refused is None else refused[0],
     )
-    row = await run.write(lambda: run.host.store.ask(run.claim.id, run.claim.lease, new))
-    run.prompts[key] = row
+    run.doings.opening += 1
+    try:
+        if run.doings.opening + sum(row.status == "open" for row in run.prompts.values()) > OPEN_PROMPTS:
+            raise InvalidOption(
+                f"The question {key!r} would be more than {OPEN_PROMPTS} that are open in one job.",
+                hint="Ask what belongs together with one Form or Clarify, or let jobs of their own ask.",
+            )
+        row = await run.write(lambda: run.host.store.ask(run.claim.id, run.claim.lease, new))
+        run.prompts[key] = row
+    finally:
+        run.doings.opening -= 1
     return row
 
 

@@ -120,13 +120,13 @@ class Conflict(BideError):
 
 
 class IdempotencyConflict(Conflict):
-    """The idempotency key was used before, with another body. `job_id` is the job it made."""
+    """The idempotency key was used before, with another body. `job_id` is the job it made, or answered."""
 
     code = "idempotency_conflict"
 
-    def __init__(self, key: str, job_id: UUID) -> None:
+    def __init__(self, key: str, job_id: UUID, other: str = "type or input") -> None:
         super().__init__(
-            f"The idempotency key {key!r} belongs to job {job_id}, which has another type or input.",
+            f"The idempotency key {key!r} belongs to job {job_id}, and was sent with another {other}.",
             hint="Send the same request again, or use a new key.",
         )
         self.key = key

@@ -21,9 +21,9 @@ from jsonschema.protocols import Validator
 from pydantic import AnyUrl, BaseModel, TypeAdapter, ValidationError
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
-from bide.codec import encode
+from bide.codec import decode, encode
 from bide.errors import InvalidResponse
-from bide.store.base import Action, PromptRow
+from bide.store.base import Action, PromptRow, ResponseRow
 
 SHOWN_ERRORS = 20
 
@@ -50,7 +50,7 @@ def read_response(
 
     Raises InvalidResponse with a JSON pointer for each flaw, and InvalidPayload for what is not JSON at all.
     """
-    given = response.model_dump(mode="json", by_alias=True) if isinstance(response, BaseModel) else dict(response)
+    given = _as_json(response)
     if given == _CANCEL and not _is_answer(prompt.schema):
         return "cancel", None
     text = encode(given)
@@ -70,6 +70,18 @@ def read_response(
     if errors:
         raise InvalidResponse(f"The response does not fit the question {prompt.key!r}.", errors)
     return "answer", text
+
+
+def repeats(recorded: ResponseRow, response: Mapping[str, Any] | BaseModel) -> bool:
+    """Whether this is the response that was recorded, sent once more."""
+    given = _as_json(response)
+    if recorded.action == "cancel":
+        return given == _CANCEL
+    return recorded.value is not None and decode(recorded.value) == decode(encode(given))
+
+
+def _as_json(response: Mapping[str, Any] | BaseModel) -> dict[str, Any]:
+    return response.model_dump(mode="json", by_alias=True) if isinstance(response, BaseModel) else dict(response)
 
 
 _CANCEL = {"action": "cancel"}

@@ -88,6 +88,7 @@ class Doings:
         "emitters",
         "held_back",
         "notes",
+        "opening",
         "parked",
         "prompts",
         "steps",
@@ -108,6 +109,8 @@ class Doings:
             self.steps.update(((step.name, step.key), step) for step in recall.steps)
             self.prompts.update((prompt.key, prompt) for prompt in recall.prompts)
         self.unvisited = {*self.steps, *((ASK, key) for key in self.prompts)}
+        self.opening = 0
+        """Questions that are being written now."""
         self.held_back: list[Fact] = []
         self.emitters: Collection[tuple[str, str]] | None = None if recall is not None else ()
 

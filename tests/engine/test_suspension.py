@@ -23,6 +23,7 @@ from bide import (
     PromptTimedOut,
     Revise,
 )
+from bide.context import OPEN_PROMPTS
 from bide.errors import InvalidResponse, PromptClosed
 from bide.testing import Harness
 from tests.support import until
@@ -226,6 +227,27 @@ async def swallow_and_ask_again(ctx: JobContext) -> str:
         with suppress(BaseException):
             await told(ctx, f"go-{n}")
     return "went on"
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_no_more_questions_are_open_than_people_can_answer(at_once: bool, bide: Bide[None]) -> None:
+    @bide.job(max_attempts=1)
+    async def asks(ctx: JobContext, count: int) -> list[str]:
+        if not at_once:  # some of them are known from before
+            await asyncio.gather(*(told(ctx, f"go-{n}") for n in range(count - 1)), return_exceptions=True)
+        return list(await asyncio.gather(*(told(ctx, f"go-{n}" if at_once else f"x-{n}") for n in range(count))))
+
+    async with Harness(bide) as jobs:
+        fine = await asks.enqueue(OPEN_PROMPTS if at_once else 1)
+        many = await asks.enqueue(OPEN_PROMPTS + 1)
+        await jobs.run_until_idle()
+        assert await state(bide, fine) is JobStatus.PENDING_HITL
+        if at_once:
+            failed = await bide.get(many)
+            assert failed.status is JobStatus.FAILED
+            assert failed.error is not None
+            assert f"more than {OPEN_PROMPTS}" in failed.error.message
+        assert len(await bide.prompts(many)) == (0 if at_once else OPEN_PROMPTS)
 
 
 @pytest.mark.parametrize("body", [swallow_everything, swallow_and_ask_again], ids=lambda body: body.__name__)

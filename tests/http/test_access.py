@@ -192,7 +192,14 @@ def test_a_key_shows_nothing_and_has_a_sound_name() -> None:
 
 
 def token(key: str = KEY, algorithm: str = "HS256", **claims: Any) -> str:
-    given = {"sub": "ann", "aud": "api", "iss": "us", "exp": time.time() + 60, "scope": "openid bide:view", **claims}
+    given = {
+        "sub": "ann",
+        "aud": "api",
+        "iss": "us",
+        "exp": time.time() + 86_400,
+        "scope": "openid bide:view",
+        **claims,
+    }
     return jwt.encode({name: value for name, value in given.items() if value is not None}, key, algorithm=algorithm)
 
 
@@ -205,7 +212,7 @@ async def test_a_token_lets_in_its_subject_with_the_rights_in_its_scope(tmp_path
         for odd in (
             token(key="another key of thirty-two bytes or more"),
             token(key=KEY * 2, algorithm="HS512"),
-            jwt.encode({"sub": "ann", "aud": "api", "iss": "us", "exp": time.time() + 60}, "", algorithm="none"),
+            jwt.encode({"sub": "ann", "aud": "api", "iss": "us", "exp": time.time() + 86_400}, "", algorithm="none"),
             token(aud="other"),
             token(aud=None),
             token(iss="them"),
@@ -271,7 +278,7 @@ def test_a_job_token_says_who_may_what_of_which_job() -> None:
 
 def forged(**claims: Any) -> str:
     whole = {
-        "aud": "bide:job", "job": str(ID), "owner": "ann", "sub": "eve", "rights": ["view"], "exp": time.time() + 60,
+        "aud": "bide:job", "job": str(ID), "owner": "ann", "sub": "eve", "rights": ["view"], "exp": time.time() + 9_000,
         **claims,
     }  # fmt: skip
     return "bjt." + jwt.encode({name: value for name, value in whole.items() if value is not None}, SECRET)

@@ -26,13 +26,13 @@ from tests.http.test_access import KEY, connection, guarded, token
 
 def raw(header: bytes, claims: Mapping[str, Any] | None = None) -> str:
     """A token with any header at all, and no signature worth its name."""
-    body = json.dumps(claims or {"sub": "ann", "aud": "api", "iss": "us", "exp": time.time() + 60}).encode()
+    body = json.dumps(claims or {"sub": "ann", "aud": "api", "iss": "us", "exp": time.time() + 86_400}).encode()
     return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in (header, body, b"x"))
 
 
 def signed(**claims: Any) -> str:
     """Of claims that PyJWT would not write."""
-    given = {"sub": "ann", "aud": "api", "iss": "us", "exp": time.time() + 60, **claims}
+    given = {"sub": "ann", "aud": "api", "iss": "us", "exp": time.time() + 86_400, **claims}
     return jwt.PyJWS().encode(json.dumps(given).encode(), KEY, algorithm="HS256")
 
 
@@ -46,7 +46,7 @@ def forgeries() -> dict[str, str]:
         "a header without end": raw(b"[" * 20_000),
         "a header that is no text": raw(b"\xff\xfe"),
         "a critical header that nobody knows": jwt.encode(
-            {"sub": "ann", "exp": time.time() + 60, "aud": "api", "iss": "us"}, KEY, headers={"crit": ["x"], "x": 1}
+            {"sub": "ann", "exp": time.time() + 86_400, "aud": "api", "iss": "us"}, KEY, headers={"crit": ["x"], "x": 1}
         ),
         "a key of its own": raw(b'{"alg":"HS256","jwk":{"kty":"oct","k":"AAAA"}}'),
         "no signature": token().rpartition(".")[0] + ".",
@@ -61,7 +61,7 @@ def forgeries() -> dict[str, str]:
         "a subject that is a list": signed(sub=["ann"]),
         "a subject without a name": token(sub=""),
         "an end that is no number": token(exp="soon"),
-        "an end that is a list": token(exp=[time.time() + 60]),
+        "an end that is a list": token(exp=[time.time() + 86_400]),
         "no end": token(exp=None),
         "an endless end": token(exp=float("inf")),
         "before its time": token(nbf=time.time() + 60),
@@ -153,7 +153,7 @@ class Provider:
         return Response(self.text or json.dumps({"keys": keys}), media_type="application/json")
 
     def token(self, name: str, *, kid: Any = "", **claims: Any) -> str:
-        given = {"sub": "ann", "aud": "api", "exp": time.time() + 60, "scope": "bide:view", **claims}
+        given = {"sub": "ann", "aud": "api", "exp": time.time() + 86_400, "scope": "bide:view", **claims}
         headers = {} if kid is None else {"kid": kid or name}
         return jwt.encode(given, self.private[name], algorithm="RS256", headers=headers)
 

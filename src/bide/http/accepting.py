@@ -11,9 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import NoMatchFound
 
+from bide.errors import StoreError
 from bide.http import waiting
 from bide.http.access import Principal
 from bide.http.call import Call
+from bide.http.refusals import TooMany
 from bide.http.runtime import Gate, Runtime
 from bide.job import Job
 from bide.store.base import JobRow
@@ -41,20 +43,23 @@ def accepting(app: Bide[Any]) -> Callable[[Request, Response], Accept]:
             return await accept(await write_post.options(owner=…).enqueue(topic))
 
     It sets `Location` and `Retry-After`, waits as long as `Prefer: wait=` says, and makes the status 200 where the job
-    has finished by then.
+    has finished by then; an error it has then is without its traceback.
     """
 
     def dependency(request: Request, response: Response) -> Accept:
         async def accept(job: Job[R]) -> Job[R]:
             warn_unowned(app, job)
             gate = Runtime.of(app).gate
-            seconds = waiting.preferred(request.headers.get("prefer"))
+            seconds = waiting.preferred(request.headers.getlist("prefer"))
             if seconds is not None:
                 # The endpoint has let the caller in, and made this very job for it.
                 call = Call(gate, Principal(job.owner or "anyone", ("admin",), None))
-                await waiting.until(call, job.id, lambda row: row.status.terminal, seconds)
-                job = await app.get(job)
-                response.headers["Preference-Applied"] = f"wait={seconds:g}"
+                try:
+                    await waiting.until(call, job.id, lambda row: row.status.terminal, seconds)
+                    job = _public(await app.get(job))
+                    response.headers["Preference-Applied"] = f"wait={seconds:g}"
+                except (TooMany, StoreError):
+                    seconds = None  # accepted it is, all the same: who is told otherwise makes another one
             done = seconds is not None and job.status.terminal
             response.headers.update(accepted_headers(request, gate, job.id, done=done))
             if done:
@@ -64,6 +69,13 @@ def accepting(app: Bide[Any]) -> Callable[[Request, Response], Accept]:
         return accept
 
     return dependency
+
+
+def _public(job: Job[R]) -> Job[R]:
+    """The job without what tells of the code: whoever asks may be anybody."""
+    if job.error is None:
+        return job
+    return job.model_copy(update={"error": job.error.model_copy(update={"traceback": None})})
 
 
 def accepted_headers(request: Request, gate: Gate, job: UUID, *, done: bool) -> dict[str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
+import orjson
 from fastapi import Header, Query
 from fastapi.exceptions import RequestValidationError
 from pydantic import AwareDatetime, BeforeValidator, Field, TypeAdapter, ValidationError
@@ -17,11 +18,11 @@ from starlette.responses import Response
 from bide.app import PAGE
 from bide.clock import microseconds
 from bide.codec import escape
-from bide.errors import BideError, InvalidOption, NotFound, UnknownJobType
+from bide.errors import BideError, IdempotencyConflict, InvalidOption, NotFound, StoreError, UnknownJobType
 from bide.http import paging, problems, render, waiting
 from bide.http.accepting import accepted_headers, warn_unowned
 from bide.http.call import Call, ThisCall, this_call
-from bide.http.refusals import Forbidden, TooLarge
+from bide.http.refusals import Forbidden, TooLarge, TooMany
 from bide.http.schemas import Cancel, CancelMany, Fork, NewJob, NewJobs
 from bide.job import JobStatus
 from bide.job_type import JobCall
@@ -55,12 +56,22 @@ IdempotencyKey = Annotated[
         alias="Idempotency-Key",
         min_length=1,
         max_length=255,
-        description="The same key and body again give the same job; another body under it is refused with 422.",
+        description="The same key and body again give the same answer; another body under it is refused with 422."
+        " When the job is due is not compared.",
+    ),
+]
+IdempotencyKeyOfMany = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=240,
+        description="As for one job; the jobs that have no key of their own are named by this one and their place.",
     ),
 ]
 Prefer = Annotated[
-    str | None,
-    Header(alias="Prefer", max_length=200, description="`wait=N`: answer after at most N seconds, 200 if finished."),
+    list[str] | None,
+    Header(alias="Prefer", description="`wait=N`: answer after at most N seconds, 200 if finished."),
 ]
 Moment = Annotated[AwareDatetime, BeforeValidator(_spelled_out)]
 Seconds = Annotated[float, Field(ge=0, le=waiting.LONGEST)]
@@ -75,29 +86,42 @@ async def create_job(
     """Accept a job of a type that is marked `expose=True`. It is durable when this returns."""
     if key is not None and body.idempotency_key not in {None, key}:
         raise InvalidOption("The body names another idempotency key than the header.", hint="Send only the header.")
-    row = await call.app.enqueue_row(_call_of(call, body, key or body.idempotency_key))
+    named = key or body.idempotency_key
+    row = await call.app.enqueue_row(_call_of(call, body, named))
+    if isinstance(conflict := _same_job(row, body, named), BideError):
+        raise conflict
     warn_unowned(call.app, row)
     return await _accepted(call, request, row, prefer)
 
 
-async def create_jobs(call: ThisCall, body: NewJobs) -> Response:
+async def create_jobs(call: ThisCall, body: NewJobs, key: IdempotencyKeyOfMany = None) -> Response:
     """Accept many jobs at once; each has its own outcome."""
     _check_count(call, len(body.jobs))
     outcomes: list[dict[str, Any]] = [{} for _ in body.jobs]
     calls: dict[int, JobCall[Any]] = {}
+    keys = [new.idempotency_key or (f"{key}#{n}" if key else None) for n, new in enumerate(body.jobs)]
     for n, new in enumerate(body.jobs):
         try:
-            calls[n] = _call_of(call, new, new.idempotency_key)
+            calls[n] = _call_of(call, new, keys[n])
         except BideError as error:
             outcomes[n] = _refused(error)
-    for n, accepted in zip(calls, await call.app.enqueue_each(calls.values()), strict=True):
-        if isinstance(accepted, BideError):
-            outcomes[n] = _refused(accepted)
+    for n, accepted in zip(calls, await call.app.enqueue_rows(calls.values()), strict=True):
+        row = accepted if isinstance(accepted, BideError) else _same_job(accepted, body.jobs[n], keys[n])
+        if isinstance(row, BideError):
+            outcomes[n] = _refused(row)
         else:
-            warn_unowned(call.app, accepted)
-            outcomes[n] = {"status": 202, "job": accepted.id}
-    await _fill_in(call, outcomes)
+            warn_unowned(call.app, row)
+            outcomes[n] = {"status": 202, "job": render.summary(row, full=call.full), "problem": None}
     return render.response({"items": outcomes})
+
+
+def _same_job(row: JobRow, asked: NewJob, key: str | None) -> JobRow | IdempotencyConflict:
+    """The job, if it is as it was asked for. What the core compares is the type and the input."""
+    labels: dict[str, str] = orjson.loads(row.labels or "{}")
+    same = asked.queue in {None, row.queue} and asked.priority in {None, row.priority} and labels == asked.labels
+    if key is None or same:
+        return row
+    return IdempotencyConflict(key, UUID(row.id), "queue, priority or labels")
 
 
 def _call_of(call: Call, new: NewJob, key: str | None) -> JobCall[Any]:
@@ -120,11 +144,14 @@ def _call_of(call: Call, new: NewJob, key: str | None) -> JobCall[Any]:
     return chosen.call_json(new.input)
 
 
-async def _accepted(call: Call, request: Request, row: JobRow, prefer: str | None) -> Response:
+async def _accepted(call: Call, request: Request, row: JobRow, prefer: Sequence[str] | None) -> Response:
     """202; or 200 where the caller prefers to wait, and the job has finished by then."""
     job, seconds = UUID(row.id), waiting.preferred(prefer)
     if seconds:
-        row = await waiting.until(call, job, _finished, seconds)
+        try:
+            row = await waiting.until(call, job, _finished, seconds)
+        except (TooMany, StoreError):
+            seconds = None  # accepted it is, all the same: who is told otherwise makes another one
     done = seconds is not None and row.status.terminal
     headers = {"ETag": render.etag(row, full=call.full), **accepted_headers(request, call.gate, job, done=done)}
     if seconds is not None:
@@ -192,9 +219,9 @@ async def get_job(request: Request) -> Response:
     job_id = _read(_JOB_ID, request.path_params["job_id"], "path", "job_id")
     row = await call.row(job_id)
     full = call.full
-    known = _tags(request.headers.get("if-none-match"))
+    known = _tags(",".join(request.headers.getlist("if-none-match")))
     wait = _wait(request) if request.scope["query_string"] else 0.0
-    if wait and not row.status.terminal and (not known or render.etag(row, full=full) in known):
+    if wait and not row.status.terminal and (not known or known & {"*", render.etag(row, full=full)}):
         seq = row.seq
         row = await waiting.until(call, job_id, lambda row: row.seq != seq, wait)
     tag = render.etag(row, full=full)
@@ -204,9 +231,9 @@ async def get_job(request: Request) -> Response:
     return render.response(render.job(row, full=full), headers=headers)
 
 
-def _tags(header: str | None) -> frozenset[str]:
+def _tags(header: str) -> frozenset[str]:
     """The tags of `If-None-Match`, which compares weakly (RFC 9110, 13.1.2)."""
-    return frozenset(tag.strip().removeprefix("W/") for tag in header.split(",")) if header else frozenset()
+    return frozenset(tag.strip().removeprefix("W/") for tag in header.split(",") if tag)
 
 
 _JOB_ID: TypeAdapter[UUID] = TypeAdapter(UUID)
@@ -318,7 +345,11 @@ async def cancel_jobs(call: ThisCall, body: CancelMany) -> Response:
     chosen_by_filter = bool(body.types or body.queues or body.labels)
     if (body.ids is None) != chosen_by_filter:
         raise InvalidOption("Name the jobs by `ids`, or choose them by `types`, `queues` or `labels`.")
-    ids = list(dict.fromkeys(body.ids)) if body.ids is not None else await _matching(call, body)
+    if body.ids is not None:
+        _check_count(call, len(body.ids))
+        ids, more = list(dict.fromkeys(body.ids)), False
+    else:
+        ids, more = await _matching(call, body)
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def cancel(job: UUID) -> dict[str, Any]:
@@ -331,13 +362,14 @@ async def cancel_jobs(call: ThisCall, body: CancelMany) -> Response:
 
     outcomes = list(await asyncio.gather(*map(cancel, ids)))
     await _fill_in(call, outcomes)
-    return render.response({"items": outcomes})
+    return render.response({"items": outcomes, "more": more})
 
 
-async def _matching(call: Call, body: CancelMany) -> list[UUID]:
+async def _matching(call: Call, body: CancelMany) -> tuple[list[UUID], bool]:
+    """The jobs, as many as are cancelled at once; and whether there are more."""
     found: list[UUID] = []
     before: str | None = None
-    while len(found) < CANCEL_MANY:
+    while len(found) <= CANCEL_MANY:
         chosen = JobFilter(
             statuses=UNFINISHED,
             types=tuple(body.types),
@@ -351,7 +383,7 @@ async def _matching(call: Call, body: CancelMany) -> list[UUID]:
         if len(rows) < PAGE:
             break
         before = rows[-1].id
-    return found[:CANCEL_MANY]
+    return found[:CANCEL_MANY], len(found) > CANCEL_MANY
 
 
 async def delete_job(call: ThisCall, job_id: UUID) -> Response:

@@ -43,6 +43,8 @@ async def stream_job(call: ThisCall, job_id: UUID, after: After = None, last_eve
     """
     row = await call.row(job_id)
     cursor = _cursor(last_event_id, after)
+    if cursor is not None and cursor > row.seq:
+        cursor = None  # it is of another database, and would hide all that happens from now on
     if cursor is not None and row.status.terminal and cursor >= row.seq:
         return Response(status_code=204)
     call.find_room()
@@ -66,18 +68,21 @@ async def stream_job(call: ThisCall, job_id: UUID, after: After = None, last_eve
 async def stream_jobs(call: ThisCall, after: After = None, last_event_id: LastEventId = None) -> Response:
     """The events of all jobs that may be seen, in the order in which they were written. It does not end by itself.
 
-    Without a position it begins with `snapshot`: the unfinished jobs. `id:` is a position among the events of all jobs.
+    Without a position it begins with `snapshot`: the unfinished jobs, the newest 200, and whether there may be `more`.
+    `id:` is a position among the events of all jobs.
     """
     cursor = _cursor(last_event_id, after)
     call.find_room()
 
     async def chunks(reader: Reader) -> AsyncGenerator[bytes]:
         yield sse.opening()
-        start = await _position(call, cursor)
+        now = await call.runtime.feed.position()
+        # A position beyond the end is of another database: it would hide all that happens from now on.
+        start = now if cursor is None or cursor > now else cursor
         seen: dict[str, int] = {}
-        if cursor is None:
+        if start != cursor:
             jobs, seen = await _unfinished(call)
-            yield sse.snapshot(render.dumps({"jobs": jobs}), start)
+            yield sse.snapshot(render.dumps({"jobs": jobs, "more": len(jobs) == SNAPSHOT}), start)
         feed = call.runtime.feed.follow(call.owner, start, reader.wake, lambda: reader.ended, full=call.full)
         async with aclosing(feed) as pages:
             async for page in pages:
@@ -85,12 +90,6 @@ async def stream_jobs(call: ThisCall, after: After = None, last_event_id: LastEv
                     yield chunk
 
     return EventStream(call, chunks)
-
-
-async def _position(call: Call, cursor: int | None) -> int:
-    now = await call.runtime.feed.position()
-    # A position beyond the end is of another database: it would hide all that happens from now on.
-    return now if cursor is None else min(cursor, now)
 
 
 async def _unfinished(call: Call) -> tuple[list[dict[str, Any]], dict[str, int]]:
@@ -117,6 +116,7 @@ def _cursor(header: str | None, after: int | None) -> int | None:
 
 CLOSE_END = 1000
 CLOSE_AWAY = 1001
+CLOSE_UNSUPPORTED = 1003
 
 
 async def socket_job(call: ThisCall, socket: WebSocket, job_id: str, after: After = None) -> None:
@@ -130,6 +130,8 @@ async def socket_job(call: ThisCall, socket: WebSocket, job_id: str, after: Afte
         job = _uuid(job_id)
         row = await call.row(job)
         call.find_room()
+        if after is not None and after > row.seq:
+            after = None  # as for a stream
         await _Socket(call, socket, job).run(row.seq if after is None else after, snapshot=after is None)
     except BideError as error:
         with suppress(WebSocketDisconnect):
@@ -152,7 +154,7 @@ class _Socket:
         self._socket = socket
         self._job = job
         self._reader = Reader(call, socket.url.path)
-        self._gone = False
+        self._gone = self._unsupported = False
         self._sending = asyncio.Lock()
 
     async def run(self, after: int, *, snapshot: bool) -> None:
@@ -163,9 +165,7 @@ class _Socket:
                 await self._stream(after, snapshot=snapshot)
                 listening.cancel()
                 if not self._gone:
-                    away = reader.stalled or self._call.runtime.stopping
-                    why = "too slow" if reader.stalled else None
-                    await reader.leave(self._socket.close(CLOSE_AWAY if away else CLOSE_END, why))
+                    await reader.leave(self._socket.close(*self._why()))
         finally:
             listening.cancel()
 
@@ -181,6 +181,13 @@ class _Socket:
                     for frame in page:
                         await self._send(b'{"type":"event","event":%b}' % frame.data)
 
+    def _why(self) -> tuple[int, str | None]:
+        if self._unsupported:
+            return CLOSE_UNSUPPORTED, "text only"
+        if self._reader.stalled:
+            return CLOSE_AWAY, "too slow"
+        return CLOSE_AWAY if self._call.runtime.stopping else CLOSE_END, None
+
     async def _send(self, message: bytes) -> None:
         async with self._sending:
             await self._reader.take(self._socket.send_text(message.decode()))
@@ -194,6 +201,8 @@ class _Socket:
                     await self._send(b'{"type":"pong"}')
         except TimeoutError:
             self._reader.stalled = True
-        except (WebSocketDisconnect, KeyError):
+        except KeyError:
+            self._unsupported = True
+        except WebSocketDisconnect:
             self._gone = True
         self._reader.end()

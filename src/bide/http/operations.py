@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 from bide.clock import instant
-from bide.errors import NotStarted
+from bide.errors import StoreUnavailable
 from bide.http.call import ThisCall
 from bide.http.schemas import (
     Cleaned,
@@ -80,6 +80,8 @@ async def get_health() -> Health:
 async def get_readiness(call: ThisCall) -> Readiness:
     """Whether to send requests here: the database answers, and the server is not about to end."""
     if not call.runtime.ready:
-        raise NotStarted("This process takes no requests now: it is about to end, or its worker has failed.")
+        raise StoreUnavailable(
+            "This process takes no requests now: it has not started, it is about to end, or its worker has failed."
+        )
     call.app.store.mark()
     return Readiness()

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from uuid import UUID, uuid5
 
 from fastapi import Query
+from starlette.requests import Request
 from starlette.responses import Response
 
 from bide.app import PAGE
@@ -31,11 +32,14 @@ async def list_prompts(
 
 
 async def list_job_prompts(
-    call: ThisCall, job_id: UUID, open: Annotated[bool, Query(description="Only what waits for an answer.")] = True
+    call: ThisCall,
+    request: Request,
+    job_id: UUID,
+    open: Annotated[bool, Query(description="Only what waits for an answer.")] = True,
 ) -> Response:
     """The questions of one job, oldest first."""
     await call.row(job_id)
-    return render.response({"items": _views(await _of_job(call, job_id, open_only=open))})
+    return render.response({"items": _views(await _of_job(call, request, job_id, open_only=open))})
 
 
 async def get_prompt(call: ThisCall, prompt_id: UUID) -> Response:
@@ -49,10 +53,10 @@ async def respond(call: ThisCall, prompt_id: UUID, body: Answer, key: Idempotenc
     return await _respond(call, view.job_id, prompt_id, body.model_dump(), key)
 
 
-async def get_hitl_prompt(call: ThisCall, job_id: UUID) -> Response:
+async def get_hitl_prompt(call: ThisCall, request: Request, job_id: UUID) -> Response:
     """What a job asks now: its oldest open question, or none."""
     row = await call.row(job_id)
-    asked = await _of_job(call, job_id, open_only=True)
+    asked = await _of_job(call, request, job_id, open_only=True)
     progress = Progress() if row.progress is None else Progress.read(row.progress)
     return render.response(
         {
@@ -78,8 +82,8 @@ async def _respond(call: Call, job: UUID, prompt: UUID | None, value: Mapping[st
         prompt=prompt,
         by=call.who.id,
         owner=call.owner,
-        # One principal's key for one job's question: another's must not meet it.
-        response_id=None if key is None else uuid5(RESPONSES, f"{job}:{prompt}:{call.who.id}:{key}"),
+        # One principal's key for one job: another's must not meet it.
+        response_id=None if key is None else uuid5(RESPONSES, f"{job}:{call.who.id}:{key}"),
     )
     return render.response(receipt.model_dump(mode="json"))
 
@@ -93,10 +97,10 @@ async def _prompt(call: Call, prompt: UUID) -> PromptView:
     return view
 
 
-async def _of_job(call: Call, job: UUID, *, open_only: bool) -> Sequence[PromptView]:
+async def _of_job(call: Call, request: Request, job: UUID, *, open_only: bool) -> Sequence[PromptView]:
     identity = call.id(job)
-    # A question counts as shown once somebody saw it who may answer it.
-    if open_only and call.who.may("answer"):
+    # A question counts as shown once somebody saw it who may answer it. The answer to HEAD shows nothing.
+    if open_only and call.who.may("answer") and request.method == "GET":
         return await call.app.show_prompts(identity, owner=call.owner)
     return await call.app.prompts(identity, open_only=open_only, owner=call.owner)
 

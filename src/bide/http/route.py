@@ -3,7 +3,9 @@ those of the host app answer as they always did."""
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
@@ -15,14 +17,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from bide.errors import BideError, InvalidPayload
+from bide.errors import BideError, InvalidOption, InvalidPayload
 from bide.http import problems
-from bide.http.refusals import TooLarge, UnsupportedMedia
+from bide.http.call import KEY
+from bide.http.refusals import TooLarge, Unauthenticated, UnsupportedMedia
 
 log = logging.getLogger("bide.http")
 
 BODILESS = frozenset({"GET", "HEAD"})
 """Nothing reads a body here, and a request of another class costs as much as an answer's parts."""
+
+
+_LONG = re.compile(rb"\d{20}")
 
 
 class BoundedRequest(Request):
@@ -55,6 +61,9 @@ class BoundedRequest(Request):
             body = await self.body()
             try:
                 self._json = orjson.loads(body)
+                if _LONG.search(body):
+                    # It makes a float of an integer of more than 64 bits. Here it stays one, and is refused as such.
+                    self._json = json.loads(body)
             except orjson.JSONDecodeError as error:
                 raise InvalidPayload("$", f"not JSON, at character {error.pos}: {error.msg}") from None
         return self._json
@@ -97,6 +106,10 @@ class BideRoute(APIRoute):
                         await _check_body(bounded)
                 return await handle(request)
             except BideError as error:
+                if isinstance(error, InvalidOption) and KEY not in request.scope:
+                    # `authorize` has made a principal of it that makes no sense: somebody without a name, say.
+                    log.warning("authorize: %s", error)
+                    error = Unauthenticated("Who asks is not known here.")
                 return problems.of_error(error)
             except RequestValidationError as error:
                 return problems.of_validation(error)

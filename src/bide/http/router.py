@@ -119,7 +119,7 @@ def _add_routes(routes: _Routes) -> None:
         more=also(413, 415),
     )  # fmt: skip
     add(
-        "POST", "/jobs/cancel", jobs.cancel_jobs, "cancel", model=schemas.Outcomes, tag="jobs",
+        "POST", "/jobs/cancel", jobs.cancel_jobs, "cancel", model=schemas.Cancelled, tag="jobs",
         more=also(413, 415),
     )  # fmt: skip
     add("DELETE", job, jobs.delete_job, "admin", status=204, tag="jobs", more=also(404, 409))
@@ -249,14 +249,14 @@ class _Routes:
                 response_model=model,
                 dependencies=dependencies,
                 include_in_schema=False,
-                route_class_override=self._plain,
+                route_class_override=self._first if reads else self._plain,
             )
 
     def add_for_token(self, method: str, path: str, endpoint: Callable[..., Any], right: Right) -> None:
         self._router.add_api_route(
             path,
             endpoint,
-            methods=[method],
+            methods=["GET", "HEAD"] if method == "GET" and not path.endswith("/events") else [method],
             response_model=None,
             dependencies=[Depends(self._guard(right, self._read_token, by_token=True))],
             include_in_schema=False,

@@ -100,6 +100,11 @@ class Outcomes(BaseModel):
     items: list[Outcome]
 
 
+class Cancelled(Outcomes):
+    more: bool
+    """Whether there are further jobs that match: send it again."""
+
+
 class Page(BaseModel, Generic[T]):
     """Newest first; `next_cursor` is None on the last page."""
 
@@ -119,7 +124,7 @@ class Cancel(Sent):
 
 
 class CancelMany(Sent):
-    """Which jobs: these, or all that match; unfinished ones only."""
+    """Which jobs: these, or those that match, at most 1,000 at once; unfinished ones only."""
 
     ids: Annotated[list[UUID], Field(max_length=200)] | None = None
     types: Annotated[list[str], Field(max_length=50)] = []

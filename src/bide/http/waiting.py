@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from bide.http.call import Call
@@ -16,9 +16,9 @@ LONGEST = 60.0
 _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,9})\"?\s*(?:$|[,;])", re.IGNORECASE)
 
 
-def preferred(header: str | None) -> float | None:
+def preferred(headers: Sequence[str] | None) -> float | None:
     """The seconds of `Prefer: wait=N`, at most `LONGEST`. What cannot be read is no preference, as RFC 7240 has it."""
-    found = _WAIT.search(header or "")
+    found = _WAIT.search(",".join(headers or ()))
     return None if found is None else min(float(found[1]), LONGEST)
 
 

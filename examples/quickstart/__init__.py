@@ -1,0 +1,1 @@
+"""The smallest whole thing: a job that asks, and a page that shows it."""

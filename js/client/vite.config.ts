@@ -1,0 +1,13 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  resolve: { alias: { "@bide/client": fileURLToPath(new URL("src/index.ts", import.meta.url)) } },
+  build: { lib: { entry: "src/index.ts", formats: ["es"], fileName: "index" }, target: "es2022", minify: false },
+  test: {
+    environment: "node",
+    globalSetup: "../tests/setup.ts",
+    testTimeout: 30_000,
+    typecheck: { enabled: true, include: ["tests/**/*.test-d.ts"] },
+  },
+});

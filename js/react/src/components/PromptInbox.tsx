@@ -1,0 +1,17 @@
+import { sendable } from "../form/json.js";
+import { usePrompts } from "../hooks/usePrompts.js";
+import { PromptInboxView, type PromptInboxViewProps } from "./PromptInboxView.js";
+
+export type PromptInboxProps = Omit<PromptInboxViewProps, "prompts" | "onRespond">;
+
+/** The open questions of all jobs that this person may see. */
+export function PromptInbox(props: PromptInboxProps) {
+  const { prompts, respond, isLoading } = usePrompts();
+  return (
+    <PromptInboxView
+      {...props}
+      prompts={isLoading ? null : prompts}
+      onRespond={(prompt, value) => respond(prompt.id, sendable(value) as object)}
+    />
+  );
+}

@@ -1,0 +1,17 @@
+export { CancelButton, type CancelButtonProps } from "./CancelButton.js";
+export { CancelButtonView, type CancelButtonViewProps } from "./CancelButtonView.js";
+export { JobOutput, type JobOutputProps } from "./JobOutput.js";
+export { JobOutputView, type JobOutputViewProps } from "./JobOutputView.js";
+export { JobProgressBar, type JobProgressBarProps, type ProgressBarParts } from "./JobProgressBar.js";
+export { JobPrompt, type JobPromptProps } from "./JobPrompt.js";
+export { JobPromptView, type JobPromptViewProps } from "./JobPromptView.js";
+export { JobStatus, type JobStatusProps } from "./JobStatus.js";
+export { JobTimeline, type JobTimelineProps } from "./JobTimeline.js";
+export { JobTimelineView, type JobTimelineViewProps, type TimelineEntryProps } from "./JobTimelineView.js";
+export type { ShownJob } from "./job.js";
+export { PromptInbox, type PromptInboxProps } from "./PromptInbox.js";
+export { PromptInboxView, type PromptInboxViewProps } from "./PromptInboxView.js";
+export { AnswerView } from "./prompt/AnswerView.js";
+export type { Closed, Respond } from "./prompt/answer.js";
+export type { PromptBodyProps, PromptParts } from "./prompt/parts.js";
+export { ValueView, type ValueViewProps } from "./prompt/ValueView.js";

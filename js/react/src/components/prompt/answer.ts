@@ -1,0 +1,81 @@
+import type { Prompt } from "@bide/client";
+import { useEffect, useRef, useState } from "react";
+import type { Json } from "../../form/json.js";
+import type { ServerError } from "../../form/place.js";
+
+/** Sends an answer; rejects with the server's problem, as the client's `BideError` is one. */
+export type Respond = (value: Json) => Promise<unknown>;
+
+export interface Closed {
+  reason: "answered" | "expired" | "withdrawn" | string;
+  by: string | null;
+  response: Json | undefined;
+}
+
+export interface Answering {
+  phase: "open" | "sending" | "sent" | "closed";
+  /** What the server did not take, by field. The same array until another answer was refused. */
+  errors: readonly ServerError[];
+  /** What else went wrong, in the server's words; "" where it has none. */
+  problem: string | null;
+  /** Somebody or something else was faster. */
+  closed: Closed | null;
+  respond: (value: Json) => Promise<void>;
+}
+
+const NONE: readonly ServerError[] = [];
+
+interface State extends Omit<Answering, "respond"> {
+  prompt: string;
+}
+
+const OPEN = { phase: "open", errors: NONE, problem: null, closed: null } as const;
+
+/** One answer to one question: it is sent once, and what comes back is told apart. */
+export function useAnswer(prompt: Prompt, send: Respond): Answering {
+  const [state, setState] = useState<State>({ ...OPEN, prompt: prompt.id });
+  const busy = useRef(false);
+  const shown = useRef(prompt.id);
+  useEffect(() => {
+    shown.current = prompt.id;
+  }, [prompt.id]);
+  if (state.prompt !== prompt.id) setState({ ...OPEN, prompt: prompt.id });
+
+  async function respond(value: Json) {
+    if (busy.current) return;
+    busy.current = true;
+    setState((before) => ({ ...before, phase: "sending", problem: null }));
+    let next: Partial<State>;
+    try {
+      await send(value);
+      next = { phase: "sent", errors: NONE };
+    } catch (error) {
+      next = failed(error);
+    } finally {
+      busy.current = false;
+    }
+    // What came back for a question that is gone is not about the one that is shown now.
+    if (shown.current === prompt.id) setState((before) => ({ ...before, ...next }));
+  }
+  return { ...state, respond };
+}
+
+interface ProblemLike {
+  code?: unknown;
+  message?: unknown;
+  errors?: unknown;
+  problem?: { reason?: unknown; by?: unknown; response?: unknown };
+}
+
+function failed(error: unknown): Partial<State> {
+  const { code, message, errors, problem = {} }: ProblemLike = typeof error === "object" && error !== null ? error : {};
+  if (code === "prompt_closed") {
+    const by = typeof problem.by === "string" ? problem.by : null;
+    const reason = typeof problem.reason === "string" ? problem.reason : "answered";
+    return { phase: "closed", closed: { reason, by, response: problem.response as Json | undefined } };
+  }
+  const flaws = Array.isArray(errors) ? (errors as (ServerError & { where?: string })[]) : [];
+  const own = flaws.filter(({ where, path }) => typeof path === "string" && (where === undefined || where === "body"));
+  if (own.length) return { phase: "open", errors: own };
+  return { phase: "open", errors: NONE, problem: typeof message === "string" ? message : "" };
+}

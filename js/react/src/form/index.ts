@@ -1,0 +1,10 @@
+export { type FieldProps, type FormComponents, type FormState, useForm } from "./context.js";
+export { FieldView } from "./fields/FieldView.js";
+export type { Json, JsonObject } from "./json.js";
+export { stringify } from "./json.js";
+export { type ControlProps, Errors, Group, Labelled } from "./parts.js";
+export type { ServerError } from "./place.js";
+export { SchemaForm, type SchemaFormProps } from "./SchemaForm.js";
+export type { Field, FieldKind, FieldOf, Schema } from "./schema.js";
+export type { Fault } from "./validate.js";
+export type { Draft, DraftOf } from "./value.js";

@@ -1,0 +1,52 @@
+import type { BideError } from "@bide/client";
+import { useCallback, useEffect, useRef, useState } from "react";
+
+export interface Action<Args extends unknown[], Result> {
+  /** Rejects as well, for who awaits it. */
+  run(...args: Args): Promise<Result>;
+  isPending: boolean;
+  /** Of the last call. */
+  error: BideError | null;
+  reset(): void;
+}
+
+/** Something that a page asks for. The same thing asked for again while it is under way, by a double click say, is one. */
+export function useAction<Args extends unknown[], Result>(
+  act: (...args: Args) => Promise<Result>,
+): Action<Args, Result> {
+  const [pending, setPending] = useState(0);
+  const [error, setError] = useState<BideError | null>(null);
+  const latest = useRef(act);
+  useEffect(() => {
+    latest.current = act;
+  });
+  const [under] = useState(() => new Map<string, Promise<Result>>());
+  const run = useCallback(
+    (...args: Args) => {
+      const key = JSON.stringify(args);
+      const joined = under.get(key);
+      if (joined) return joined;
+      setPending((count) => count + 1);
+      setError(null);
+      const act = async () => {
+        try {
+          return await latest.current(...args);
+        } catch (failure) {
+          setError(failure as BideError);
+          throw failure;
+        } finally {
+          under.delete(key);
+          setPending((count) => count - 1);
+        }
+      };
+      const result = act();
+      under.set(key, result);
+      // It is shown; who only calls need not catch it.
+      result.catch(() => {});
+      return result;
+    },
+    [under],
+  );
+  const reset = useCallback(() => setError(null), []);
+  return { run, isPending: pending > 0, error, reset };
+}

@@ -1,0 +1,35 @@
+import type { AnswerOf, BideError, JobTypeName, Keyed, Prompt, PromptOf, Receipt } from "@bide/client";
+import { useCallback, useEffect } from "react";
+import { useBide } from "../provider.js";
+import { type JobArguments, split } from "./arguments.js";
+import { useAction } from "./useAction.js";
+import { useJobWatch, useWatch } from "./useWatch.js";
+
+export interface UsePrompt<P = Prompt, Answer = object> {
+  /** The oldest open question, or null. */
+  prompt: P | null;
+  /** Answer it. What the server refuses is in `error`, with `errors` for its fields. */
+  respond(value: Answer, options?: Keyed): Promise<Receipt>;
+  isPending: boolean;
+  error: BideError | null;
+  reset(): void;
+}
+
+/** What a job asks now. */
+export function usePrompt(id: string | null): UsePrompt;
+export function usePrompt<T extends JobTypeName>(type: T, id: string | null): UsePrompt<PromptOf<T>, AnswerOf<T>>;
+export function usePrompt(...given: JobArguments<object>): UsePrompt {
+  const [id] = split(given);
+  const client = useBide();
+  const { prompts } = useWatch(useJobWatch(id));
+  const prompt = prompts[0] ?? null;
+  const asked = prompt?.id ?? null;
+  const { run, reset, ...state } = useAction((prompt: string | null, value: object, options?: Keyed) =>
+    prompt === null ? Promise.reject(new Error("Nothing is asked.")) : client.respond(prompt, value, options),
+  );
+  const respond = useCallback((value: object, options?: Keyed) => run(asked, value, options), [run, asked]);
+  // What was wrong with an answer to one question is not to be seen at the next.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: whenever another one is asked
+  useEffect(reset, [asked, reset]);
+  return { prompt, respond, reset, ...state };
+}

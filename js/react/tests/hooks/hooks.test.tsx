@@ -1,0 +1,427 @@
+import type { BideClient, Job } from "@bide/client";
+import { act, cleanup, render, renderHook, screen, waitFor } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { type ReactNode, StrictMode, version } from "react";
+import { renderToString } from "react-dom/server";
+import { afterEach, describe, expect, it } from "vitest";
+import { Page } from "../../../tests/page.js";
+import {
+  BideProvider,
+  useBide,
+  useEnqueue,
+  useJob,
+  useJobPolling,
+  useJobs,
+  useOutput,
+  usePrompt,
+  usePrompts,
+  useTimeline,
+} from "../../src/index.js";
+
+const gates: [Page, string][] = [];
+afterEach(async () => {
+  cleanup();
+  for (const [page, gate] of gates.splice(0)) await page.open(gate);
+});
+
+function gate(page: Page): string {
+  const name = `${page.user}-${gates.length}`;
+  gates.push([page, name]);
+  return name;
+}
+
+function wrapper(client: BideClient) {
+  return ({ children }: { children: ReactNode }) => (
+    <StrictMode>
+      <BideProvider client={client}>{children}</BideProvider>
+    </StrictMode>
+  );
+}
+
+/** The ends that a hook tells of. */
+function ends() {
+  const told: string[] = [];
+  return {
+    told,
+    // New functions with each render, as they are written in a component.
+    inline: () => ({
+      onComplete: (result: unknown) => told.push(`completed ${result}`),
+      onError: (error: { message: string }) => told.push(`failed ${error.message}`),
+      onCancelled: (job: Job) => told.push(`cancelled ${job.reason}`),
+    }),
+  };
+}
+
+function Status({ id }: { id: string }) {
+  return <li>{useJob(id).job?.status}</li>;
+}
+
+function Row({ id, tell }: { id: string; tell: (id: string) => void }) {
+  const { job } = useJob(id, { onComplete: (_, { id }) => tell(id) });
+  return <li>{job?.status}</li>;
+}
+
+function Rows({ ids, tell }: { ids: string[]; tell: (id: string) => void }) {
+  return ids.map((id) => <Row key={id} id={id} tell={tell} />);
+}
+
+function Button({ made }: { made: string[] }) {
+  const { enqueue, isPending } = useEnqueue("add");
+  return (
+    <button type="button" onClick={() => enqueue({ a: 4 }).then(({ id }) => made.push(id))}>
+      {isPending ? "busy" : "add"}
+    </button>
+  );
+}
+
+function Inner({ clients }: { clients: Set<BideClient> }) {
+  clients.add(useBide());
+  return <p>{useJobs().isLoading ? "loading" : "loaded"}</p>;
+}
+
+function Everything({ id }: { id: string }) {
+  const { job, isLoading } = useJob(id);
+  const all = [useJobs().isLoading, usePrompts().isLoading, usePrompt(id).prompt, useJobPolling(id).isPolling];
+  return (
+    <p>
+      {JSON.stringify([job, isLoading, ...all])} {useOutput(id)}
+    </p>
+  );
+}
+
+it("runs on the React that it says", ({ task }) => {
+  expect(task.file.projectName).toBe(`React ${version.split(".")[0]}`);
+});
+
+describe("useJob", () => {
+  it("follows a job to its end, and tells of it once", async () => {
+    const page = new Page();
+    const client = page.client();
+    const way = gate(page);
+    const { id } = await client.create("gated", { gate: way, percent: 70 });
+    const { told, inline } = ends();
+    const { result, rerender } = renderHook(() => useJob(id, inline()), { wrapper: wrapper(client) });
+    expect(result.current).toMatchObject({ job: null, isLoading: true, error: null, connection: "connecting" });
+    await waitFor(() => expect(result.current.job?.progress.percent).toBe(70));
+    expect(result.current).toMatchObject({ isLoading: false, connection: "live" });
+    await page.open(way);
+    await waitFor(() => expect(result.current.connection).toBe("ended"));
+    expect(result.current.job).toMatchObject({ status: "completed", result: "through" });
+    rerender();
+    expect(told).toEqual(["completed through"]);
+  });
+
+  it("asks for nothing because of inline callbacks, however often it renders", async () => {
+    const page = new Page();
+    const client = page.client();
+    const { id } = await client.create("gated", { gate: "nobody opens" });
+    const { inline } = ends();
+    const { result, rerender } = renderHook(() => useJob(id, inline()), { wrapper: wrapper(client) });
+    await waitFor(() => expect(result.current).toMatchObject({ connection: "live", job: { status: "running" } }));
+    const before = await page.quiet();
+    for (let n = 0; n < 1_000; n++) rerender();
+    expect(await page.quiet()).toBe(before);
+    expect(await page.requests(`/jobs/${id}`)).toHaveLength(1);
+    expect(await page.requests("/events")).toHaveLength(1);
+    await act(() => client.cancel(id));
+  });
+
+  it("calls the callback of the last render", async () => {
+    const page = new Page();
+    const client = page.client();
+    const way = gate(page);
+    const { id } = await client.create("gated", { gate: way });
+    const told: number[] = [];
+    const { result, rerender } = renderHook(({ n }) => useJob(id, { onComplete: () => told.push(n) }), {
+      wrapper: wrapper(client),
+      initialProps: { n: 1 },
+    });
+    rerender({ n: 2 });
+    await page.open(way);
+    await waitFor(() => expect(result.current.connection).toBe("ended"));
+    expect(told).toEqual([2]);
+  });
+
+  it("waits for an id, and goes from one to the next and back", async () => {
+    const page = new Page();
+    const client = page.client();
+    const first = await client.create("add", { a: 1 }, { wait: 30 });
+    const second = await client.create("add", { a: 2 }, { wait: 30 });
+    const { told, inline } = ends();
+    const { result, rerender } = renderHook(({ id }) => useJob(id, inline()), {
+      wrapper: wrapper(client),
+      initialProps: { id: null as string | null },
+    });
+    expect(result.current).toMatchObject({ job: null, isLoading: false, connection: "ended" });
+    await expect(result.current.cancel()).rejects.toThrow("There is no job");
+    expect(await page.requests(/\/jobs\/./)).toEqual([]);
+    for (const { id } of [first, second, first]) {
+      rerender({ id });
+      expect(result.current.job?.id ?? id).toBe(id);
+      await waitFor(() => expect(result.current.job?.id).toBe(id));
+    }
+    rerender({ id: null });
+    expect(result.current.job).toBeNull();
+    expect(told).toEqual(["completed 2", "completed 3"]);
+  });
+
+  it("cancels, and tells of it", async () => {
+    const client = new Page().client();
+    const { id } = await client.create("gated", { gate: "nobody opens" });
+    const { told, inline } = ends();
+    const { result } = renderHook(() => useJob(id, inline()), { wrapper: wrapper(client) });
+    await waitFor(() => expect(result.current.job?.status).toBe("running"));
+    await act(() => result.current.cancel("enough"));
+    await waitFor(() => expect(result.current.job?.status).toBe("cancelled"));
+    expect(told).toEqual(["cancelled enough"]);
+  });
+
+  it("tells that a job has failed, or is not there", async () => {
+    const page = new Page();
+    const client = page.client();
+    const failing = await client.create("fail", {});
+    const { told, inline } = ends();
+    const { result, rerender } = renderHook(({ id }) => useJob(id, inline()), {
+      wrapper: wrapper(client),
+      initialProps: { id: failing.id },
+    });
+    await waitFor(() => expect(result.current.job?.error?.message).toBe("as it was told to"));
+    expect(result.current.error).toBeNull();
+    rerender({ id: "01999f5e-3c1a-7b2d-9a4e-5f6071829304" });
+    await waitFor(() => expect(result.current.error).toMatchObject({ status: 404 }));
+    expect(result.current.isLoading).toBe(false);
+    expect(told).toEqual(["failed as it was told to", expect.stringMatching(/^failed .*not found/)]);
+    await page.quiet();
+    expect(await page.requests("/jobs/01999f5e-3c1a-7b2d-9a4e-5f6071829304")).toHaveLength(1);
+  });
+
+  it("runs nothing after the end", async () => {
+    const page = new Page();
+    const client = page.client();
+    const { id } = await client.create("add", { a: 1 });
+    const { result, rerender, unmount } = renderHook(() => useJob(id, { history: true }), { wrapper: wrapper(client) });
+    await waitFor(() => expect(result.current.connection).toBe("ended"));
+    const before = await page.quiet();
+    for (let n = 0; n < 50; n++) rerender();
+    await result.current.refetch();
+    unmount();
+    expect(await page.quiet()).toBe(before);
+  });
+
+  it("shares what several components ask for", async () => {
+    const page = new Page();
+    const client = page.client();
+    const { id } = await client.create("gated", { gate: "nobody opens" });
+    render(
+      Array.from({ length: 10 }, (_, n) => <Status key={String(n)} id={id} />),
+      { wrapper: wrapper(client) },
+    );
+    await waitFor(() => expect(screen.getAllByText("running")).toHaveLength(10));
+    await page.quiet();
+    expect(await page.requests(`/jobs/${id}`)).toHaveLength(1);
+    expect(await page.requests("/events")).toHaveLength(1);
+    await act(() => client.cancel(id));
+  });
+
+  it("tells of 1,000 ends once each", async () => {
+    const client = new Page().client();
+    const told: string[] = [];
+    const ids: string[] = [];
+    const tell = (id: string) => told.push(id);
+    const { rerender } = render(<Rows ids={[]} tell={tell} />, { wrapper: wrapper(client) });
+    for (let batch = 0; batch < 10; batch++) {
+      const jobs = await Promise.all(Array.from({ length: 100 }, (_, a) => client.create("add", { a })));
+      const fresh = jobs.map(({ id }) => id);
+      ids.push(...fresh);
+      rerender(<Rows ids={fresh} tell={tell} />);
+      await waitFor(() => expect(screen.queryAllByText("completed")).toHaveLength(100), { timeout: 20_000 });
+    }
+    expect(told).toHaveLength(1_000);
+    expect(new Set(told)).toEqual(new Set(ids));
+  }, 120_000);
+});
+
+describe("questions", () => {
+  it("are answered, and the server's errors have their fields", async () => {
+    const client = new Page().client();
+    const { id } = await client.create("let", {});
+    const { result } = renderHook(() => usePrompt(id), { wrapper: wrapper(client) });
+    expect(result.current.prompt).toBeNull();
+    await waitFor(() => expect(result.current.prompt?.kind).toBe("form"));
+    const refused = await act(() =>
+      result.current.respond({ rooms: 0, street: "Lane" }).catch((error: unknown) => error),
+    );
+    expect(result.current.error).toBe(refused);
+    expect(result.current.error?.errors).toMatchObject([{ path: "/rooms" }]);
+    expect(result.current.isPending).toBe(false);
+    act(() => result.current.reset());
+    expect(result.current.error).toBeNull();
+    await act(() => result.current.respond({ rooms: 3, street: "Lane" }));
+    expect(result.current).toMatchObject({ prompt: null, error: null });
+    await expect(result.current.respond({})).rejects.toThrow("Nothing is asked");
+    expect((await client.settled(id)).result).toEqual({ rooms: 3, street: "Lane" });
+  });
+
+  it("of all jobs are in the inbox", async () => {
+    const client = new Page().client();
+    const { result } = renderHook(() => usePrompts(), { wrapper: wrapper(client) });
+    expect(result.current).toMatchObject({ prompts: [], isLoading: true });
+    const { id } = await client.create("ask", {});
+    await waitFor(() => expect(result.current.prompts).toMatchObject([{ job_id: id, key: "go-0" }]));
+    await act(() => result.current.respond(result.current.prompts[0]?.id as string, { action: "proceed" }));
+    expect(result.current.prompts).toEqual([]);
+    expect((await client.settled(id)).result).toBe("went on");
+  });
+});
+
+describe("useEnqueue", () => {
+  it("makes one job of a double click", async () => {
+    const client = new Page().client();
+    const made: string[] = [];
+    render(<Button made={made} />, { wrapper: wrapper(client) });
+    await userEvent.dblClick(screen.getByRole("button"));
+    await waitFor(() => expect(made).toHaveLength(2));
+    await screen.findByText("add");
+    expect((await client.list()).items.map(({ id }) => id)).toEqual([made[0]]);
+    expect(made[1]).toBe(made[0]);
+    await userEvent.click(screen.getByRole("button"));
+    await waitFor(() => expect(made).toHaveLength(3));
+    expect((await client.list()).items).toHaveLength(2);
+  });
+
+  it("shows why it was refused, and need not be caught", async () => {
+    const client = new Page().client();
+    const { result } = renderHook(() => useEnqueue("nothing"), { wrapper: wrapper(client) });
+    act(() => void result.current.enqueue({}));
+    expect(result.current.isPending).toBe(true);
+    await waitFor(() => expect(result.current.error?.code).toBe("unknown_job_type"));
+    expect(result.current.isPending).toBe(false);
+    act(() => result.current.reset());
+    expect(result.current.error).toBeNull();
+  });
+});
+
+describe("useJobs", () => {
+  it("shows a list as it changes, by a filter that is written inline", async () => {
+    const page = new Page();
+    const client = page.client();
+    const { result, rerender } = renderHook(() => useJobs({ type: ["add"], labels: { a: "b" } }), {
+      wrapper: wrapper(client),
+    });
+    expect(result.current).toMatchObject({ jobs: [], isLoading: true });
+    await waitFor(() => expect(result.current).toMatchObject({ isLoading: false, connection: "live" }));
+    const before = await page.quiet();
+    for (let n = 0; n < 100; n++) rerender();
+    expect(await page.quiet()).toBe(before);
+    const { id } = await client.create("add", { a: 1 }, { labels: { a: "b" } });
+    await client.create("add", { a: 1 });
+    await waitFor(() => expect(result.current.jobs).toMatchObject([{ id, status: "completed" }]));
+  });
+});
+
+describe("useOutput and useTimeline", () => {
+  it("show what is written as it is written, and what has happened", async () => {
+    const page = new Page();
+    const client = page.client();
+    const way = gate(page);
+    const { id } = await client.create("write", { words: ["Hello ", "dear ", "reader", "."], gate: way });
+    const { result } = renderHook(() => ({ output: useOutput(id), events: useTimeline(id), job: useJob(id).job }), {
+      wrapper: wrapper(client),
+    });
+    await waitFor(() => expect(result.current.output).toBe("Hello dear "));
+    await page.open(way);
+    await waitFor(() => expect(result.current.job?.status).toBe("completed"));
+    expect(result.current.output).toBe("Hello dear reader.");
+    await waitFor(() => expect(result.current.events.map(({ kind }) => kind)).toContain("job.completed"));
+    expect(result.current.events[0]?.kind).toBe("job.enqueued");
+  });
+});
+
+describe("useJobPolling", () => {
+  it("asks now and then until the end, and then no more", async () => {
+    const page = new Page();
+    const client = page.client();
+    const way = gate(page);
+    const { id } = await client.create("gated", { gate: way });
+    const { told, inline } = ends();
+    const { result, rerender } = renderHook(() => useJobPolling(id, { interval: 20, ...inline() }), {
+      wrapper: wrapper(client),
+    });
+    expect(result.current).toMatchObject({ job: null, isPolling: true, error: null });
+    await waitFor(async () => expect((await page.requests(`/jobs/${id}`)).length).toBeGreaterThan(3));
+    expect(result.current.job?.progress.message).toBe("at the gate");
+    rerender();
+    await page.open(way);
+    await waitFor(() => expect(result.current.isPolling).toBe(false));
+    expect(result.current.job?.result).toBe("through");
+    const before = await page.quiet();
+    for (let n = 0; n < 100; n++) rerender();
+    expect(await page.quiet()).toBe(before);
+    expect(told).toEqual(["completed through"]);
+    expect(await page.requests("/events")).toEqual([]);
+  });
+
+  it("asks for nothing while it is not enabled, and shows why a job has failed", async () => {
+    const page = new Page();
+    const client = page.client();
+    const { id } = await client.create("fail", {});
+    const { result, rerender } = renderHook(({ enabled }) => useJobPolling(id, { interval: 20, enabled }), {
+      wrapper: wrapper(client),
+      initialProps: { enabled: false },
+    });
+    expect(result.current).toMatchObject({ job: null, isPolling: false });
+    expect(await page.requests(`/jobs/${id}`)).toEqual([]);
+    rerender({ enabled: true });
+    await waitFor(() => expect(result.current.error?.message).toBe("as it was told to"));
+    expect(result.current.isPolling).toBe(false);
+  });
+});
+
+describe("BideProvider", () => {
+  it("makes one client of its options, whose headers may be new with each render", async () => {
+    const page = new Page();
+    const clients = new Set<BideClient>();
+    const tree = (n: number) => (
+      <BideProvider url={page.url} headers={() => ({ "X-User": page.user, "X-Render": `${n}` })}>
+        <Inner clients={clients} />
+      </BideProvider>
+    );
+    const { rerender } = render(tree(1));
+    await screen.findByText("loaded");
+    rerender(tree(2));
+    expect(clients.size).toBe(1);
+    await [...clients][0]?.list();
+    expect((await page.requests("/jobs")).at(-1)?.headers["x-render"]).toBe("2");
+  });
+
+  it("is missed where it is missing", () => {
+    expect(() => renderToString(<Status id="x" />)).toThrow("<BideProvider>");
+  });
+});
+
+describe("on a server", () => {
+  it("all is rendered as not known yet, and nothing is asked", async () => {
+    const page = new Page();
+    const client = page.client();
+    const { id } = await client.create("add", { a: 1 }, { wait: 30 });
+    const before = await page.quiet();
+    const tree = <Everything id={id} />;
+    const html = renderToString(<BideProvider client={client}>{tree}</BideProvider>);
+    expect(html).toContain("[null,true,true,true,null,true]");
+    expect(await page.quiet()).toBe(before);
+    // The page that it is sent to takes it over, also where its client knows the job already.
+    const stop = client.watch(id).subscribe(() => {});
+    await client.settled(id);
+    document.body.innerHTML = `<div id="root">${html}</div>`;
+    const container = document.getElementById("root") as HTMLElement;
+    const complaints: unknown[] = [];
+    render(<BideProvider client={client}>{tree}</BideProvider>, {
+      container,
+      hydrate: true,
+      onRecoverableError: (error: unknown) => complaints.push(error),
+    });
+    await waitFor(() => expect(container.textContent).toContain('"status":"completed"'));
+    expect(complaints).toEqual([]);
+    stop();
+  });
+});
