@@ -35,7 +35,6 @@ test: check $(VENV)/browser.stamp ## Run every check, then every test
 	@echo '==> Running the tests of the Python package'
 	@$(BIN)/python -m pytest $(ARGS)
 	@echo '==> Running the tests of the JavaScript packages, in Node and in a browser'
-	@$(NPM) run build >/dev/null
 	@$(NPM) test
 
 check: $(VENV)/dev.stamp node_modules/.stamp ## Lint, formatting, types, imports between modules, of both languages
@@ -49,6 +48,7 @@ check: $(VENV)/dev.stamp node_modules/.stamp ## Lint, formatting, types, imports
 	@echo '==> Checking who imports whom'
 	@$(BIN)/lint-imports --no-logo
 	@echo '==> Checking the JavaScript packages with biome and tsc, and that their types are those of the server'
+	@$(NPM) run build --silent >/dev/null
 	@$(NPM) run check --silent
 	@$(BIN)/bide types examples.quickstart.blog:bide --out examples/quickstart/page/src/jobs.ts --check
 

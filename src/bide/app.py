@@ -60,6 +60,7 @@ from bide.store.base import (
     Prunable,
     Stats,
     Store,
+    whole_history,
 )
 from bide.store.sqlite import SQLiteStore
 from bide.worker import Worker
@@ -478,7 +479,7 @@ class Bide(Generic[D]):
         self, job: Job[Any] | UUID | str, /, *, after: int = 0, limit: int = 1_000, owner: str | None = None
     ) -> Sequence[Event]:
         """The job's events with numbers above `after`, in order. Raises NotFound."""
-        rows = await self.store.history(_id(job), owner, after, limit)
+        rows = await whole_history(self.store, _id(job), owner, after, limit)
         if not rows:
             await self.row(_id(job), owner)
         return [_event(row) for row in rows]
@@ -495,9 +496,9 @@ class Bide(Generic[D]):
         with opened.cache.watch(identity) as changed:
             while True:
                 changed.clear()
-                for event in await self.history(identity, after=after, owner=owner):
+                for event in await self.store.history(identity, owner, after, PAGE):
                     after = event.seq
-                    yield event
+                    yield _event(event)
                 row = await self.row(identity, owner)
                 if row.seq > after:
                     # A snapshot of a job that has been deleted elsewhere must not keep this turning.

@@ -18,13 +18,14 @@ MAX_ITEMS = 1_000
 MAX_BYTES = 4 * 1024 * 1024
 
 
-def split(items: Iterable[T], size: Callable[[T], int]) -> Iterator[list[T]]:
-    """Cut many items, each of about `size(item)` bytes, into batches that one flush may take."""
+def split(items: Iterable[T], size: Callable[[T], int], most: int = MAX_BYTES) -> Iterator[list[T]]:
+    """Cut many items, each of about `size(item)` bytes, into batches of no more than `most` bytes and `MAX_ITEMS`, one
+    item at least. What comes behind a batch is not looked at before the batch is taken, except for one item."""
     batch: list[T] = []
     total = 0
     for item in items:
         total += size(item)
-        if batch and (len(batch) == MAX_ITEMS or total > MAX_BYTES):
+        if batch and (len(batch) == MAX_ITEMS or total > most):
             yield batch
             batch, total = [], size(item)
         batch.append(item)

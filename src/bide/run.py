@@ -26,7 +26,7 @@ from bide.errors import DuplicateStep, JobCancelled, JobEnded, JobTimedOut, Leas
 from bide.errors import Suspended as JobSuspended
 from bide.events import EventKind
 from bide.progress import Meter
-from bide.store.base import Fact, Suspended
+from bide.store.base import Fact, Suspended, whole_history
 
 if TYPE_CHECKING:
     from bide.batch import Batcher
@@ -342,7 +342,7 @@ class Run:
         first, longest = DEFERRED
         store, job = self.host.store, self.claim.id
         (row,) = await store.get([job], None)
-        for event in reversed(await store.history(job, None, max(0, row.seq - RECENT), RECENT)):
+        for event in reversed(await whole_history(store, job, None, max(0, row.seq - RECENT), RECENT)):
             if event.kind in {EventKind.SLEEPING, EventKind.WAITING}:
                 before = orjson.loads(event.data or "{}").get("again_in")
                 return first if before is None else min(longest, before * 2)

@@ -37,6 +37,17 @@ async def run(ctx: JobContext, seconds: float) -> str:
     return "ran"
 
 
+@bide.job(expose=True)
+async def tell(ctx: JobContext, events: int, size: int) -> None:
+    """Writes so many events of so many bytes."""
+
+    async def write() -> None:
+        for _ in range(events):
+            ctx.emit("x" * size)
+
+    await ctx.step(write)
+
+
 app = FastAPI()
 app.include_router(
     bide.router(

@@ -82,14 +82,23 @@ class Shop:
             raise ValueError(message)
 
         @bide.job
+        async def tell(ctx: JobContext[Any], events: int, size: int) -> None:
+            """Writes so many events of so many bytes."""
+            await ctx.step(self.emit, ctx, events, size)
+
+        @bide.job
         async def internal(ctx: JobContext[Any]) -> None:
             """Not for the outside."""
 
         self.add, self.deliver, self.enquire, self.hold = add, deliver, enquire, hold
-        self.stages, self.fail, self.internal = stages, fail, internal
+        self.stages, self.fail, self.internal, self.tell = stages, fail, internal, tell
         self.router = bide.router(authorize=authorize, limits=limits, worker=worker)
         self.app = FastAPI()
         self.app.include_router(self.router, prefix="/api")
+
+    async def emit(self, ctx: JobContext[Any], events: int, size: int) -> None:
+        for _ in range(events):
+            ctx.emit("x" * size)
 
     async def call(self, what: str) -> str:
         self.calls.append(what)

@@ -15,7 +15,9 @@ import websockets
 from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK
 
 from bide import Job
-from bide.http import Limits, pages
+from bide.http import Limits, pages, sse
+from bide.http.render import Frame
+from bide.store.base import PAGE_BYTES
 from tests.http.server import serving
 from tests.http.shop import Shop
 from tests.http.sse import Message, messages
@@ -208,10 +210,11 @@ async def test_one_stream_of_all_jobs_begins_with_the_unfinished_ones(shop: Shop
                 break
 
 
+@pytest.mark.parametrize(("bound", "value"), [("BUFFER", 3), ("PAGE_BYTES", 100)])
 async def test_a_listener_that_falls_behind_reads_what_it_missed(
-    shop: Shop, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, bound: str, value: int
 ) -> None:
-    monkeypatch.setattr("bide.http.feed.BUFFER", 3)
+    monkeypatch.setattr(f"bide.http.feed.{bound}", value)
     monkeypatch.setattr("bide.http.feed.PAGE", 2)
     async with client.stream("GET", "events") as response:
         stream = messages(response)
@@ -280,6 +283,38 @@ async def test_a_reader_that_takes_nothing_holds_up_nobody_and_one_page(shop: Sh
     finally:
         for writer in stalled:
             writer.close()
+
+
+async def test_large_events_come_whole_by_every_way_and_no_page_is_larger_than_it_may_be(
+    shop: Shop, client: httpx.AsyncClient
+) -> None:
+    before = (await shop.bide.store.feed(-1, None)).position
+    job = await shop.tell.options(owner="ann").enqueue(30, 60_000)
+    await shop.bide.result(job)
+    events = await shop.bide.history(job)
+    whole = [(event.seq, event.kind) for event in events]
+    assert len(whole) > 30
+    told: list[tuple[int, str]] = []
+    after: int | None = 0
+    while after is not None:
+        answer = await client.get(f"jobs/{job.id}/history", params={"after": after, "limit": 1_000})
+        assert len(answer.content) < 1.1 * PAGE_BYTES
+        told += [(event["seq"], event["kind"]) for event in answer.json()["items"]]
+        after = answer.json()["next_after"]
+    assert told == whole
+    seen = await read(client, f"jobs/{job.id}/events?after=0")
+    assert [(int(message.id), message.event) for message in seen] == whole
+    seen = await read(client, f"events?after={before}", at_most=len(whole))
+    assert [(message.data["seq"], message.event) for message in seen] == whole
+    assert [(event.seq, event.kind) async for event in shop.bide.events(job)] == whole
+
+
+def test_what_is_sent_at_once_is_a_chunk_or_one_event() -> None:
+    frames = [Frame(n, "output", b"x" * size) for n, size in enumerate([10, 60_000, 60_000, 100, 70_000, 1, 1])]
+    chunks = list(sse.events(frames))
+    assert b"".join(chunks) == b"".join(b"".join(sse.events([frame])) for frame in frames)
+    assert [chunk.count(b"event:") for chunk in chunks] == [2, 2, 1, 2]
+    assert [*sse.events([])] == [b": ping\n\n"]
 
 
 async def test_a_stream_whose_reader_left_leaves_nothing(shop: Shop, client: httpx.AsyncClient) -> None:

@@ -6,6 +6,8 @@ import asyncio
 import logging
 import math
 import signal
+import socket
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
@@ -19,6 +21,10 @@ from bide.cli.work import SIGNALS, freeze, leave
 from bide.version import VERSION
 
 log = logging.getLogger("bide.cli")
+
+UNTAKEN = 120.0
+"""Seconds for which a client may take nothing of what it was sent, before its connection is cut: where the system can
+do so, as nothing above it can. Twice as long as a stream waits for it."""
 
 
 def run_server(
@@ -64,6 +70,14 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._loop = loop
         self.told: list[int] = []
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and sys.platform == "linux":
+            for server in self.servers:
+                for listening in server.sockets:
+                    # Each connection that it accepts inherits it.
+                    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(UNTAKEN * 1_000))
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - as signal.signal calls it
         # A signal comes between any two instructions, the next one within this: so count now, and tell later.

@@ -64,19 +64,25 @@ class Call:
 
     @contextmanager
     def held(self, end: Callable[[], None]) -> Generator[None]:
-        """Something of who asks stays open; `end` is called when it is to end."""
-        expires, timer = self.who.expires_at, None
+        """Something of who asks stays open, and counts; `end` is called when it is to end: there were too many already,
+        or the server is about to stop."""
         with self.gate.meter.stream(self.who.counted_as), self.runtime.held(end):
             if self.gate.meter.over(self.who.counted_as):
                 end()
-            if expires is not None:
-                left = (expires - datetime.now(UTC)).total_seconds()
-                timer = asyncio.get_running_loop().call_later(max(0.0, left), end)
-            try:
-                yield
-            finally:
-                if timer is not None:
-                    timer.cancel()
+            yield
+
+    @contextmanager
+    def until_expired(self, end: Callable[[], None]) -> Generator[None]:
+        """Within, `end` is called once what has let in who asks is no longer valid."""
+        expires, timer = self.who.expires_at, None
+        if expires is not None:
+            left = (expires - datetime.now(UTC)).total_seconds()
+            timer = asyncio.get_running_loop().call_later(max(0.0, left), end)
+        try:
+            yield
+        finally:
+            if timer is not None:
+                timer.cancel()
 
 
 def this_call(connection: HTTPConnection) -> Call:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bide.errors import StoreError
 from bide.http.limits import KEEP_ALIVE
 from bide.http.render import Frame, frame
-from bide.store.base import EventRow, Hint
+from bide.store.base import PAGE_BYTES, EventRow, Hint
 
 if TYPE_CHECKING:
     from bide.app import Bide
@@ -23,10 +22,10 @@ if TYPE_CHECKING:
 log = logging.getLogger("bide.http")
 
 BUFFER = 1_000
-"""Events kept for one listener."""
+"""Events kept for one listener, unless they come to more than `PAGE_BYTES` before."""
 
 PAGE = 200
-"""Events that a listener which is behind reads at once."""
+"""Events that a listener which is behind reads at once, or as many as fit into `PAGE_BYTES`."""
 
 AGAIN = 0.5
 """Seconds before the store is asked again after it failed."""
@@ -46,16 +45,22 @@ class _Listener:
     def __init__(self, owner: str | None, wake: asyncio.Event) -> None:
         self.owner = owner
         self.wake = wake
-        self.waiting: deque[EventRow] = deque()
+        self.waiting: list[EventRow] = []
+        self.size = 0
         self.behind = False
 
-    def offer(self, row: EventRow) -> None:
-        if len(self.waiting) >= BUFFER:
-            self.waiting.clear()
+    def offer(self, row: EventRow, size: int) -> None:
+        if self.waiting and (len(self.waiting) >= BUFFER or self.size + size > PAGE_BYTES):
+            self.take()
             self.behind = True
         if not self.behind:
             self.waiting.append(row)
+            self.size += size
         self.wake.set()
+
+    def take(self) -> list[EventRow]:
+        rows, self.waiting, self.size = self.waiting, [], 0
+        return rows
 
 
 class Feed:
@@ -91,7 +96,7 @@ class Feed:
                         if ended():
                             return
                     continue
-                rows = [row for row in self._take(listener) if row.pos > after]
+                rows = [row for row in listener.take() if row.pos > after]
                 if rows:
                     after = rows[-1].pos
                     yield [Item(row.pos, row.job, frame(row, full=full)) for row in rows]
@@ -103,11 +108,6 @@ class Feed:
                     yield ()
         finally:
             self._leave(listener)
-
-    def _take(self, listener: _Listener) -> list[EventRow]:
-        rows = list(listener.waiting)
-        listener.waiting.clear()
-        return rows
 
     async def _missed(self, owner: str | None, after: int) -> AsyncGenerator[tuple[Sequence[EventRow], int]]:
         """What the store holds above `after`, page by page, until there was nothing more."""
@@ -168,9 +168,10 @@ class Feed:
                     listener.behind = True
                     listener.wake.set()
             for owner, row in found.events:
+                size = row.size
                 for listener in self._listeners:
                     if listener.owner is None or listener.owner == owner:
-                        listener.offer(row)
+                        listener.offer(row, size)
             if found.position <= self._position:
                 return
             self._position = found.position

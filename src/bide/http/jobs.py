@@ -316,16 +316,14 @@ async def get_history(
     after: Annotated[int, Query(ge=0, le=2**53)] = 0,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 200,
 ) -> Response:
-    """The job's events above `after`, in order: its audit trail."""
-    identity = call.id(job_id)
-    rows = await call.app.store.history(identity, call.owner, after, limit + 1)
-    if not rows:
-        await call.row(job_id)
-    page = rows[:limit]
+    """The job's events above `after`, in order: its audit trail. Fewer than `limit` come where they are large."""
+    page = await call.app.store.history(call.id(job_id), call.owner, after, limit)
+    # Events are numbered without gap, and the job has the number of the last one.
+    job = await call.row(job_id)
     return render.response(
         {
             "items": [render.event(row, full=call.full) for row in page],
-            "next_after": page[-1].seq if len(rows) > limit else None,
+            "next_after": page[-1].seq if page and page[-1].seq < job.seq else None,
         }
     )
 

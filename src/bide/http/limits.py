@@ -16,9 +16,6 @@ from bide.http.refusals import TooMany
 KEEP_ALIVE = 15.0
 """Seconds of silence after which a stream shows that it lives: proxies cut what says nothing for a minute."""
 
-STALLED = 60.0
-"""Seconds for which the reader of a stream may take nothing, before it is dropped."""
-
 KNOWN = 10_000
 """Principals remembered; the one longest idle is forgotten first."""
 

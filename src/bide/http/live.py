@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, suppress
 from typing import Annotated, Any
 from uuid import UUID
@@ -19,7 +19,8 @@ from bide.http.call import Call, ThisCall
 from bide.http.feed import Item
 from bide.http.following import follow
 from bide.http.jobs import UNFINISHED
-from bide.http.limits import STALLED
+from bide.http.reader import Reader
+from bide.http.render import Frame
 from bide.http.sse import EventStream
 from bide.store.base import JobFilter
 
@@ -48,19 +49,20 @@ async def stream_job(call: ThisCall, job_id: UUID, after: After = None, last_eve
         return Response(status_code=204)
     call.find_room()
 
-    async def chunks(stream: EventStream) -> AsyncGenerator[bytes]:
-        with call.app.watch(call.id(job_id)) as stream.wake, call.held(stream.end):
+    async def chunks(reader: Reader) -> AsyncGenerator[bytes]:
+        with call.app.watch(call.id(job_id)) as reader.wake:
             yield sse.opening()
             start = cursor
             if start is None:
                 now = await call.row(job_id)
                 yield sse.snapshot(render.job(now, full=call.full), now.seq)
                 start = now.seq
-            async with aclosing(follow(call, job_id, start, stream.wake, lambda: stream.ended)) as pages:
+            async with aclosing(follow(call, job_id, start, reader.wake, lambda: reader.ended)) as pages:
                 async for page in pages:
-                    yield sse.events(page)
+                    for chunk in sse.events(page):
+                        yield chunk
 
-    return EventStream(chunks)
+    return EventStream(call, chunks)
 
 
 async def stream_jobs(call: ThisCall, after: After = None, last_event_id: LastEventId = None) -> Response:
@@ -72,22 +74,22 @@ async def stream_jobs(call: ThisCall, after: After = None, last_event_id: LastEv
     cursor = _cursor(last_event_id, after)
     call.find_room()
 
-    async def chunks(stream: EventStream) -> AsyncGenerator[bytes]:
-        with call.held(stream.end):
-            yield sse.opening()
-            now = await call.runtime.feed.position()
-            # A position beyond the end is of another database: it would hide all that happens from now on.
-            start = now if cursor is None or cursor > now else cursor
-            seen: dict[str, int] = {}
-            if start != cursor:
-                jobs, seen = await _unfinished(call)
-                yield sse.snapshot(render.dumps({"jobs": jobs, "more": len(jobs) == SNAPSHOT}), start)
-            feed = call.runtime.feed.follow(call.owner, start, stream.wake, lambda: stream.ended, full=call.full)
-            async with aclosing(feed) as pages:
-                async for page in pages:
-                    yield _sent(page, seen)
+    async def chunks(reader: Reader) -> AsyncGenerator[bytes]:
+        yield sse.opening()
+        now = await call.runtime.feed.position()
+        # A position beyond the end is of another database: it would hide all that happens from now on.
+        start = now if cursor is None or cursor > now else cursor
+        seen: dict[str, int] = {}
+        if start != cursor:
+            jobs, seen = await _unfinished(call)
+            yield sse.snapshot(render.dumps({"jobs": jobs, "more": len(jobs) == SNAPSHOT}), start)
+        feed = call.runtime.feed.follow(call.owner, start, reader.wake, lambda: reader.ended, full=call.full)
+        async with aclosing(feed) as pages:
+            async for page in pages:
+                for chunk in sse.events(_unseen(page, seen)):
+                    yield chunk
 
-    return EventStream(chunks)
+    return EventStream(call, chunks)
 
 
 async def _unfinished(call: Call) -> tuple[list[dict[str, Any]], dict[str, int]]:
@@ -96,11 +98,10 @@ async def _unfinished(call: Call) -> tuple[list[dict[str, Any]], dict[str, int]]
     return [render.summary(row, full=call.full) for row in rows], {row.id: row.seq for row in rows}
 
 
-def _sent(page: Sequence[Item], seen: dict[str, int]) -> bytes:
-    frames = [
-        item.frame._replace(seq=item.position) for item in page if not seen or item.frame.seq > seen.get(item.job, 0)
-    ]
-    return sse.events(frames)
+def _unseen(page: Sequence[Item], seen: dict[str, int]) -> Iterator[Frame]:
+    for item in page:
+        if item.frame.seq > seen.get(item.job, 0):
+            yield item.frame._replace(seq=item.position)
 
 
 def _cursor(header: str | None, after: int | None) -> int | None:
@@ -152,37 +153,44 @@ class _Socket:
         self._call = call
         self._socket = socket
         self._job = job
-        self._gone = False
-        self._wake = asyncio.Event()
+        self._reader = Reader(call, socket.url.path)
+        self._gone = self._unsupported = False
         self._sending = asyncio.Lock()
 
     async def run(self, after: int, *, snapshot: bool) -> None:
-        call = self._call
+        reader = self._reader
         listening = asyncio.create_task(self._listen())
         try:
-            with call.app.watch(call.id(self._job)) as self._wake, call.held(self._end):
-                if snapshot:
-                    row = await call.row(self._job)
-                    after = row.seq
-                    await self._send(b'{"type":"snapshot","job":%b}' % render.job(row, full=call.full))
-                async with aclosing(follow(call, self._job, after, self._wake, lambda: self._gone)) as pages:
-                    async for page in pages:
-                        for frame in page:
-                            await self._send(b'{"type":"event","event":%b}' % frame.data)
-            if not listening.done():
-                await self._socket.close(CLOSE_AWAY if call.runtime.stopping else CLOSE_END)
-        except TimeoutError:
-            await self._socket.close(CLOSE_AWAY, "too slow")
+            with self._call.held(reader.end):
+                await self._stream(after, snapshot=snapshot)
+                listening.cancel()
+                if not self._gone:
+                    await reader.leave(self._socket.close(*self._why()))
         finally:
             listening.cancel()
 
-    def _end(self) -> None:
-        self._gone = True
-        self._wake.set()
+    async def _stream(self, after: int, *, snapshot: bool) -> None:
+        call, reader = self._call, self._reader
+        with call.app.watch(call.id(self._job)) as reader.wake, reader.streaming():
+            if snapshot:
+                row = await call.row(self._job)
+                after = row.seq
+                await self._send(b'{"type":"snapshot","job":%b}' % render.job(row, full=call.full))
+            async with aclosing(follow(call, self._job, after, reader.wake, lambda: reader.ended)) as pages:
+                async for page in pages:
+                    for frame in page:
+                        await self._send(b'{"type":"event","event":%b}' % frame.data)
+
+    def _why(self) -> tuple[int, str | None]:
+        if self._unsupported:
+            return CLOSE_UNSUPPORTED, "text only"
+        if self._reader.stalled:
+            return CLOSE_AWAY, "too slow"
+        return CLOSE_AWAY if self._call.runtime.stopping else CLOSE_END, None
 
     async def _send(self, message: bytes) -> None:
-        async with asyncio.timeout(STALLED), self._sending:
-            await self._socket.send_text(message.decode())
+        async with self._sending:
+            await self._reader.take(self._socket.send_text(message.decode()))
 
     async def _listen(self) -> None:
         """Answer pings, and notice when the other side leaves."""
@@ -191,8 +199,10 @@ class _Socket:
                 text = await self._socket.receive_text()
                 if len(text) < 200 and '"ping"' in text:
                     await self._send(b'{"type":"pong"}')
+        except TimeoutError:
+            self._reader.stalled = True
         except KeyError:
-            await self._socket.close(CLOSE_UNSUPPORTED, "text only")
-            self._end()
-        except (WebSocketDisconnect, TimeoutError):
-            self._end()
+            self._unsupported = True
+        except WebSocketDisconnect:
+            self._gone = True
+        self._reader.end()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from bide.app import Bide
 
 LENGTH = 200
-"""Events of a job read at once: what a slow reader holds in memory at most."""
+"""Events of a job read at once, or as many as fit into `PAGE_BYTES`: what a slow reader holds in memory at most."""
 
 
 class Pages:
@@ -21,7 +21,7 @@ class Pages:
         self._reading: dict[tuple[str, str | None, int, bool], asyncio.Task[Sequence[Frame]]] = {}
 
     async def after(self, job: str, owner: str | None, after: int, *, full: bool) -> Sequence[Frame]:
-        """The events of a job above `after`, encoded: at most `LENGTH`."""
+        """The events of a job above `after`, encoded: a page of at most `LENGTH`."""
         key = (job, owner, after, full)
         reading = self._reading.get(key)
         if reading is None:

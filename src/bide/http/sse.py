@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from contextlib import aclosing
 from typing import Any
 
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 from starlette.types import Receive, Scope, Send
 
+from bide.batch import split
 from bide.errors import BideError
-from bide.http.limits import STALLED
+from bide.http.call import Call
+from bide.http.reader import Reader
 from bide.http.render import Frame
 
 log = logging.getLogger("bide.http")
@@ -23,8 +25,9 @@ log = logging.getLogger("bide.http")
 RETRY = 2_000
 """Milliseconds after which a browser connects anew."""
 
-AT_THE_END = 0.1
-"""Seconds that a reader has left to take what is on its way, when the stream ends."""
+CHUNK = 64 * 1024
+"""Bytes handed to the server at once, unless one event is larger: it takes the whole of what it is handed, and only
+then holds up who sends."""
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -34,54 +37,43 @@ HEADERS = {
 
 
 class EventStream(EventSourceResponse):
-    """Sends what `open_stream(stream)` yields, until it ends, the reader leaves, or `end` is called."""
+    """Sends what `open_stream(reader)` yields, until it ends, the reader leaves, or is to be sent no more."""
 
-    def __init__(self, open_stream: Callable[[EventStream], AsyncGenerator[bytes]]) -> None:
+    def __init__(self, call: Call, open_stream: Callable[[Reader], AsyncGenerator[bytes]]) -> None:
         super().__init__((), headers=HEADERS)
+        self._call = call
         self._open = open_stream
-        self._sending: asyncio.Timeout | None = None
-        self.wake = asyncio.Event()
-        self.ended = False
-
-    def end(self) -> None:
-        """Send what is on its way, and no more."""
-        self.ended = True
-        self.wake.set()
-        if self._sending is not None and not self._sending.expired():
-            self._sending.reschedule(asyncio.get_running_loop().time() + AT_THE_END)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        listening = asyncio.create_task(self._listen(receive))
+        reader = Reader(self._call, scope["path"])
+        listening = asyncio.create_task(_listen(receive, reader))
         try:
-            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            try:
-                async with aclosing(self._open(self)) as chunks:
-                    async for chunk in chunks:
-                        await self._send(send, chunk)
-                        if self.ended:
-                            break
-            except BideError as error:
-                # It has begun, so there is no status to tell it by: the reader comes again, and is told then.
-                log.warning("a stream of %s is cut: %s", scope.get("path"), error)
-            await self._send(send, b"", last=True)
-        except TimeoutError:
-            log.info("a reader of %s has taken nothing for a while: dropped", scope.get("path"))
+            with self._call.held(reader.end):
+                await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+                await self._stream(reader, send)
+                await reader.leave(send({"type": "http.response.body", "body": b"", "more_body": False}))
         finally:
             listening.cancel()
 
-    async def _send(self, send: Send, chunk: bytes, *, last: bool = False) -> None:
-        try:
-            async with asyncio.timeout(AT_THE_END if self.ended else STALLED) as self._sending:
-                await send({"type": "http.response.body", "body": chunk, "more_body": not last})
-        finally:
-            self._sending = None
+    async def _stream(self, reader: Reader, send: Send) -> None:
+        with reader.streaming():
+            try:
+                async with aclosing(self._open(reader)) as chunks:
+                    async for chunk in chunks:
+                        await reader.take(send({"type": "http.response.body", "body": chunk, "more_body": True}))
+                        if reader.ended:
+                            return
+            except BideError as error:
+                # It has begun, so there is no status to tell it by: the reader comes again, and is told then.
+                log.warning("a stream of %s is cut: %s", reader.path, error)
 
-    async def _listen(self, receive: Receive) -> None:
-        while True:
-            message: Any = await receive()
-            if message["type"] == "http.disconnect":
-                self.end()
-                return
+
+async def _listen(receive: Receive, reader: Reader) -> None:
+    while True:
+        message: Any = await receive()
+        if message["type"] == "http.disconnect":
+            reader.end()
+            return
 
 
 def opening() -> bytes:
@@ -92,8 +84,12 @@ def snapshot(data: bytes, position: int) -> bytes:
     return format_sse_event(event="snapshot", id=str(position), data_str=data.decode())
 
 
-def events(frames: Sequence[Frame]) -> bytes:
-    """These events; for none, a comment that keeps the connection alive."""
-    if not frames:
-        return KEEPALIVE_COMMENT
-    return b"".join(b"event: %b\ndata: %b\nid: %d\n\n" % (kind.encode(), data, seq) for seq, kind, data in frames)
+def events(frames: Iterable[Frame]) -> Generator[bytes]:
+    """These events, in chunks; for none, a comment that keeps the connection alive."""
+    messages = (b"event: %b\ndata: %b\nid: %d\n\n" % (kind.encode(), data, seq) for seq, kind, data in frames)
+    empty = True
+    for chunk in split(messages, len, CHUNK):
+        empty = False
+        yield b"".join(chunk)
+    if empty:
+        yield KEEPALIVE_COMMENT

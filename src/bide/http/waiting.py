@@ -28,7 +28,7 @@ async def until(call: Call, job: UUID, enough: Callable[[JobRow], bool], seconds
     if enough(row) or seconds <= 0:
         return row
     call.find_room()
-    with call.app.watch(call.id(job)) as changed, call.held(changed.set):
+    with call.app.watch(call.id(job)) as changed, call.held(changed.set), call.until_expired(changed.set):
         try:
             async with asyncio.timeout(seconds):
                 while True:

@@ -164,6 +164,13 @@ class EventRow:
     lease: int
     data: str | None
 
+    @property
+    def size(self) -> int:
+        """Bytes of `data` in UTF-8."""
+        data = self.data or ""
+        # Told without a look at each character where all of them are ASCII.
+        return len(data) if data.isascii() else len(data.encode())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRow:
@@ -180,6 +187,9 @@ class StepRow:
 
 
 LAZY_BYTES = 64 * 1024
+
+PAGE_BYTES = 256 * 1024
+"""How much the events of one page may come to, as `EventRow.size` counts it; one that is larger comes alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -708,7 +718,11 @@ class Store(Protocol):
         ...
 
     async def history(self, job: str, owner: str | None, after: int, limit: int) -> Sequence[EventRow]:
-        """Events with `seq` above `after`, in order. Empty also where the job does not exist."""
+        """Events with `seq` above `after`, in order. Empty also where the job does not exist.
+
+        A page: at most `limit`, no more than fit into `PAGE_BYTES`, and one at least where there is one. Its end is the
+        end of the history only where it is empty.
+        """
         ...
 
     async def prompts(
@@ -752,7 +766,7 @@ class Store(Protocol):
         ...
 
     async def feed(self, after: int, owners: Collection[str] | None, limit: int = 1_000) -> Feed:
-        """Events of jobs of these owners (None: of all) behind the position `after`, at most `limit`.
+        """Events of jobs of these owners (None: of all) behind the position `after`: a page, as of `history`.
 
         Looks at 10,000 events a call at most, whosever they are. With `after=-1` there are none: only the position.
         """
@@ -765,3 +779,13 @@ class Store(Protocol):
     async def changes(self, since: int) -> Changes:
         """The jobs with events after the position `since`, and the position now. Begin with `since=-1`: everything."""
         ...
+
+
+async def whole_history(store: Store, job: str, owner: str | None, after: int, limit: int) -> list[EventRow]:
+    """`Store.history` page by page: `limit` events, or all there are, whatever they come to."""
+    events: list[EventRow] = []
+    while len(events) < limit and (
+        page := await store.history(job, owner, events[-1].seq if events else after, limit - len(events))
+    ):
+        events += page
+    return events

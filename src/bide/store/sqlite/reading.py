@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
+from contextlib import closing
 
+from bide.batch import split
 from bide.errors import NotFound
 from bide.job import JobStatus
 from bide.store.base import (
+    PAGE_BYTES,
     Changes,
     EventRow,
     Feed,
@@ -83,7 +86,13 @@ def list_jobs(filter: JobFilter, owner: str | None) -> Callable[[sqlite3.Connect
 
 def history(job: str, owner: str | None, after: int, limit: int) -> Callable[[sqlite3.Connection], list[EventRow]]:
     parameters = {"job": job, "owner": owner, "after": after, "limit": limit}
-    return lambda db: [event_row(row) for row in db.execute(_HISTORY, parameters).fetchall()]
+
+    def query(db: sqlite3.Connection) -> list[EventRow]:
+        # Row by row: what no longer fits into the page is never read.
+        with closing(db.execute(_HISTORY, parameters)) as rows:
+            return next(split(map(event_row, rows), lambda event: event.size, PAGE_BYTES), list[EventRow]())
+
+    return query
 
 
 def prompts(
@@ -207,9 +216,11 @@ def feed(after: int, owners: Collection[str] | None, limit: int) -> Callable[[sq
                 "owners": None if owners is None else json(list(owners)),
                 "limit": limit,
             }
-            rows = db.execute(_FEED, parameters).fetchall()
-        events = [(row[8], event_row(row)) for row in rows]
-        return Feed(events, events[-1][1].pos if len(events) == limit else until)
+            with closing(db.execute(_FEED, parameters)) as rows:
+                found = ((row[8], event_row(row)) for row in rows)
+                events = next(split(found, lambda one: one[1].size, PAGE_BYTES), list[tuple[str, EventRow]]())
+        # Behind the last one of a page there may be more; where there is none, there is nothing in the whole window.
+        return Feed(events, events[-1][1].pos if events else until)
 
     return query
 

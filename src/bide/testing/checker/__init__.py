@@ -22,7 +22,7 @@ from jsonschema import Draft202012Validator
 from bide.events import EventKind as E
 from bide.job import TERMINAL
 from bide.job import JobStatus as S
-from bide.store.base import EventRow, JobFilter, JobRow, PromptRow, StepRow, Store
+from bide.store.base import EventRow, JobFilter, JobRow, PromptRow, StepRow, Store, whole_history
 from bide.transitions import EDGES, TRANSITIONS, follow
 
 
@@ -113,7 +113,6 @@ async def assert_sound(store: Store, *, expected: Iterable[str] = (), at_rest: b
 # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _PAGE = 200
-_EVENTS = 1_000
 _ALL = 1_000_000_000
 _PATIENCE = 50
 """How often a job that keeps changing is read again before it is judged as it was read last."""
@@ -152,12 +151,7 @@ async def _read(store: Store, ids: Collection[str]) -> list[_File]:
 
 
 async def _read_one(store: Store, row: JobRow) -> _File:
-    events: list[EventRow] = []
-    while True:
-        page = await store.history(row.id, None, events[-1].seq if events else 0, _EVENTS)
-        events += page
-        if len(page) < _EVENTS:
-            break
+    events = await whole_history(store, row.id, None, 0, _ALL)
     return _File(row, events, await store.prompts(None, job=row.id, limit=_ALL), await store.steps(row.id, None))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 
 from bide.errors import NotFound
+from bide.events import EventKind as E
 from bide.job import JobStatus as S
 from bide.store.base import (
+    PAGE_BYTES,
     Completed,
     EventRow,
+    Fact,
     Fork,
     Hint,
     JobFilter,
@@ -23,6 +26,7 @@ from bide.store.base import (
     Released,
     Stats,
     Store,
+    whole_history,
 )
 from bide.testing.clock import ManualClock
 from bide.testing.contract.moves import (
@@ -191,6 +195,29 @@ class Reading(Fixtures):
         assert list(await store.history(run.id, None, 10, 100)) == whole[10:]
         assert list(await store.history(run.id, None, 12, 100)) == []
         assert list(await store.history(new_id(), None, 0, 100)) == []
+
+    async def test_a_page_of_events_holds_what_fits_and_one_at_least(self, store: Store, worker: str) -> None:
+        before = (await store.feed(-1, None)).position
+        run = await start(store, worker, owner="ann")
+        # Two bytes in a character: three of those, or four of ASCII alone, fit into a page.
+        texts = ["é" * 42_000, "x" * 80_000] * 5 + ["x" * (PAGE_BYTES + 1), "é"] * 2
+        await store.note([Fact(run.id, run.lease, E.OUTPUT, f'{{"text":"{text}"}}') for text in texts])
+        pages: list[Sequence[EventRow]] = []
+        while page := await store.history(run.id, "ann", pages[-1][-1].seq if pages else 0, 100):
+            pages.append(page)
+        assert [len(page) for page in pages] == [5, 3, 3, 1, 1, 1, 1, 1]
+        assert all(sum(event.size for event in page) <= PAGE_BYTES or len(page) == 1 for page in pages)
+        whole = await whole_history(store, run.id, None, 0, 100)
+        assert whole == [event for page in pages for event in page]
+        assert [event.seq for event in whole] == list(range(1, 3 + len(texts)))
+        assert await whole_history(store, run.id, None, 4, 7) == whole[4:11]
+        told: list[Sequence[EventRow]] = []
+        position = before
+        while (feed := await store.feed(position, {"ann"})).position > position:
+            told.append([event for _, event in feed.events])
+            position = feed.position
+        assert [page for page in told if page] == pages
+        assert position == (await store.feed(-1, None)).position
 
     async def test_no_two_events_have_one_position(self, store: Store, another: Store) -> None:
         await asyncio.gather(*(enqueue(one) for one in (store, another) * 20))
