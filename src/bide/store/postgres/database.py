@@ -17,6 +17,7 @@ from typing import Any, TypeAlias, TypeVar
 from bide.errors import BideError, StoreUnavailable
 from bide.portal import Portal
 from bide.store.base import Clock
+from bide.store.postgres.address import shown
 from bide.store.postgres.connections import Connections
 from bide.store.postgres.driver import Connection, Row, connect
 from bide.store.postgres.failures import Fate, fate_of, translate
@@ -82,7 +83,7 @@ class Database:
     def __init__(
         self, url: str, schema: str, clock: Clock, wakes: Wakes, *, pool: int, patience: float, cached_statements: int
     ) -> None:
-        self.name = _shown(url)
+        self.name = shown(url)
         self._schema = schema
         self._clock = clock
         self._wakes = wakes
@@ -203,9 +204,3 @@ async def _take_back(db: Connection) -> None:
     # Where even that fails, the connection is given up, and the server takes it back.
     with contextlib.suppress(Exception):
         await db.execute("rollback")
-
-
-def _shown(url: str) -> str:
-    """The address without the password."""
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bide.errors import BideError, InvalidOption
+from bide.store.postgres.address import shown
 from bide.store.postgres.driver import Connection, connect
 from bide.store.postgres.failures import Fate, fate_of, translate
 from bide.store.postgres.migrations import HEAD, SCHEMA, VERSION_TABLE, schema_name
@@ -79,7 +80,7 @@ async def _connected(url: str) -> AsyncGenerator[Connection]:
     except Exception as error:
         if fate_of(error) is Fate.WRONG:
             raise
-        raise translate(error, "The database") from error
+        raise translate(error, shown(url)) from error
     finally:
         if db is not None:
             await db.close(timeout=5.0)
