@@ -6,6 +6,7 @@ create function bide.record_v1(
 ) returns setof bigint
 language plpgsql
 set plan_cache_mode = force_generic_plan
+set enable_hashjoin = off
 set enable_mergejoin = off
 set enable_seqscan = off
 set enable_bitmapscan = off
@@ -16,48 +17,54 @@ begin
     return query
     with
         given as materialized (
-            select *
+            select
+                s.job, s.lease, array_agg(s.n order by s.n) as ns, array_agg(s.name order by s.n) as names,
+                array_agg(s.key order by s.n) as keys, array_agg(s.result order by s.n) as results,
+                array_agg(s.error order by s.n) as errors, array_agg(s.size order by s.n) as sizes,
+                array_agg(s.kind order by s.n) as kinds, array_agg(s.data order by s.n) as data
             from unnest(p_jobs, p_leases, p_names, p_keys, p_results, p_errors, p_sizes, p_kinds, p_data)
                 with ordinality as s (job, lease, name, key, result, error, size, kind, data, n)
+            group by s.job, s.lease
         ),
         held as materialized (
-            select one.job, one.lease, job.place, job.seq, job.attempt
-            from (select distinct given.job, given.lease from given) as one
+            select given.*, job.place, job.seq, job.attempt
+            from given
             cross join lateral (
                 select job.ctid as place, job.seq, job.attempt
                 from bide.job as job
-                where job.id = one.job and job.lease = one.lease and job.status = 'running'
+                where job.id = given.job and job.lease = given.lease and job.status = 'running'
                 for update skip locked
             ) as job
         ),
-        valid as materialized (
-            select given.*, held.place, held.seq, held.attempt
+        -- Nobody else writes steps of a job whose row is held.
+        fresh as materialized (
+            select held.place, held.job, held.lease, held.seq, held.attempt, step.*,
+                row_number() over (partition by held.job order by step.n) as k
             from held
-            join given on given.job = held.job and given.lease = held.lease
+            cross join lateral (
+                select distinct on (s.name, s.key) s.*
+                from unnest(held.ns, held.names, held.keys, held.results, held.errors, held.sizes, held.kinds, held.data)
+                    as s (n, name, key, result, error, size, kind, data)
+                order by s.name, s.key, s.n
+            ) as step
+            where not exists (
+                select from bide.step as earlier
+                where earlier.job = held.job and earlier.name = step.name and earlier.key = step.key
+            )
         ),
         written as (
             insert into bide.step (job, name, key, result, error, size, attempt, lease, at)
-            select valid.job, valid.name, valid.key, valid.result, valid.error, valid.size, valid.attempt, valid.lease,
+            select fresh.job, fresh.name, fresh.key, fresh.result, fresh.error, fresh.size, fresh.attempt, fresh.lease,
                 p_now
-            from valid
-            order by valid.n
-            on conflict do nothing
-            returning bide.step.job, bide.step.name, bide.step.key
-        ),
-        fresh as materialized (
-            select first.*, row_number() over (partition by first.job order by first.n) as k
-            from (
-                select distinct on (valid.job, valid.name, valid.key) valid.*
-                from valid
-                order by valid.job, valid.name, valid.key, valid.n
-            ) as first
-            join written on written.job = first.job and written.name = first.name and written.key = first.key
+            from fresh
         ),
         counted as (
             update bide.job as job
-            set seq = fresh.seq + fresh.k
-            from (select fresh.place, fresh.seq, count(*) as k from fresh group by fresh.place, fresh.seq) as fresh
-            where job.ctid = fresh.place
+            set seq = one.seq + one.k
+            from (
+                select fresh.place, fresh.seq, count(*) as k from fresh group by fresh.place, fresh.seq
+            ) as one
+            where job.ctid = one.place
         ),
         told as (
             insert into bide.event (job, seq, at, kind, attempt, lease, data)
@@ -65,6 +72,6 @@ begin
             from fresh
             order by fresh.job, fresh.k
         )
-    select valid.n from valid;
+    select unnest(held.ns) from held;
 end
 $$
