@@ -63,9 +63,9 @@ async def note(database: Database, facts: Sequence[Fact]) -> Sequence[bool]:
     async def verb(tx: Tx, some: Sequence[Fact]) -> list[bool]:
         jobs = [fact.job for fact in some]
         if tx.again:
-            written = {row[0] for row in await tx.fetch(_NOTED, jobs=jobs, batch=batch)}
+            written = {(row[0], row[1]) for row in await tx.fetch(_NOTED, jobs=jobs, batch=batch)}
             if written:
-                return [fact.job in written for fact in some]
+                return [(fact.job, fact.lease) in written for fact in some]
         rows = await tx.fetch(
             _NOTE,
             now=tx.now,
