@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine
@@ -25,6 +26,8 @@ from bide.store.postgres.sql import Statement, statement
 from bide.store.postgres.wake import Wakes
 
 T = TypeVar("T")
+
+log = logging.getLogger("bide.store")
 
 TRYING = 2.0
 """Seconds for which a transaction is tried again that is known to have written nothing."""
@@ -188,6 +191,7 @@ class Database:
                     # The verb finds by its token what it did, if it did; but then it tells nobody.
                     unknown = True
                     self._wakes.note(ready=True, cancel=True, changed=True)
+                log.info("%s: a transaction was lost or taken back: %s", self.name, error)
                 passed = time.monotonic() - began
                 if fate is Fate.REFUSED or passed > (self._patience if unknown else TRYING):
                     if unknown:

@@ -59,6 +59,7 @@ class Wakes:
         """Held around each statement: a connection does one at a time."""
         self._back = asyncio.Event()
         self._echo = False
+        self._closing = False
         self._position = -1
         self._settled = asyncio.Event()
         """Set once it listens, or has found out that it cannot."""
@@ -87,7 +88,12 @@ class Wakes:
                 self._home.call_soon_threadsafe(self._keep, hints)
 
     async def close(self) -> None:
+        """Tell what was noted last, then nobody any more."""
         self._subscribers.clear()
+        await asyncio.sleep(0)  # what other threads have noted comes by the loop
+        self._closing = True
+        self._news.set()
+        await asyncio.wait([self._telling], timeout=PATIENCE)
         for task in (self._telling, self._task):
             task.cancel()
         await asyncio.gather(self._telling, self._task, return_exceptions=True)
@@ -99,13 +105,13 @@ class Wakes:
     # ── Telling others ───────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _tell(self) -> None:
-        while True:
+        while not self._closing or self._noted:
             await self._news.wait()
             self._news.clear()
             noted, self._noted = self._noted, set()
             db = self._listening
-            if db is None:
-                continue  # they look for themselves
+            if db is None or not noted:
+                continue  # others look for themselves
             letters = "".join(_LETTERS[hint] for hint in (noted - {Hint.CHANGED}) or noted)
             try:
                 await self._fetch(db, _NOTIFY, channel=self._schema, payload=f"{self._me}:{letters}")
