@@ -7,9 +7,9 @@ import itertools
 import os
 import shutil
 import tempfile
-import threading
 import warnings
 from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
@@ -80,12 +80,5 @@ async def execute(url: str, statement: str) -> list[tuple[Any, ...]]:
 
 def apart(call: Coroutine[Any, Any, T]) -> T:
     """Run it whether or not an event loop runs here."""
-    results: list[T] = []
-
-    async def main() -> None:
-        results.append(await call)
-
-    thread = threading.Thread(target=lambda: asyncio.run(main()))
-    thread.start()
-    thread.join()
-    return results[0]
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(asyncio.run, call).result()

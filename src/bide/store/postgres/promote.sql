@@ -25,10 +25,10 @@ with recursive
         where levels.urgency is not null
     ),
     starving as materialized (
-        select job.place
+        select job.id
         from levels
         cross join lateral (
-            select ctid as place from bide.job
+            select id from bide.job
             where queue = levels.queue
                 and urgency = levels.urgency
                 and status = 'pending'
@@ -40,7 +40,4 @@ with recursive
         where levels.urgency < (select max(urgency) from levels)
         limit :limit
     )
-update bide.job as job set urgency = :highest
-from starving
-where job.ctid = starving.place
-returning 1
+update bide.job set urgency = :highest where id = any(array(select id from starving)) returning 1
