@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 from datetime import datetime
 from functools import lru_cache
 from types import TracebackType
@@ -34,6 +34,7 @@ from bide.errors import (
     NotStarted,
     PromptAmbiguous,
     PromptNotServed,
+    StoreError,
 )
 from bide.events import Event
 from bide.hitl import PromptView, Receipt, Response
@@ -473,7 +474,7 @@ class Bide(Generic[D]):
         has its time to drain. Raises NotFound, and NotStarted when the app is closed meanwhile.
         """
         identity, opened, in_job = _id(job), self._open, inside_job()
-        with opened.cache.watch(identity) as changed:
+        with self._told_of_closing(opened), opened.cache.watch(identity) as changed:
             while True:
                 changed.clear()
                 for event in await self.history(identity, after=after, owner=owner):
@@ -506,7 +507,7 @@ class Bide(Generic[D]):
 
     async def _finished(self, job: str) -> JobRow:
         opened = self._open
-        with opened.cache.watch(job) as changed:
+        with self._told_of_closing(opened), opened.cache.watch(job) as changed:
             while True:
                 changed.clear()
                 row = await self.row(job, None)
@@ -525,6 +526,18 @@ class Bide(Generic[D]):
 
     async def _change(self, changed: asyncio.Event, opened: _Opened) -> None:
         await changed.wait()
+        self._refuse_closed(opened)
+
+    @contextmanager
+    def _told_of_closing(self, opened: _Opened) -> Generator[None]:
+        """Within, what a store says that was closed meanwhile is NotStarted."""
+        try:
+            yield
+        except StoreError:
+            self._refuse_closed(opened)
+            raise
+
+    def _refuse_closed(self, opened: _Opened) -> None:
         # It may have been opened again since: that is another store, and other watchers.
         if self._opened is not opened:
             raise NotStarted(

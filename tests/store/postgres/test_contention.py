@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from bide.errors import AlreadyFinished, LeaseLost, StoreBusy
 from bide.job import JobStatus as S
-from bide.store.base import Claim, Completed, Released, Retrying, Settle, Settled
+from bide.store.base import Claim, Completed, Outcome, Released, Retrying, Settle, Settled
 from bide.store.postgres import PostgresStore
 from bide.store.postgres.driver import Connection, connect
 from bide.testing.checker import assert_sound
@@ -32,6 +32,9 @@ from bide.testing.contract.moves import (
     step,
     wanting,
 )
+from tests.support import comes
+
+OUTCOMES: list[Outcome] = [Completed("1"), Released(), Retrying(BROKEN, 0)]
 
 
 @pytest_asyncio.fixture
@@ -47,15 +50,21 @@ async def hold(holder: Connection, job: str) -> None:
     await holder.execute(f"select from bide.job where id = '{job}' for update")
 
 
+async def ends(store: PostgresStore, run: Claim) -> bool:
+    return (await row(store, run.id)).status is S.COMPLETED
+
+
+async def has_events(store: PostgresStore, run: Claim, count: int) -> bool:
+    return len(await history(store, run.id)) == count
+
+
 async def test_an_end_waits_for_its_own_row_only(store: PostgresStore, holder: Connection) -> None:
     worker = await register(store)
     runs = [await start(store, worker) for _ in range(3)]
     await hold(holder, runs[1].id)
     settles = [Settle(run.id, run.lease, 1, Completed("1")) for run in runs]
     settling = asyncio.create_task(store.settle_and_claim(worker, settles, []))
-    async with asyncio.timeout(10):
-        while (await row(store, runs[2].id)).status is not S.COMPLETED:
-            await asyncio.sleep(0.01)
+    await comes(lambda: ends(store, runs[2]))
     assert (await row(store, runs[1].id)).status is S.RUNNING
     await holder.execute("commit")
     settled, _ = await settling
@@ -67,17 +76,13 @@ async def test_facts_and_steps_wait_for_their_own_row_only(store: PostgresStore,
     runs = [await start(store, worker) for _ in range(2)]
     await hold(holder, runs[0].id)
     noting = asyncio.create_task(store.note([percent(run, 1) for run in runs]))
-    async with asyncio.timeout(10):
-        while len(await history(store, runs[1].id)) < 3:
-            await asyncio.sleep(0.01)
+    await comes(lambda: has_events(store, runs[1], 3))
     await holder.execute("commit")
     assert list(await noting) == [True, True]
     await holder.execute("begin")
     await hold(holder, runs[0].id)
     recording = [asyncio.create_task(record(store, run, step())) for run in runs]
-    async with asyncio.timeout(10):
-        while len(await history(store, runs[1].id)) < 4:
-            await asyncio.sleep(0.01)
+    await comes(lambda: has_events(store, runs[1], 4))
     await holder.execute("commit")
     await asyncio.gather(*recording)
     assert [len(await history(store, run.id)) for run in runs] == [4, 4]
@@ -137,7 +142,7 @@ async def test_nothing_deadlocks_whatever_meets(
         worker = await register(on)
         runs: list[Claim] = []
         for _ in range(loops):
-            outcomes = [choose.choice([Completed("1"), Released(), Retrying(BROKEN, 0)]) for _ in runs]
+            outcomes: list[Outcome] = [choose.choice(OUTCOMES) for _ in runs]
             ends = [Settle(run.id, run.lease, 1, outcome) for run, outcome in zip(runs, outcomes, strict=True)]
             _, claimed = await on.settle_and_claim(worker, ends, [wanting(60)])
             taken.update((run.id, run.lease) for run in claimed)

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from bide.store.postgres.driver import Connection, connect
+from bide.store.postgres.moves import LEAVING
 from bide.store.postgres.sql import statement
 from tests.postgres import Server
 
@@ -26,8 +27,9 @@ FILL = (
         input_size, created_at, digest, due_at, finished_at, worker, started_at, lease, timeout, idempotency_key
     )
     select
-        'job-' || lpad(n::text, 6, '0'), 'work', 1, 'default', n % 3, n % 3, n, status, status = 'pending' and n % 2 = 0,
-        1, 2, 'owner-' || n % 100, '{}', 2, n, '', case when status = 'pending' and n % 2 = 1 then n end,
+        'job-' || lpad(n::text, 6, '0'), 'work', 1, 'default', n % 3, n % 3, n, status,
+        status = 'pending' and n % 2 = 0, 1, 2, 'owner-' || n % 100, '{}', 2, n, '',
+        case when status = 'pending' and n % 2 = 1 then n end,
         case when status = 'completed' then n end, case when status = 'running' then 'worker-' || n % 5 end, n, 1, 1,
         'key-' || n
     from (
@@ -154,12 +156,9 @@ async def read(db: Connection) -> dict[str, tuple[int, int]]:
     return {row[0]: (row[1] or 0, row[2] or 0) for row in rows}
 
 
-ENDS = "jobs leases statuses kinds reasons results errors due_ats ready continues elapsed progress data".split()
-
-
 def ending(job: str) -> dict[str, Any]:
     columns: list[Any] = [job, 1, "completed", "job.completed", None, "1", None, None, False, False, 1, None, None]
-    return dict(zip(ENDS, [[value] for value in columns], strict=True))
+    return dict(zip(LEAVING, [[value] for value in columns], strict=True))
 
 
 async def call(db: Connection, name: str, **parameters: Any) -> list[Any]:
@@ -180,7 +179,7 @@ async def test_a_turn_reads_what_it_settles_and_claims(db: Connection) -> None:
 
 async def test_several_queues_are_looked_at_by_the_index(db: Connection) -> None:
     demand = '[{"queues":["other","default"],"types":{"work":1},"limit":10}]'
-    none: dict[str, Any] = dict.fromkeys(ENDS, [])
+    none: dict[str, Any] = {name: [] for name in LEAVING}
     rows = await call(db, "turn", now=1, worker="worker-1", started="{}", demands=demand, enough=1_000_000, **none)
     assert len(rows) == 10
     assert (await read(db))["job"][0] == 0

@@ -11,8 +11,7 @@ from bide.testing.contract.moves import enqueue
 from bide.testing.contract.reading import listening
 from tests.postgres import Server, execute
 from tests.store.postgres.proxy import Proxy
-
-LISTENING = "select count(*) from pg_stat_activity where query like '%pg_notify%' and datname = current_database()"
+from tests.support import comes
 
 
 async def test_a_lost_connection_is_armed_again(
@@ -76,6 +75,8 @@ async def test_closing_leaves_no_connection(postgres: Server, postgres_url: str)
     await enqueue(store)
     await store.close()
     count = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
-    async with asyncio.timeout(10):
-        while (await execute(postgres_url, count))[0][0]:
-            await asyncio.sleep(0.01)
+
+    async def none_left() -> bool:
+        return await execute(postgres_url, count) == [(0,)]
+
+    await comes(none_left)
