@@ -15,7 +15,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeAlias, TypeVar
 
-from bide.errors import BideError, StoreUnavailable
+from bide.errors import BideError, StoreBusy, StoreUnavailable
 from bide.portal import Portal
 from bide.store.base import Clock
 from bide.store.postgres.address import shown
@@ -106,7 +106,7 @@ class Database:
 
     async def read(self, query: Verb[T]) -> T:
         """Run one statement, or several that need not see the same moment."""
-        return await self.at_home(lambda: self._try(query, self.pool, single=True))
+        return await self.at_home(lambda: self._try(query, self.pool, single=True, reads=True))
 
     async def write(self, verb: Verb[T]) -> T:
         """Run `verb` in a transaction; returns what it returned, after the commit.
@@ -158,7 +158,7 @@ class Database:
         if self._closed:
             raise StoreUnavailable(f"{self.name} is closed.")
 
-    async def _try(self, verb: Verb[T], connections: Connections, *, single: bool = False) -> T:
+    async def _try(self, verb: Verb[T], connections: Connections, *, single: bool = False, reads: bool = False) -> T:
         began = time.monotonic()
         unknown = False
         wait = 0.02
@@ -168,7 +168,7 @@ class Database:
                 async with connections.take() as db:
                     tx = Tx(db, self._schema, self._clock.now(), unknown)
                     if single:
-                        sent = True
+                        sent = not reads
                         value = await verb(tx)
                     else:
                         await db.execute(_BEGIN)
@@ -181,7 +181,9 @@ class Database:
                         await db.execute("commit")
                 self._wakes.note(ready=tx.ready, cancel=tx.cancel, changed=tx.changed)
                 return value
-            except BideError:
+            except BideError as error:
+                if unknown and isinstance(error, StoreBusy):
+                    raise self._unknown(error) from error
                 raise
             except Exception as error:
                 fate = fate_of(error)
@@ -195,13 +197,15 @@ class Database:
                 passed = time.monotonic() - began
                 if fate is Fate.REFUSED or passed > (self._patience if unknown else TRYING):
                     if unknown:
-                        raise StoreUnavailable(
-                            f"{self.name}: {error}. Whether it was written could not be found out: the same call may"
-                            " be repeated."
-                        ) from error
+                        raise self._unknown(error) from error
                     raise translate(error, self.name) from error
             await asyncio.sleep(wait * random.uniform(0.5, 1.0))
             wait = min(0.5, wait * 2)
+
+    def _unknown(self, error: Exception) -> StoreUnavailable:
+        return StoreUnavailable(
+            f"{self.name}: {error}. Whether it was written could not be found out: the same call may be repeated."
+        )
 
 
 async def _take_back(db: Connection) -> None:

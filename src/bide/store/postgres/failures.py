@@ -49,7 +49,8 @@ def code_of(error: BaseException) -> str:
 
 def fate_of(error: BaseException) -> Fate:
     code = code_of(error)
-    if code in _UNDONE:
+    # What was prepared before a migration is prepared anew.
+    if code in _UNDONE or isinstance(error, asyncpg.InvalidCachedStatementError):
         return Fate.UNDONE
     if code in _REFUSED:
         return Fate.REFUSED

@@ -58,7 +58,7 @@ class _Opened:
         self.records: Batcher[Recording, bool] = Batcher(lambda steps: running.record(database, steps))
 
     async def remember(self, recording: Recording) -> bool:
-        return await self.records.put(recording)
+        return await self.records.put(recording, len(recording.step.result or ""))
 
 
 class PostgresStore:
@@ -121,7 +121,8 @@ class PostgresStore:
         await opened.wakes.close()
 
     @property
-    def _database(self) -> Database:
+    def database(self) -> Database:
+        """Its connections. Raises StoreUnavailable."""
         return self._parts.database
 
     @property
@@ -139,10 +140,10 @@ class PostgresStore:
     # Intake
 
     async def insert(self, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
-        return await intake.insert(self._database, jobs)
+        return await intake.insert(self.database, jobs)
 
     async def fork(self, job: str, owner: str | None, fork: Fork) -> JobRow:
-        return await self._database.write(forking.fork(job, owner, fork))
+        return await self.database.write(forking.fork(job, owner, fork))
 
     # Executing
 
@@ -162,9 +163,9 @@ class PostgresStore:
             if begin is not None:
                 loop.call_soon_threadsafe(begin)
 
-        if self._database.writes.busy:
+        if self.database.writes.busy:
             at_work()
-        return await settling.turn(self._database, worker, settles, demands, at_work)
+        return await settling.turn(self.database, worker, settles, demands, at_work)
 
     async def record(self, job: str, lease: int, step: StepRow, data: str) -> None:
         opened, recording = self._parts, Recording(job, lease, step, data)
@@ -172,95 +173,95 @@ class PostgresStore:
             raise running.lease_lost(job, lease)
 
     async def step_result(self, job: str, name: str, key: str) -> str:
-        return await self._database.read(reading.step_result(job, name, key))
+        return await self.database.read(reading.step_result(job, name, key))
 
     async def emitters(self, job: str) -> Collection[tuple[str, str]]:
-        return await self._database.read(reading.emitters(job))
+        return await self.database.read(reading.emitters(job))
 
     async def ask(self, job: str, lease: int, prompt: NewPrompt) -> PromptRow:
-        return await self._database.write(running.ask(job, lease, prompt))
+        return await self.database.write(running.ask(job, lease, prompt))
 
     async def note(self, facts: Sequence[Fact]) -> Sequence[bool]:
-        return await running.note(self._database, facts)
+        return await running.note(self.database, facts)
 
     # Liveness
 
     async def register(self, worker: WorkerRow) -> None:
-        await self._database.keep_alive(liveness.register(worker))
+        await self.database.keep_alive(liveness.register(worker))
 
     async def beat(self, worker: str) -> Beat:
-        return await self._database.keep_alive(liveness.beat(worker))
+        return await self.database.keep_alive(liveness.beat(worker))
 
     async def cancels(self, worker: str) -> Collection[str]:
-        return await self._database.read(reading.cancels(worker))
+        return await self.database.read(reading.cancels(worker))
 
     async def retire(self, worker: str, executed: Mapping[str, int] = NOTHING) -> None:
-        await liveness.retire(self._database, worker, executed)
+        await liveness.retire(self.database, worker, executed)
 
     async def release(self, jobs: Mapping[str, int], executed: Mapping[str, int] = NOTHING) -> None:
-        await liveness.release(self._database, jobs, executed)
+        await liveness.release(self.database, jobs, executed)
 
     async def workers(self) -> Sequence[WorkerRow]:
-        return await self._database.read(reading.workers)
+        return await self.database.read(reading.workers)
 
     def gone(self, worker: WorkerRow) -> bool:  # noqa: ARG002 - the contract's signature
         # It may be on any host: only that its counter stands still tells.
         return False
 
     async def rescue(self, dead: Collection[str]) -> int:
-        return await self._database.keep_alive(liveness.rescue(dead))
+        return await self.database.keep_alive(liveness.rescue(dead))
 
     async def timed(self) -> Sequence[Timed]:
-        return await self._database.read(reading.timed)
+        return await self.database.read(reading.timed)
 
     async def overdue(self, jobs: Mapping[str, int]) -> int:
-        return await self._database.write(liveness.overdue(jobs))
+        return await self.database.write(liveness.overdue(jobs))
 
     # Upkeep
 
     async def wake_due(self) -> int:
-        return await self._database.write(upkeep.wake_due)
+        return await self.database.write(upkeep.wake_due)
 
     async def expire(self) -> int:
-        return await self._database.write(upkeep.expire)
+        return await self.database.write(upkeep.expire)
 
     async def promote(self, waited: int) -> int:
-        return await self._database.write(upkeep.promote(waited))
+        return await self.database.write(upkeep.promote(waited))
 
     async def next_due(self) -> int | None:
-        return await self._database.read(reading.next_due)
+        return await self.database.read(reading.next_due)
 
     # People and control
 
     async def serve(self, job: str, owner: str | None) -> Sequence[PromptRow]:
         # Pages ask again and again: only who is shown a question first writes.
-        shown = await self._database.read(reading.served(job, owner))
-        return await self._database.write(people.serve(job, owner)) if shown is None else shown
+        shown = await self.database.read(reading.served(job, owner))
+        return await self.database.write(people.serve(job, owner)) if shown is None else shown
 
     async def respond(
         self, response: str, prompt: str, owner: str | None, action: Action, value: str | None, by: str | None
     ) -> ResponseRow:
-        return await self._database.write(people.respond(response, prompt, owner, action, value, by))
+        return await self.database.write(people.respond(response, prompt, owner, action, value, by))
 
     async def cancel(self, job: str, owner: str | None, by: str | None, reason: str | None) -> JobRow:
-        return await self._database.write(people.cancel(job, owner, by, reason))
+        return await self.database.write(people.cancel(job, owner, by, reason))
 
     async def delete(self, job: str, owner: str | None) -> None:
-        await self._database.write(upkeep.delete(job, owner))
+        await self.database.write(upkeep.delete(job, owner))
 
     async def prune(self, prunable: Prunable, owner: str | None, limit: int = 500) -> int:
-        return await self._database.write(upkeep.prune(prunable, owner, limit))
+        return await self.database.write(upkeep.prune(prunable, owner, limit))
 
     # Reading
 
     async def get(self, jobs: Sequence[str], owner: str | None) -> Sequence[JobRow]:
-        return await self._database.read(lambda tx: job_rows(tx, jobs, owner))
+        return await self.database.read(lambda tx: job_rows(tx, jobs, owner))
 
     async def list(self, filter: JobFilter, owner: str | None) -> Sequence[JobRow]:
-        return await self._database.read(reading.list_jobs(filter, owner))
+        return await self.database.read(reading.list_jobs(filter, owner))
 
     async def history(self, job: str, owner: str | None, after: int, limit: int) -> Sequence[EventRow]:
-        return await self._database.read(reading.history(job, owner, after, limit))
+        return await self.database.read(reading.history(job, owner, after, limit))
 
     async def prompts(
         self,
@@ -271,28 +272,28 @@ class PostgresStore:
         open_only: bool = False,
         limit: int = 100,
     ) -> Sequence[PromptRow]:
-        return await self._database.read(reading.prompts(owner, job, prompt, open_only, limit))
+        return await self.database.read(reading.prompts(owner, job, prompt, open_only, limit))
 
     async def answered_by(self, response: str, job: str, owner: str | None) -> PromptRow | None:
-        return await self._database.read(reading.answered_by(response, job, owner))
+        return await self.database.read(reading.answered_by(response, job, owner))
 
     async def last_closed(self, job: str, owner: str | None) -> PromptRow | None:
-        return await self._database.read(reading.last_closed(job, owner))
+        return await self.database.read(reading.last_closed(job, owner))
 
     async def steps(self, job: str, owner: str | None) -> Sequence[StepRow]:
-        return await self._database.read(reading.steps(job, owner))
+        return await self.database.read(reading.steps(job, owner))
 
     async def orphans(self) -> Sequence[str]:
-        return await self._database.read(reading.orphans)
+        return await self.database.read(reading.orphans)
 
     async def stats(self, owner: str | None) -> Stats:
-        return await self._database.read(reading.stats(owner))
+        return await self.database.read(reading.stats(owner))
 
     async def count_prunable(self, prunable: Prunable, owner: str | None) -> int:
-        return await self._database.read(reading.count_prunable(prunable, owner))
+        return await self.database.read(reading.count_prunable(prunable, owner))
 
     async def feed(self, after: int, owners: Collection[str] | None, limit: int = 1_000) -> Feed:
-        return await self._database.read(reading.feed(after, owners, limit))
+        return await self.database.read(reading.feed(after, owners, limit))
 
     def mark(self) -> int:
         # Another process may have committed a moment ago, and its notification be on the way: only the database knows.
@@ -300,4 +301,4 @@ class PostgresStore:
         return next(self._marks)
 
     async def changes(self, since: int) -> Changes:
-        return await self._database.read(reading.changes(since))
+        return await self.database.read(reading.changes(since))

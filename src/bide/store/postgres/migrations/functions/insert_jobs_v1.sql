@@ -8,6 +8,7 @@ create function bide.insert_jobs_v1(
 language plpgsql
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set lock_timeout = '2s'
 set jit = off
 as $$
 begin
