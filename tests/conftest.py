@@ -43,3 +43,11 @@ def postgres_url(postgres: Server) -> Generator[str]:
     url = postgres.create()
     yield url
     postgres.drop(url)
+
+
+@pytest.fixture
+def bare_postgres_url(postgres: Server) -> Generator[str]:
+    """A database with nothing of Bide in it."""
+    url = postgres.create("template1")
+    yield url
+    postgres.drop(url)

@@ -20,7 +20,7 @@ from bide.store.postgres.driver import connect
 from bide.store.postgres.migrations import HEAD, include_name_without, run
 from bide.store.schema import SchemaStatus
 from bide.testing.contract.moves import enqueue, finish, register, row
-from tests.postgres import Server, execute
+from tests.postgres import execute
 
 
 async def schema(url: str, name: str = "bide") -> list[tuple[Any, ...]]:
@@ -39,11 +39,8 @@ async def schema(url: str, name: str = "bide") -> list[tuple[Any, ...]]:
 
 
 @pytest.fixture
-def nothing(postgres: Server) -> Any:
-    """A database with nothing of Bide in it."""
-    url = postgres.create("template1")
-    yield url
-    postgres.drop(url)
+def nothing(bare_postgres_url: str) -> str:
+    return bare_postgres_url
 
 
 def test_the_head_that_the_code_knows_is_the_newest_script() -> None:
