@@ -15,6 +15,7 @@ from bide.errors import AlreadyFinished, LeaseLost, StoreBusy
 from bide.job import JobStatus as S
 from bide.store.base import Claim, Completed, Outcome, Released, Retrying, Settle, Settled
 from bide.store.postgres import PostgresStore
+from bide.store.postgres.database import LOCK_TIMEOUT
 from bide.store.postgres.driver import Connection, connect
 from bide.testing.checker import assert_sound
 from bide.testing.contract.moves import (
@@ -101,6 +102,19 @@ async def test_a_row_that_is_held_for_long_is_told_and_nothing_is_lost(
         await store.cancel(run.id, None, None, None)
     await holder.execute("commit")
     assert list((await store.settle_and_claim(worker, [end], []))[0]) == [Settled.APPLIED]
+
+
+async def test_facts_whose_row_is_held_for_long_are_written_once_each(store: PostgresStore, holder: Connection) -> None:
+    worker = await register(store)
+    runs = [await start(store, worker) for _ in range(2)]
+    await hold(holder, runs[0].id)
+    noting = asyncio.create_task(store.note([percent(run, 1) for run in runs]))
+    await comes(lambda: has_events(store, runs[1], 3))
+    await asyncio.wait([noting], timeout=LOCK_TIMEOUT / 1_000 + 0.3)
+    assert not noting.done(), "it would be said that nothing was written"
+    await holder.execute("commit")
+    assert list(await noting) == [True, True]
+    assert [len(await history(store, run.id)) for run in runs] == [3, 3]
 
 
 async def test_what_others_hold_is_not_claimed_and_not_waited_for(store: PostgresStore, holder: Connection) -> None:

@@ -22,7 +22,7 @@ async def test_a_lost_connection_is_armed_again(
             await execute(
                 postgres_url,
                 "select pg_terminate_backend(pid) from pg_stat_activity"
-                " where query like '%event_pos%' and datname = current_database() and pid <> pg_backend_pid()",
+                " where query like '%pg_notify%' and datname = current_database() and pid <> pg_backend_pid()",
             )
             # What was committed meanwhile nobody told: it says that anything may have changed.
             await ear.hear(Hint.READY)

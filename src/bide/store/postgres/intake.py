@@ -16,30 +16,28 @@ _KEYS_OF = statement("keys_of")
 
 
 async def insert(database: Database, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
-    """All at once: as a rule none of them exists. Of the others it is found out what does."""
     if not jobs:
         return []
-    # The times of runs whose outcome was unknown: what they made is new to the caller all the same.
+    # The times of runs whose outcome is unknown: what they made is new to the caller all the same.
     runs: list[int] = []
 
-    async def verb(tx: Tx) -> tuple[set[str], int]:
+    async def verb(tx: Tx) -> Sequence[Inserted]:
+        before = tuple(runs)
         runs.append(tx.now)
-        return {row[0] for row in await tx.fetch(_INSERT, **_parameters(tx, waiting))}, tx.now
+        answers: list[Inserted | None] = [None] * len(jobs)
+        while waiting := [job for job, answer in zip(jobs, answers, strict=True) if answer is None]:
+            # All at once: as a rule none of them exists. Of the others it is found out what does; and where who held an
+            # id or a key is gone meanwhile, they are tried again.
+            made = {row[0] for row in await tx.fetch(_INSERT, **_parameters(tx, waiting))}
+            for place, job in enumerate(jobs):
+                if answers[place] is None and job.id in made:
+                    made.discard(job.id)  # given twice in one call, it is new once
+                    answers[place] = Accepted(tx.now)
+            if None in answers:
+                await _look(tx, jobs, answers, before)
+        return [answer for answer in answers if answer is not None]
 
-    answers: list[Inserted | None] = [None] * len(jobs)
-    waiting = jobs
-    while waiting:
-        made, now = await database.batch(verb)
-        runs.pop()
-        for place, job in enumerate(jobs):
-            if answers[place] is None and job.id in made:
-                made.discard(job.id)  # given twice in one call, it is new once
-                answers[place] = Accepted(now)
-        if any(answer is None for answer in answers):
-            await database.read(lambda tx: _look(tx, jobs, answers, runs))
-        # Whoever held its id or its key is gone meanwhile.
-        waiting = [job for job, answer in zip(jobs, answers, strict=True) if answer is None]
-    return [answer for answer in answers if answer is not None]
+    return await database.batch(verb)
 
 
 def _parameters(tx: Tx, jobs: Sequence[NewJob]) -> dict[str, Any]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, TypeVar
 
-from bide.errors import LeaseLost
+from bide.errors import BideError, LeaseLost
 from bide.events import EventKind
 from bide.store.base import Fact, NewPrompt, PromptRow, StepRow
 from bide.store.postgres.database import Database, Tx
 from bide.store.postgres.moves import append, withdraw_one
 from bide.store.postgres.sql import statement
 from bide.store.rows import data, prompt_row
+
+log = logging.getLogger("bide.store")
 
 _RUNNING = statement("running")
 _STILL_RUNNING = statement("still_running")
@@ -80,6 +84,7 @@ async def note(database: Database, facts: Sequence[Fact]) -> Sequence[bool]:
     return await _patiently(database, facts, verb)
 
 
+T = TypeVar("T")
 Item = TypeVar("Item", Recording, Fact)
 
 
@@ -94,13 +99,27 @@ async def _patiently(
     if not left:
         return answers
     jobs, leases = [job for job, _ in left], [lease for _, lease in left]
-    valid = await database.read(lambda tx: tx.fetch(_STILL_RUNNING, jobs=jobs, leases=leases))
+    valid = await _insist(database, lambda tx: tx.fetch(_STILL_RUNNING, jobs=jobs, leases=leases))
     for job, lease in ((row[0], row[1]) for row in valid):
         places = [place for place, item in enumerate(items) if (item.job, item.lease) == (job, lease)]
         its = [items[place] for place in places]
-        for place, answer in zip(places, await database.batch(_singly(verb, job, its), single=False), strict=True):
+        for place, answer in zip(places, await _insist(database, _singly(verb, job, its)), strict=True):
             answers[place] = answer
     return answers
+
+
+async def _insist(database: Database, verb: Callable[[Tx], Awaitable[T]]) -> T:
+    """Try until it is done: others of the same call are written, so it must not be said that nothing was."""
+    wait = 0.05
+    while True:
+        try:
+            return await database.batch(verb, single=False)
+        except BideError as error:
+            if not error.retryable:
+                raise
+            log.info("what a run hands in waits for the row of its job: %s", error)
+        await asyncio.sleep(wait)
+        wait = min(1.0, wait * 2)
 
 
 def _singly(
