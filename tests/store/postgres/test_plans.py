@@ -86,7 +86,6 @@ DRIVEN = {
     "emitters": "event_seq",
     "history": "event_seq",
     "ended": "event_seq",
-    "changed": "event_pkey",
     "noted": "event_seq",
     "prompt": "prompt_pkey",
     "prompts_of_job": "prompt_job",
@@ -194,6 +193,15 @@ async def test_facts_and_steps_read_the_rows_of_their_jobs(db: Connection) -> No
     seen = await read(db)
     assert [seen[table][0] for table in ("job", "event", "step")] == [0, 0, 0]
     assert seen["job"][1] < 10
+
+
+async def test_changes_are_read_along_the_positions(db: Connection) -> None:
+    ((end,),) = await call(db, "position")
+    ((mark, jobs),) = await call(db, "changed", since=end - 50, limit=100)
+    assert (mark, 0 < len(jobs) <= 50) == (end, True)
+    assert await call(db, "changed", since=0, limit=100) == [(end, None)]
+    whole, found = (await read(db))["event"]
+    assert (whole, found <= 50) == (0, True)
 
 
 async def test_progress_touches_no_index(large: str) -> None:

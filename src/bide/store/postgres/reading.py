@@ -197,18 +197,15 @@ def count_prunable(prunable: Prunable, owner: str | None) -> Callable[[Tx], Awai
 
 def changes(since: int) -> Callable[[Tx], Awaitable[Changes]]:
     async def query(tx: Tx) -> Changes:
-        # In a statement of its own: what is read after it saw all that is below the horizon.
-        ((mark,),) = await tx.fetch(_POSITION)
-        if since < 0 or since > mark or mark - since > TOLD:
-            return Changes(mark, None)
-        ((jobs, count),) = await tx.fetch(_CHANGED, since=since, limit=TOLD + 1)
-        return Changes(mark, None if count > TOLD else frozenset(jobs or ()))
+        ((mark, jobs),) = await tx.fetch(_CHANGED, since=since, limit=TOLD)
+        return Changes(mark, None if jobs is None else frozenset(jobs))
 
     return query
 
 
 def feed(after: int, owners: Collection[str] | None, limit: int) -> Callable[[Tx], Awaitable[Feed]]:
     async def query(tx: Tx) -> Feed:
+        # In a statement of its own: what is read after it saw all that is below the horizon.
         ((end,),) = await tx.fetch(_POSITION)
         if after < 0 or after >= end:
             return Feed([], max(after, end))

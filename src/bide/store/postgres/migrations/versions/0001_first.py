@@ -178,7 +178,16 @@ INDEXES = (
     "create index prompt_deadline on bide.prompt (deadline_at) where status = 'open' and deadline_at is not null",
 )
 
-FUNCTIONS = ("ticket_v1", "horizon_v1", "insert_jobs_v1", "leave_v1", "settle_claim_v1", "note_v1", "record_v1")
+FUNCTIONS = (
+    "ticket_v1",
+    "horizon_v1",
+    "changes_v1",
+    "insert_jobs_v1",
+    "leave_v1",
+    "settle_claim_v1",
+    "note_v1",
+    "record_v1",
+)
 
 
 def upgrade() -> None:
