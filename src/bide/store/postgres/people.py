@@ -41,6 +41,24 @@ def serve(job: str, owner: str | None) -> Callable[[Tx], Awaitable[Sequence[Prom
     return verb
 
 
+def heard(response: str, prompt: str, owner: str | None) -> Callable[[Tx], Awaitable[ResponseRow | None]]:
+    """The receipt of this very response, if there is one. A prompt that is closed stays closed: of many who answer at
+    once only those who come in time wait for its job's row."""
+
+    async def query(tx: Tx) -> ResponseRow | None:
+        found = await tx.first(_PROMPT, prompt=prompt, owner=owner)
+        if found is None:
+            raise NotFound(f"Prompt {prompt} not found")
+        asked = prompt_row(found)
+        if asked.response is not None and asked.response.id == response:
+            return asked.response
+        if asked.status != "open":
+            raise closed(asked, tx.now)
+        return None
+
+    return query
+
+
 def respond(
     response: str, prompt: str, owner: str | None, action: Action, value: str | None, by: str | None
 ) -> Callable[[Tx], Awaitable[ResponseRow]]:

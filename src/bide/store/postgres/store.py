@@ -241,6 +241,9 @@ class PostgresStore:
     async def respond(
         self, response: str, prompt: str, owner: str | None, action: Action, value: str | None, by: str | None
     ) -> ResponseRow:
+        receipt = await self.database.read(people.heard(response, prompt, owner))
+        if receipt is not None:
+            return receipt
         return await self.database.write(people.respond(response, prompt, owner, action, value, by))
 
     async def cancel(self, job: str, owner: str | None, by: str | None, reason: str | None) -> JobRow:
