@@ -58,7 +58,6 @@ class Wakes:
         self._using = asyncio.Lock()
         """Held around each statement: a connection does one at a time."""
         self._back = asyncio.Event()
-        self._echo = False
         self._closing = False
         self._position = -1
         self._settled = asyncio.Event()
@@ -69,11 +68,6 @@ class Wakes:
     async def begin(self) -> None:
         """Wait until it listens, or has found out that it cannot."""
         await self._settled.wait()
-
-    @property
-    def armed(self) -> bool:
-        """Whether notifications arrive."""
-        return self._listening is not None and self._echo
 
     def subscribe(self, wake: Callable[[Hint], None]) -> Callable[[], None]:
         return self._subscribers.add(wake)
@@ -136,7 +130,7 @@ class Wakes:
                     log.warning("the connection that listens was lost, connecting again: %s", error)
                     wait, _ = BACKOFF
                 finally:
-                    self._listening, self._echo = None, False
+                    self._listening = None
                     db.terminate()
             self._settled.set()
             # What was committed meanwhile nobody told.
@@ -151,10 +145,10 @@ class Wakes:
         self._listening = db
         self._subscribers.tell(tuple(Hint))
         while not lost.is_set():
-            self._echo = await self._look(db)
+            echo = await self._look(db)
             self._settled.set()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(POLL if self._echo else DEAF):
+                async with asyncio.timeout(POLL if echo else DEAF):
                     await lost.wait()
 
     async def _look(self, db: Connection) -> bool:
