@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 import pytest
 from hypothesis import settings
+
+from tests.postgres import Server
 
 # In CI the same examples every time: a change is judged by what it does, not by what chance found. Elsewhere the search
 # goes on.
@@ -26,3 +28,26 @@ def show(pytestconfig: pytest.Config) -> Callable[[str], None]:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     for line in config.stash.setdefault(_SHOWN, []):
         terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Generator[Server]:
+    """A PostgreSQL, started by the first test that asks for it."""
+    with Server() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: Server) -> Generator[str]:
+    """A database of the running test, with the tables of Bide and nothing in them."""
+    url = postgres.create()
+    yield url
+    postgres.drop(url)
+
+
+@pytest.fixture
+def bare_postgres_url(postgres: Server) -> Generator[str]:
+    """A database with nothing of Bide in it."""
+    url = postgres.create("template1")
+    yield url
+    postgres.drop(url)

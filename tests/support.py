@@ -8,11 +8,11 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from uuid import UUID
 
 import psutil
@@ -22,6 +22,8 @@ from bide.store.base import Clock
 from bide.store.sqlite import SQLiteStore
 from bide.store.sqlite.filelock import FileLock, lock_path
 from bide.worker import Worker
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -112,6 +114,14 @@ async def holds(fact: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE):
         while not fact():  # noqa: ASYNC110 - it cannot be subscribed to
             await asyncio.sleep(0.01)
+
+
+async def comes(fact: Callable[[], Awaitable[T]]) -> T:
+    """Wait until what `fact()` finds is true, of something that has to be asked for; returns it."""
+    async with asyncio.timeout(PATIENCE):
+        while not (found := await fact()):  # noqa: ASYNC110 - it cannot be subscribed to
+            await asyncio.sleep(0.01)
+    return found
 
 
 async def until(bide: Bide[Any], job: Job[Any] | UUID, kind: str, *, times: int = 1) -> Event:

@@ -293,6 +293,14 @@ async def test_an_error_of_bide_ends_with_1_and_the_remedy(shell: Shell) -> None
     assert "sqlite:///jobs.db" in await shell.refused("stats", "--url", "mysql://x")
 
 
+async def test_the_commands_work_on_postgres(shell: Shell, postgres_url: str, bare_postgres_url: str) -> None:
+    shell.env["BIDE_URL"] = postgres_url
+    assert json.loads(await shell.ok("jobs", "list", "--json")) == []
+    assert '"completed": 0' in await shell.ok("stats", "--json")
+    assert "not found" in await shell.refused("jobs", "show", "00000000-0000-0000-0000-000000000000")
+    assert "bide migrate up" in await shell.refused("jobs", "list", "--url", bare_postgres_url)
+
+
 async def test_without_the_extra_one_line_names_it(shell: Shell) -> None:
     code = "import sys; sys.modules['typer'] = None; from bide.cli import main; main()"
     process = await asyncio.create_subprocess_exec(
@@ -306,7 +314,16 @@ async def test_without_the_extra_one_line_names_it(shell: Shell) -> None:
 # ── The schema ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_migrate_goes_up_and_down(shell: Shell) -> None:
+@pytest.fixture(params=["sqlite", "postgres"])
+def either(request: pytest.FixtureRequest, shell: Shell) -> Shell:
+    """On a database of each kind, with nothing in it."""
+    if request.param == "postgres":
+        shell.url = shell.env["BIDE_URL"] = request.getfixturevalue("bare_postgres_url")
+    return shell
+
+
+async def test_migrate_goes_up_and_down(either: Shell) -> None:
+    shell = either
     assert "holds no tables" in await shell.ok("migrate", "status")
     assert "is at schema" in await shell.ok("migrate", "up", shell.url)
     assert "already" in await shell.ok("migrate", "up")
@@ -319,7 +336,8 @@ async def test_migrate_goes_up_and_down(shell: Shell) -> None:
     assert "holds no tables" in await shell.ok("migrate", "status")
 
 
-async def test_a_schema_that_is_not_known_is_refused_with_those_that_are(shell: Shell) -> None:
+async def test_a_schema_that_is_not_known_is_refused_with_those_that_are(either: Shell) -> None:
+    shell = either
     await shell.ok("migrate", "up")
     for name in ("nonsense", "-7"):
         complaint = await shell.refused("migrate", "down", f"--to={name}", "--yes")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 from datetime import datetime
 from functools import lru_cache
 from types import TracebackType
@@ -35,6 +35,7 @@ from bide.errors import (
     PromptAmbiguous,
     PromptClosed,
     PromptNotServed,
+    StoreError,
 )
 from bide.events import Event
 from bide.hitl import PromptView, Receipt, Response
@@ -90,7 +91,8 @@ class Bide(Generic[D]):
     """Durable jobs with people in the loop, in one database.
 
     `Bide("sqlite:///jobs.db")` names a file relative to the working directory, `sqlite:////var/lib/jobs.db` an absolute
-    one. Constructing opens nothing: `async with bide:` does, and `async with bide.worker():` executes jobs as well.
+    one; `postgresql://user@host/name` a database of a server, in which `bide migrate up` has made the tables.
+    Constructing opens nothing: `async with bide:` does, and `async with bide.worker():` executes jobs as well.
 
     deps: an async context manager opened once in each executing process, seen in jobs as `ctx.deps`.
     """
@@ -116,7 +118,7 @@ class Bide(Generic[D]):
         self.serving: object = None
         """What the routers of this app share: see `bide.http.runtime`."""
         self._forms = Forms()
-        self._path = sqlite_path(url)
+        self._make_store = _store_maker(url, self.settings)
         self._opened: _Opened | None = None
         self._openers = 0
         self._opening = asyncio.Lock()
@@ -221,14 +223,6 @@ class Bide(Generic[D]):
             if self._openers == 0 and self._opened is not None:
                 opened, self._opened = self._opened, None
                 await opened.end()
-
-    def _make_store(self) -> Store:
-        return SQLiteStore(
-            self._path,
-            clock=SystemClock(),
-            synchronous=self.settings.synchronous,
-            busy_timeout=self.settings.busy_timeout,
-        )
 
     @asynccontextmanager
     async def worker(self, *, queues: Iterable[str] | None = None) -> AsyncGenerator[Worker]:
@@ -493,7 +487,7 @@ class Bide(Generic[D]):
         has its time to drain. Raises NotFound, and NotStarted when the app is closed meanwhile.
         """
         identity, opened, in_job = _id(job), self._open, inside_job()
-        with opened.cache.watch(identity) as changed:
+        with self._told_of_closing(opened), opened.cache.watch(identity) as changed:
             while True:
                 changed.clear()
                 for event in await self.store.history(identity, owner, after, PAGE):
@@ -526,7 +520,7 @@ class Bide(Generic[D]):
 
     async def _finished(self, job: str) -> JobRow:
         opened = self._open
-        with opened.cache.watch(job) as changed:
+        with self._told_of_closing(opened), opened.cache.watch(job) as changed:
             while True:
                 changed.clear()
                 row = await self.row(job, None)
@@ -545,6 +539,18 @@ class Bide(Generic[D]):
 
     async def _change(self, changed: asyncio.Event, opened: _Opened) -> None:
         await changed.wait()
+        self._refuse_closed(opened)
+
+    @contextmanager
+    def _told_of_closing(self, opened: _Opened) -> Generator[None]:
+        """Within, what a store says that was closed meanwhile is NotStarted."""
+        try:
+            yield
+        except StoreError:
+            self._refuse_closed(opened)
+            raise
+
+    def _refuse_closed(self, opened: _Opened) -> None:
         # It may have been opened again since: that is another store, and other watchers.
         if self._opened is not opened:
             raise NotStarted(
@@ -1013,13 +1019,42 @@ def _id(job: Job[Any] | UUID | str) -> str:
         raise NotFound(f"Job {job} not found") from None
 
 
+def _store_maker(url: str, settings: Settings) -> Callable[[], Store]:
+    if not is_postgres(url):
+        path = sqlite_path(url)
+        return lambda: SQLiteStore(
+            path, clock=SystemClock(), synchronous=settings.synchronous, busy_timeout=settings.busy_timeout
+        )
+
+    def make() -> Store:
+        # Its driver is an extra: who uses SQLite need not have it.
+        from bide.store.postgres import PostgresStore
+
+        return PostgresStore(
+            url,
+            schema=settings.database_schema,
+            pool=settings.pool_size,
+            patience=settings.busy_timeout,
+            listen_url=None if settings.listen_url is None else settings.listen_url.get_secret_value(),
+            cached_statements=settings.cached_statements,
+        )
+
+    return make
+
+
+def is_postgres(url: str) -> bool:
+    """Whether a URL names a database of a PostgreSQL server."""
+    return url.startswith(("postgresql://", "postgres://"))
+
+
 def sqlite_path(url: str) -> str:
     """The file that a URL names. Raises InvalidOption."""
     scheme, separator, rest = url.partition("://")
     if scheme != "sqlite" or not separator or not rest.startswith("/") or rest == "/" or "?" in rest:
         raise InvalidOption(
             f"{url!r} is not a database that Bide can use.",
-            hint="Write sqlite:///jobs.db for a file here, sqlite:////var/lib/jobs.db for one anywhere.",
+            hint="Write sqlite:///jobs.db for a file here, sqlite:////var/lib/jobs.db for one anywhere,"
+            " postgresql://user@host/name for a database of a server.",
         )
     if rest == "/:memory:":
         raise InvalidOption("A database in memory keeps nothing.", hint="Name a file: sqlite:///jobs.db.")

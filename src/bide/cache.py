@@ -64,6 +64,7 @@ class SnapshotCache:
         self._looking: asyncio.Task[None] | None = None
         self._watchers: dict[str, set[asyncio.Event]] = {}
         self._announcing: asyncio.Task[None] | None = None
+        self._hinted = False
         self.loads = 0
         """Rows read from the store: what the cache did not save."""
         self.bytes = 0
@@ -131,8 +132,10 @@ class SnapshotCache:
 
     def hint(self, hint: Hint) -> None:
         """What the store tells its subscribers."""
-        if hint is Hint.CHANGED and self._watchers and (self._announcing is None or self._announcing.done()):
-            self._announcing = asyncio.get_running_loop().create_task(self._announce())
+        if hint is Hint.CHANGED and self._watchers:
+            self._hinted = True
+            if self._announcing is None or self._announcing.done():
+                self._announcing = asyncio.get_running_loop().create_task(self._announce())
 
     async def sweep_forever(self) -> None:
         while True:
@@ -149,14 +152,14 @@ class SnapshotCache:
         return len(stale)
 
     async def _announce(self) -> None:
-        # Hints that come while a look is in flight start no second one: look again until the store stands still.
-        while self._watchers:
+        # Hints that come while a look is in flight start no second one: for them it is looked once more.
+        while self._hinted and self._watchers:
+            self._hinted = False
             try:
-                if self._store.mark() == self._mark:
-                    return
                 await self._catch_up()
             except StoreError as error:
                 log.warning("could not look for changes, trying again: %s", error)
+                self._hinted = True
                 await asyncio.sleep(AGAIN)
 
     async def _catch_up(self) -> None:

@@ -73,6 +73,15 @@ class Settings(BaseSettings):
     busy_timeout: Seconds = 10.0
     """How long a write waits for the database before it is refused as busy."""
 
+    database_schema: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,59}$")] = "bide"
+    """The schema that the tables are in, on PostgreSQL."""
+    pool_size: Annotated[int, Field(ge=1, le=1_000)] = 5
+    """Connections to PostgreSQL for reading and for what people do; a process has three more for its other work."""
+    listen_url: SecretStr | None = None
+    """The server itself, where the URL is that of a pooler: notifications come to a session, not through a pooler."""
+    cached_statements: Annotated[int, Field(ge=0)] = 100
+    """Prepared statements kept for each connection to PostgreSQL; 0 behind a pooler that shares out transactions."""
+
     secrets: Annotated[tuple[SecretStr, ...], NoDecode, AfterValidator(_are_long), BeforeValidator(_read_secrets)] = ()
     """What tokens for single jobs are signed with, 32 characters at least; in the environment separated by commas. The
     first signs, all are accepted, so that they rotate."""

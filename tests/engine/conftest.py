@@ -1,4 +1,4 @@
-"""What the tests of the engine share: an app, whose database is the harness's."""
+"""What the tests of the engine share: an app, on each kind of database."""
 
 from __future__ import annotations
 
@@ -7,8 +7,20 @@ from pathlib import Path
 import pytest
 
 from bide import Bide
+from bide.store.base import Store
+from bide.store.postgres import PostgresStore
+from bide.testing import Harness
 
 
-@pytest.fixture
-def bide(tmp_path: Path) -> Bide[None]:
-    return Bide(f"sqlite:///{tmp_path}/jobs.db")
+@pytest.fixture(params=["sqlite", "postgres"])
+def bide(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bide[None]:
+    """Where a harness opens it, the harness's own store is of the same kind."""
+    if request.param == "sqlite":
+        return Bide(f"sqlite:///{tmp_path}/jobs.db")
+    url: str = request.getfixturevalue("postgres_url")
+
+    def make_store(harness: Harness[None], _: Path) -> Store:
+        return PostgresStore(url, clock=harness.clock)
+
+    monkeypatch.setattr(Harness, "_make_store", make_store)
+    return Bide(url)

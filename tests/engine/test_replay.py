@@ -22,6 +22,7 @@ from bide import (
     Event,
     EventKind,
     Fail,
+    Job,
     JobContext,
     JobStatus,
     Proceed,
@@ -32,6 +33,7 @@ from bide import (
 )
 from bide.errors import DuplicateStep, IdempotencyConflict, InvalidOption, InvalidPayload, NestedStep, UnencodableType
 from bide.testing import Harness
+from tests.support import comes
 
 QUESTION = Confirm(summary="Go on?")
 
@@ -656,11 +658,16 @@ async def test_output_that_no_later_try_repeats_is_taken_back(bide: Bide[None]) 
 
 async def test_output_of_a_worker_that_died_is_taken_back_when_its_step_runs_again(bide: Bide[None]) -> None:
     tries: list[int] = []
+    accepted: list[Job[str]] = []
+
+    async def written() -> list[str | None]:
+        return output(await bide.history(accepted[0]))
 
     async def write() -> str:
         tries.append(1)
         if len(tries) == 1:
             current_step().emit("half a sent")
+            await comes(written)
         return "written"
 
     @bide.job
@@ -670,6 +677,7 @@ async def test_output_of_a_worker_that_died_is_taken_back_when_its_step_runs_aga
     async with Harness(bide) as jobs:
         async with jobs.paused():
             job = await author.enqueue()
+            accepted.append(job)
         assert await jobs.crash(3)  # it claims, writes the output, and dies before it records the step
         await jobs.run_until_idle()
         assert await jobs.result(job) == "written"

@@ -17,6 +17,7 @@ class Patch:
 
 
 SQL = "store/sqlite"
+POSTGRES = "store/postgres"
 CONTRACT = "contract/test_sqlite.py::TestSQLite::"
 FAULTS = "faults/"
 HTTP = "http/"
@@ -94,7 +95,7 @@ PATCHES = (
     ),
     Patch(
         "suspension without a look at the answers",
-        f"{SQL}/settling.py",
+        "store/ends.py",
         "heard = [prompt for prompt in outcome.awaiting if prompt not in still_open]",
         "heard = [prompt for prompt in outcome.awaiting if prompt in still_open and False]",
         "engine/test_suspension.py::test_an_answer_that_comes_before_the_run_has_ended_is_not_lost",
@@ -656,5 +657,33 @@ PATCHES = (
         "            self.take()\n            self.behind = True\n",
         "            self.take()\n",
         f"{HTTP}test_streams.py::test_a_listener_that_falls_behind_reads_what_it_missed",
+    ),
+    Patch(
+        "a position that passes what commits late",
+        f"{POSTGRES}/migrations/functions/horizon_v1.sql",
+        "return coalesce(ticket - 1, latest);",
+        "return latest;",
+        f"{POSTGRES}/test_feed.py::test_what_commits_late_is_waited_for",
+    ),
+    Patch(
+        "lease check dropped where runs end on PostgreSQL",
+        f"{POSTGRES}/migrations/functions/leave_v1.sql",
+        "                    and job.lease = s.lease\n",
+        "",
+        "contract/test_postgres.py::TestPostgres::test_the_zombie_of_a_rescued_job_writes_nothing",
+    ),
+    Patch(
+        "facts noted again after a lost reply",
+        f"{POSTGRES}/running.py",
+        "        if tx.again:\n",
+        "        if not tx.again:\n",
+        f"{POSTGRES}/test_lost.py::test_facts_are_noted_once[after]",
+    ),
+    Patch(
+        "a batch that is refused because of one row that is held",
+        f"{POSTGRES}/running.py",
+        "await _insist(database, _singly(verb, job, its))",
+        "await database.batch(_singly(verb, job, its), single=False)",
+        f"{POSTGRES}/test_contention.py::test_facts_whose_row_is_held_for_long_are_written_once_each",
     ),
 )

@@ -13,9 +13,9 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from bide.errors import SchemaMismatch, StoreUnavailable
+from bide.store.schema import SchemaStatus
 from bide.store.sqlite import SQLiteStore, migrations
 from bide.store.sqlite.migrations import HEAD, include_name, run
-from bide.store.sqlite.migrations.run import SchemaStatus
 from bide.testing.contract.moves import enqueue, row
 
 

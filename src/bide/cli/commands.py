@@ -14,10 +14,10 @@ import orjson
 import typer
 from rich.console import Console
 
-from bide.app import PAGE, sqlite_path
-from bide.cli import extra
+from bide.app import PAGE
+from bide.cli import extra, schema
 from bide.cli.ask import CANCELLED, ask_in_terminal
-from bide.cli.session import Jobs, acting, find_job, make_console, opened, short, write
+from bide.cli.session import Jobs, acting, find_job, make_console, opened, read_settings, short, write
 from bide.cli.show import job_table, show_job, stats_data, stats_table, word
 from bide.cli.text import as_json, one_line, styled
 from bide.cli.watch import watch
@@ -27,7 +27,7 @@ from bide.events import Event
 from bide.hitl import PromptView, Receipt
 from bide.job import TERMINAL, Job, JobStatus
 from bide.schedule import seconds
-from bide.store.sqlite.migrations import run as schema
+from bide.store.schema import SchemaStatus
 
 cli = typer.Typer(
     help="Durable jobs with people in the loop.",
@@ -52,7 +52,8 @@ Url = Annotated[
         "--url",
         metavar="URL",
         envvar="BIDE_URL",
-        help="The database, as sqlite:///jobs.db, or the server, as http://localhost:8000.",
+        help="The database, as sqlite:///jobs.db or postgresql://user@host/name, or the server, as"
+        " http://localhost:8000.",
     ),
 ]
 Token = Annotated[
@@ -64,7 +65,10 @@ Token = Annotated[
     ),
 ]
 UrlArgument = Annotated[
-    str, typer.Argument(metavar="URL", envvar="BIDE_URL", help="The database, as sqlite:///jobs.db.")
+    str,
+    typer.Argument(
+        metavar="URL", envvar="BIDE_URL", help="The database, as sqlite:///jobs.db or postgresql://user@host/name."
+    ),
 ]
 JobName = Annotated[str, typer.Argument(metavar="ID", help="The job's id, or the last 6 characters of it or more.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON, for machines.")]
@@ -166,26 +170,26 @@ def types(
 @migrate.command("up")
 def migrate_up(url: UrlArgument) -> None:
     """Create the tables, or bring them up to what this version works with."""
-    path = sqlite_path(url)
-    before = schema.status(path)
-    after = schema.up(path)
+    name, settings = schema.name_of(url), read_settings()
+    before = schema.status(url, settings)
+    after = schema.up(url, settings)
     changed = before.current != after.current
-    write(f"{path} is at schema {after.current}" + (f", before {before.current or 'empty'}" if changed else " already"))
+    write(f"{name} is at schema {after.current}" + (f", before {before.current or 'empty'}" if changed else " already"))
 
 
 @migrate.command("status")
 def migrate_status(url: UrlArgument) -> None:
     """Say at which schema a database is. Changes nothing."""
-    path = sqlite_path(url)
-    status = schema.status(path)
+    name = schema.name_of(url)
+    status = schema.status(url, read_settings())
     if status.current is None:
-        write(f"{path} holds no tables of Bide; this version works with schema {status.head}: bide migrate up")
+        write(f"{name} holds no tables of Bide; this version works with schema {status.head}: bide migrate up")
     elif status.current < status.head:
-        write(f"{path} is at schema {status.current}; this version works with {status.head}: bide migrate up")
+        write(f"{name} is at schema {status.current}; this version works with {status.head}: bide migrate up")
     elif status.current > status.head:
-        write(f"{path} is at schema {status.current}, newer than {status.head}: this version cannot use it")
+        write(f"{name} is at schema {status.current}, newer than {status.head}: this version cannot use it")
     else:
-        write(f"{path} is at schema {status.current}, as this version expects")
+        write(f"{name} is at schema {status.current}, as this version expects")
 
 
 @migrate.command("down")
@@ -195,15 +199,15 @@ def migrate_down(
     yes: Yes = False,
 ) -> None:
     """Bring the tables back to an older schema. Stop everything that uses the database first. Data is lost."""
-    path = sqlite_path(url)
-    before = schema.status(path)
+    name, settings = schema.name_of(url), read_settings()
+    before = schema.status(url, settings)
     if before.current is None:
-        raise NotFound(f"{path} holds no tables of Bide.", hint="There is nothing to take back.")
-    write(f"{path} is at schema {before.current}. {_what_is_lost(url, before)}")
+        raise NotFound(f"{name} holds no tables of Bide.", hint="There is nothing to take back.")
+    write(f"{name} is at schema {before.current}. {_what_is_lost(url, before)}")
     if not yes:
         _agree()
-    after = schema.down(path, to)
-    write(f"{path} is at schema {after.current or 'none: no table is left'}")
+    after = schema.down(url, to, settings)
+    write(f"{name} is at schema {after.current or 'none: no table is left'}")
 
 
 def _agree() -> None:
@@ -216,7 +220,7 @@ def _agree() -> None:
         raise typer.Abort
 
 
-def _what_is_lost(url: str, before: schema.SchemaStatus) -> str:
+def _what_is_lost(url: str, before: SchemaStatus) -> str:
     lost = "What newer tables and columns hold will be lost"
     if before.current != before.head:
         # To count the jobs it would have to be opened, and opening it would bring it up.

@@ -20,7 +20,7 @@ from uuid import UUID
 from pydantic import ValidationError
 from rich.console import Console
 
-from bide.app import PAGE, Bide, sqlite_path
+from bide.app import PAGE, Bide, is_postgres, sqlite_path
 from bide.cli import extra
 from bide.errors import InvalidOption, NotFound, StoreUnavailable
 from bide.events import Event
@@ -114,6 +114,9 @@ def connect(url: str, token: str | None = None) -> Jobs:
 
 def open_database(url: str) -> Bide[None]:
     """The app of an existing database. Raises StoreUnavailable instead of creating one: a path mistyped has no jobs."""
+    settings = read_settings()
+    if is_postgres(url):
+        return Bide(url, settings=settings)
     path = sqlite_path(url)
     if not Path(path).exists():
         raise StoreUnavailable(
@@ -121,7 +124,7 @@ def open_database(url: str) -> Bide[None]:
         )
     if schema.status(path).current is None:
         raise StoreUnavailable(f"{path} holds no tables of Bide.", hint="To create them: bide migrate up.")
-    return Bide(url, settings=read_settings())
+    return Bide(url, settings=settings)
 
 
 def acting(url: str, by: str | None) -> str | None:

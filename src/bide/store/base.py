@@ -773,7 +773,8 @@ class Store(Protocol):
         ...
 
     def mark(self) -> int:
-        """A number that differs whenever something was committed since: cheap, no query. See `changes`."""
+        """A number that differs whenever something was committed since, by whatever process: cheap, no query. See
+        `changes`. It may differ where nothing was: a store that cannot know without asking lets its readers ask."""
         ...
 
     async def changes(self, since: int) -> Changes:

@@ -60,16 +60,19 @@ class Unsettled(BideError, AssertionError):
     code = "unsettled"
 
 
-class _EveryQueue(SQLiteStore):
+class _EveryQueue:
     """Hands a worker that names no queue the jobs of all: a test's jobs choose theirs as they like."""
 
-    def __init__(self, path: Path, clock: ManualClock) -> None:
-        super().__init__(path, clock=clock, synchronous="NORMAL")
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._queues: set[str] = set()
+
+    def __getattr__(self, verb: str) -> Any:
+        return getattr(self._store, verb)
 
     async def insert(self, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
         self._queues.update(job.queue for job in jobs)
-        return await super().insert(jobs)
+        return await self._store.insert(jobs)
 
     async def settle_and_claim(
         self,
@@ -81,7 +84,7 @@ class _EveryQueue(SQLiteStore):
     ) -> tuple[Sequence[Settled], Sequence[Claim]]:
         every = tuple(self._queues)
         wider = [demand if demand.queues else replace(demand, queues=every) for demand in demands]
-        return await super().settle_and_claim(worker, settles, wider, meanwhile=meanwhile)
+        return await self._store.settle_and_claim(worker, settles, wider, meanwhile=meanwhile)
 
 
 class Harness(Generic[D]):
@@ -97,7 +100,7 @@ class Harness(Generic[D]):
     def __init__(self, bide: Bide[D], /, *, deps: D | None = None, now: datetime | str | None = None) -> None:
         self._bide = bide
         self._deps = deps
-        self._clock = ManualClock(datetime.fromisoformat(now) if isinstance(now, str) else now)
+        self.clock = ManualClock(datetime.fromisoformat(now) if isinstance(now, str) else now)
         self._stack = AsyncExitStack()
         self._work = AsyncExitStack()
         self._worker: asyncio.Task[None] | None = None
@@ -107,7 +110,7 @@ class Harness(Generic[D]):
         async with AsyncExitStack() as stack:
             folder = await asyncio.to_thread(tempfile.mkdtemp, prefix="bide-test-")
             stack.push_async_callback(asyncio.to_thread, shutil.rmtree, folder, ignore_errors=True)
-            await self._bide.open_on(lambda: _EveryQueue(Path(folder, "jobs.db"), self._clock))
+            await self._bide.open_on(lambda: cast("Store", _EveryQueue(self._make_store(Path(folder)))))
             stack.push_async_callback(self._bide.shut)
             await self._resume()
             stack.push_async_callback(self._pause)
@@ -153,7 +156,7 @@ class Harness(Generic[D]):
 
     async def advance(self, by: Duration, /) -> None:
         """Move the clock, and do what has come due: questions expire, delayed and sleeping jobs wake."""
-        self._clock.advance(by)
+        self.clock.advance(by)
         await self._upkeep.sweep(thorough=False)
 
     async def result(self, job: Job[R], /) -> R:
@@ -292,6 +295,9 @@ class Harness(Generic[D]):
             self._worker = None
             running.cancel()
             await asyncio.wait([running])
+
+    def _make_store(self, folder: Path) -> Store:
+        return SQLiteStore(folder / "jobs.db", clock=self.clock, synchronous="NORMAL")
 
     @property
     def _open_deps(self) -> Callable[[], AbstractAsyncContextManager[Any]] | None:

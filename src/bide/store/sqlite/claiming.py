@@ -12,7 +12,8 @@ import orjson
 
 from bide.batch import MAX_BYTES
 from bide.store.base import Claim, Demand, PromptRow, Recall, StepRow
-from bide.store.sqlite.rows import LAZY, json, prompt_row, step_row
+from bide.store.rows import json, prompt_row, step_row
+from bide.store.sqlite.rows import LAZY
 from bide.store.sqlite.sql import statement
 from bide.store.sqlite.writer import Tx
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bide.store.base import Accepted, Existing, IdempotencyClash, Inserted, NewJob
-from bide.store.sqlite.rows import data, inline, job_rows, json
+from bide.store.rows import enqueued, json
+from bide.store.sqlite.rows import inline, job_rows
 from bide.store.sqlite.sql import statement
 from bide.store.sqlite.writer import Tx
 
@@ -65,7 +66,7 @@ def _insert(tx: Tx, jobs: Sequence[NewJob]) -> bool:
             return False
         if labels:
             tx.db.execute(_LABEL, {"inputs": parameters["inputs"], "labels": labels})
-        about = _about(kind, queue, priority, owner, max_attempts, delay, tx.now)
+        about = enqueued(kind, queue, priority, owner, max_attempts, delay, tx.now)
         tx.db.execute(_ENQUEUED, {"inputs": parameters["inputs"], "now": tx.now, "data": about})
         tx.ready = tx.ready or delay <= 0
     tx.db.executemany(_LARGE, [{"job": job.id, "body": job.input} for job in jobs if not inline(job.input)])
@@ -101,16 +102,3 @@ def _insert_one(tx: Tx, job: NewJob, made_before: set[str]) -> Inserted:
     inserted = _insert(tx, [job])
     assert inserted, "neither its id nor its key is there"
     return Accepted(tx.now)
-
-
-def _about(kind: str, queue: str, priority: int, owner: str, max_attempts: int, delay: int, now: int) -> str:
-    delayed = delay > 0
-    return data(
-        type=kind,
-        queue=queue,
-        priority=priority,
-        owner=owner,
-        max_attempts=max_attempts,
-        reason="delayed" if delayed else None,
-        due_at=now + delay if delayed else None,
-    )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import NamedTuple
 
-from bide.events import EventKind as E
 from bide.store.base import Beat, WorkerRow
-from bide.store.sqlite.moves import Leaving, leave, leaving, withdraw
-from bide.store.sqlite.rows import data, json
-from bide.store.sqlite.settling import Held, cancelled, failed, held
+from bide.store.ends import LATE, LOST, Held, Leaving, cancelled, given_back, taken_back
+from bide.store.rows import json
+from bide.store.sqlite.moves import leave, withdraw
+from bide.store.sqlite.settling import held
 from bide.store.sqlite.sql import statement
 from bide.store.sqlite.writer import Tx
 
@@ -57,14 +56,14 @@ def retire(worker: str, executed: Mapping[str, int]) -> Callable[[Tx], None]:
     def verb(tx: Tx) -> None:
         tx.db.execute(_RETIRE, {"worker": worker})
         rows = tx.db.execute(_HELD, {"worker": worker}).fetchall()
-        _take_back(tx, {row[0]: row[1] for row in rows}, lambda job: _given_back(job, "retired", executed))
+        _take_back(tx, {row[0]: row[1] for row in rows}, lambda job: given_back(job, "retired", executed))
 
     return verb
 
 
 def release(jobs: Mapping[str, int], executed: Mapping[str, int]) -> Callable[[Tx], None]:
     def verb(tx: Tx) -> None:
-        _take_back(tx, jobs, lambda job: _given_back(job, "unanswered", executed))
+        _take_back(tx, jobs, lambda job: given_back(job, "unanswered", executed))
 
     return verb
 
@@ -75,7 +74,7 @@ def rescue(dead: Collection[str]) -> Callable[[Tx], int]:
     def verb(tx: Tx) -> int:
         tx.db.execute(_BURY, {"dead": json(list(dead)), "now": tx.now})
         rows = tx.db.execute(_ABANDONED, {"limit": BOUND}).fetchall()
-        taken = _take_back(tx, dict(rows), lambda job: _rescued(job, _LOST), before)
+        taken = _take_back(tx, dict(rows), lambda job: taken_back(job, LOST), before)
         tx.db.execute(_FORGET, {"before": tx.now - TOMBSTONE})
         return taken
 
@@ -84,7 +83,7 @@ def rescue(dead: Collection[str]) -> Callable[[Tx], int]:
 
 def overdue(jobs: Mapping[str, int]) -> Callable[[Tx], int]:
     before: dict[str, int] = {}
-    return lambda tx: _take_back(tx, jobs, lambda job: _rescued(job, _LATE), before)
+    return lambda tx: _take_back(tx, jobs, lambda job: taken_back(job, LATE), before)
 
 
 def _take_back(
@@ -112,44 +111,3 @@ def _take_back(
         left = leave(tx, ends)
         assert left, "each of them was seen to be able to, in this transaction"
     return done + len(ends)
-
-
-def _given_back(job: Held, why: str, executed: Mapping[str, int]) -> Leaving:
-    # Told apart from a run that released itself: its settle must not be taken for this.
-    about = data(reason="released", why=why)
-    return leaving(
-        job.id,
-        job.lease,
-        "pending",
-        E.RELEASED,
-        about,
-        reason="released",
-        ready=True,
-        continues=True,
-        elapsed=executed.get(job.id, 0),
-    )
-
-
-class _Why(NamedTuple):
-    """Why a job is taken back: the reason where an attempt is left, and where none is, with the error."""
-
-    pending: str
-    failed: str
-    error: str
-
-
-_LOST = _Why(
-    "rescued", "worker_lost", json({"type": "WorkerLost", "message": "The worker that ran this job was lost."})
-)
-_LATE = _Why(
-    "timeout",
-    "timeout",
-    json({"type": "JobTimedOut", "message": "The worker that ran this job did not end it within its timeout."}),
-)
-
-
-def _rescued(job: Held, why: _Why) -> Leaving:
-    if job.attempt >= job.max_attempts:
-        return failed(job.id, job.lease, why.error, why.failed)
-    about = data(reason=why.pending)
-    return leaving(job.id, job.lease, "pending", E.RESCUED, about, reason=why.pending, ready=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any, TypeAlias
 
 from bide.events import EventKind
-from bide.store.sqlite.rows import data, json
+from bide.store.ends import Leaving
+from bide.store.rows import data, json
 from bide.store.sqlite.sql import statement
 from bide.store.sqlite.writer import Tx
 
@@ -21,31 +21,6 @@ _EXPIRED = statement("expired_prompts")
 _LEAVE = statement("leave")
 _LEFT_PROGRESS = statement("left_progress")
 _LEFT = statement("left")
-
-Leaving: TypeAlias = Sequence[Any]
-"""How one run ends, as `leave.sql` reads it; made by `leaving`."""
-
-
-def leaving(
-    job: str,
-    lease: int,
-    status: str,
-    kind: EventKind,
-    about: str | None,
-    *,
-    reason: str | None = None,
-    result: str | None = None,
-    error: str | None = None,
-    due_at: int | None = None,
-    ready: bool = False,
-    continues: bool = False,
-    elapsed: int = 0,
-    progress: str | None = None,
-) -> Leaving:
-    return (
-        job, lease, status, kind.value, reason, result, error, due_at, int(ready), int(continues), elapsed, progress,
-        about,
-    )  # fmt: skip
 
 
 def leave(tx: Tx, rows: Sequence[Leaving]) -> bool:

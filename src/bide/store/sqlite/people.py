@@ -5,14 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 
-import orjson
-
-from bide.errors import AlreadyFinished, Conflict, NotFound, PromptClosed
+from bide.errors import NotFound
 from bide.events import EventKind as E
 from bide.store.base import Action, JobRow, PromptRow, ResponseRow
+from bide.store.refusals import closed, must_be_cancellable, no_job, taken_id
+from bide.store.rows import data, prompt_row, response_row
 from bide.store.sqlite.moves import append, resume
 from bide.store.sqlite.moves import cancel as cancel_job
-from bide.store.sqlite.rows import data, job_rows, prompt_row, response_row
+from bide.store.sqlite.rows import job_rows
 from bide.store.sqlite.sql import statement
 from bide.store.sqlite.writer import Tx
 
@@ -24,14 +24,11 @@ _PROMPT = statement("prompt")
 _ANSWER = statement("answer")
 _RESPOND = statement("respond")
 
-_FINISHED = ("completed", "failed", "cancelled")
-_CANCELLABLE = ("pending", "running", "pending_hitl", "cancelled")
-
 
 def serve(job: str, owner: str | None) -> Callable[[Tx], Sequence[PromptRow]]:
     def verb(tx: Tx) -> Sequence[PromptRow]:
         if tx.db.execute(_JOB_STATE, {"job": job, "owner": owner}).fetchone() is None:
-            raise NotFound(f"Job {job} not found")
+            raise no_job(job)
         shown = _shown(tx, job)
         fresh = [prompt for prompt in shown if prompt.served_at is None]
         for prompt in fresh:
@@ -54,7 +51,7 @@ def respond(
             raise NotFound(f"Prompt {prompt} not found")
         asked = prompt_row(found)
         if not tx.db.execute(_ANSWER, {"prompt": prompt, "now": tx.now}).rowcount:
-            raise _closed(asked, tx.now)
+            raise closed(asked, tx.now)
         recorded = {
             "prompt": prompt,
             "id": response,
@@ -68,7 +65,7 @@ def respond(
         try:
             tx.db.execute(_RESPOND, recorded)
         except sqlite3.IntegrityError:
-            raise Conflict(f"The id {response} belongs to the response to another question.") from None
+            raise taken_id(response) from None
         about = data(prompt=prompt, key=asked.key, by=by, action=None if action == "answer" else action)
         append(tx, asked.job, E.PROMPT_ANSWERED, about)
         if action == "cancel":
@@ -93,14 +90,9 @@ def cancel(job: str, owner: str | None, by: str | None, reason: str | None) -> C
     def verb(tx: Tx) -> JobRow:
         state = tx.db.execute(_JOB_STATE, {"job": job, "owner": owner}).fetchone()
         if state is None:
-            raise NotFound(f"Job {job} not found")
+            raise no_job(job)
         status, requested_at = state
-        if status in _FINISHED and status != "cancelled":
-            raise AlreadyFinished(f"Job {job} is {status}.")
-        if status not in _CANCELLABLE:
-            raise Conflict(
-                f"Job {job} is {status}, which this version of Bide does not know.", hint="Use the newer one."
-            )
+        must_be_cancellable(job, status)
         if status != "cancelled" and requested_at is None:
             cancel_job(tx, job, by, reason)
         return job_rows(tx.db, [job])[0]
@@ -110,17 +102,3 @@ def cancel(job: str, owner: str | None, by: str | None, reason: str | None) -> C
 
 def _shown(tx: Tx, job: str) -> list[PromptRow]:
     return [prompt_row(row) for row in tx.db.execute(_SHOWN, {"job": job}).fetchall()]
-
-
-def _closed(prompt: PromptRow, now: int) -> PromptClosed:
-    """Why a prompt takes no answer."""
-    recorded = prompt.response
-    if recorded is not None:
-        value = None if recorded.value is None else orjson.loads(recorded.value)
-        reason = "expired" if recorded.defaulted else "answered"
-        return PromptClosed(f"Prompt {prompt.id} was {reason} already.", reason=reason, response=value, by=recorded.by)
-    if prompt.status == "expired" or (prompt.deadline_at is not None and prompt.deadline_at <= now):
-        return PromptClosed(f"The deadline of prompt {prompt.id} has passed.", reason="expired")
-    if prompt.status == "open":
-        return PromptClosed(f"The job of prompt {prompt.id} is being cancelled.", reason="withdrawn")
-    return PromptClosed(f"Prompt {prompt.id} was withdrawn.", reason="withdrawn")

@@ -8,7 +8,6 @@ from contextlib import closing
 
 from bide.batch import split
 from bide.errors import NotFound
-from bide.job import JobStatus
 from bide.store.base import (
     PAGE_BYTES,
     Changes,
@@ -23,8 +22,11 @@ from bide.store.base import (
     Timed,
     WorkerRow,
 )
+from bide.store.refusals import no_job
+from bide.store.rows import event_row, job_row, json, prompt_row, step_row, worker_row
+from bide.store.rows import stats as stats_of
 from bide.store.sqlite.reader import snapshot
-from bide.store.sqlite.rows import LAZY, event_row, job_row, json, prompt_row, step_row, worker_row
+from bide.store.sqlite.rows import LAZY
 from bide.store.sqlite.sql import statement
 from bide.store.sqlite.upkeep import prunable_by
 
@@ -125,7 +127,7 @@ def served(job: str, owner: str | None) -> Callable[[sqlite3.Connection], list[P
     def query(db: sqlite3.Connection) -> list[PromptRow] | None:
         with snapshot(db):
             if db.execute(_JOB_STATE, {"job": job, "owner": owner}).fetchone() is None:
-                raise NotFound(f"Job {job} not found")
+                raise no_job(job)
             shown = [prompt_row(row) for row in db.execute(_SHOWN, {"job": job}).fetchall()]
         return None if any(prompt.served_at is None for prompt in shown) else shown
 
@@ -173,15 +175,7 @@ def stats(owner: str | None) -> Callable[[sqlite3.Connection], Stats]:
         with snapshot(db):
             rows = db.execute(_STATS, {"owner": owner}).fetchall()
             (open_prompts,) = db.execute(_COUNT_OPEN, {"owner": owner}).fetchone()
-        return Stats(
-            by_status={
-                **dict.fromkeys(JobStatus, 0),
-                **{JobStatus.read(status): count for status, count, _, _ in rows},
-            },
-            ready=sum(ready for _, _, ready, _ in rows),
-            open_prompts=open_prompts,
-            oldest={JobStatus.read(status): oldest for status, _, _, oldest in rows if oldest is not None},
-        )
+        return stats_of(rows, open_prompts)
 
     return query
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from bide.errors import LeaseLost
 from bide.events import EventKind
 from bide.store.base import Fact, NewPrompt, PromptRow, StepRow
+from bide.store.rows import data, json, prompt_row
 from bide.store.sqlite.moves import append, withdraw_one
-from bide.store.sqlite.rows import data, json, prompt_row
 from bide.store.sqlite.sql import statement
 from bide.store.sqlite.writer import Tx
 

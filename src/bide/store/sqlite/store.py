@@ -38,6 +38,7 @@ from bide.store.base import (
     Timed,
     WorkerRow,
 )
+from bide.store.schema import refuse_newer
 from bide.store.sqlite import forking, intake, liveness, people, reading, running, upkeep
 from bide.store.sqlite.checkpoint import warn_of_old_engine
 from bide.store.sqlite.lifelines import Lifelines
@@ -123,10 +124,10 @@ class SQLiteStore:
 
     def _migrate(self) -> None:
         """In the writing thread. Alembic is imported only where there is something to do."""
-        from bide.store.sqlite.migrations.stamp import read_stamp, refuse_newer
+        from bide.store.sqlite.migrations.stamp import read_stamp
 
         stamp = read_stamp(self.path)
-        refuse_newer(stamp)
+        refuse_newer(stamp, HEAD)
         if stamp != HEAD:
             from bide.store.sqlite.migrations.run import up
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import cast
 
 from bide.store.base import Claim, Completed, Demand, Settle, Settled
+from bide.store.rows import json
 from bide.store.sqlite.claiming import load, pick
 from bide.store.sqlite.procedure import TURN, run
-from bide.store.sqlite.rows import inline, json
+from bide.store.sqlite.rows import inline
 from bide.store.sqlite.settling import settle, write_beside
 from bide.store.sqlite.writer import Tx
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 
-from bide.errors import NotFinished, NotFound
 from bide.events import EventKind as E
 from bide.store.base import Prunable
+from bide.store.refusals import no_job, not_finished
+from bide.store.rows import data, json
 from bide.store.sqlite.moves import append, resume
-from bide.store.sqlite.rows import data, json
 from bide.store.sqlite.settling import held
 from bide.store.sqlite.sql import statement
 from bide.store.sqlite.writer import Tx
@@ -105,9 +105,9 @@ def delete(job: str, owner: str | None) -> Callable[[Tx], None]:
         if found is None:
             if deleted:  # by a run of this verb whose outcome was unknown
                 return
-            raise NotFound(f"Job {job} not found")
+            raise no_job(job)
         if not tx.db.execute(_DELETE_JOB, {"job": job}).rowcount:
-            raise NotFinished(f"Job {job} is {found[0]}.", hint="Cancel it first, or wait for its end.")
+            raise not_finished(job, found[0])
         _delete_all(tx, [job])
         deleted = True
 

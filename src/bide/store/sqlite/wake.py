@@ -8,31 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import secrets
 import socket
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from bide.store.base import Hint
 from bide.store.sqlite.fork import close_in_children
-
-log = logging.getLogger("bide.store")
+from bide.store.subscribers import Subscribers
 
 _LETTERS = {Hint.READY: b"r", Hint.CANCEL: b"x", Hint.CHANGED: b"c"}
 """Whatever is told, something has changed: that goes without saying where there is more to tell."""
-
-
-class _Listeners:
-    """Who listens on one event loop. Hints gather until the loop gets to them."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
-        self.wakes: list[Callable[[Hint], None]] = []
-        self.pending: set[Hint] = set()
 
 
 class Wakes:
@@ -40,8 +28,7 @@ class Wakes:
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        self._lock = threading.Lock()
-        self._by_loop: dict[asyncio.AbstractEventLoop, _Listeners] = {}
+        self._subscribers = Subscribers(self._joined, self._left)
         self._noted: set[Hint] = set()
         self._mailbox: _Mailbox | None = None
         self._post = None if folder is None else _Post(folder)
@@ -49,33 +36,10 @@ class Wakes:
     @property
     def listened(self) -> bool:
         """Whether anybody in this process listens."""
-        return bool(self._by_loop)
+        return self._subscribers.any
 
     def subscribe(self, wake: Callable[[Hint], None]) -> Callable[[], None]:
-        loop = asyncio.get_running_loop()
-        with self._lock:
-            listeners = self._by_loop.get(loop)
-            if listeners is None:
-                listeners = self._by_loop[loop] = _Listeners(loop)
-                if self._mailbox is None and self._folder is not None:
-                    self._mailbox = _Mailbox.in_folder(self._folder)
-                if self._mailbox is not None:
-                    if self._post is not None:
-                        self._post.own = self._mailbox.path
-                    loop.add_reader(self._mailbox.socket, self._receive)
-            listeners.wakes.append(wake)
-
-        def stop() -> None:
-            with self._lock:
-                if wake in listeners.wakes:
-                    listeners.wakes.remove(wake)
-                if listeners.wakes or self._by_loop.get(loop) is not listeners:
-                    return
-                del self._by_loop[loop]
-                if self._mailbox is not None:
-                    self._mailbox.leave(loop)
-
-        return stop
+        return self._subscribers.add(wake)
 
     def note(self, *, ready: bool, cancel: bool, changed: bool) -> None:
         """Something was committed: `tell` will tell of it."""
@@ -91,49 +55,35 @@ class Wakes:
         if not self._noted:
             return
         noted, self._noted = self._noted, set()
-        self._spread(noted)
+        self._subscribers.tell(noted)
         if self._post is not None:
             for hint in (noted - {Hint.CHANGED}) or noted:
                 self._post.send(_LETTERS[hint])
 
     def hear(self, *hints: Hint) -> None:
         """Others have committed: tell it in this process."""
-        self._spread(set(hints))
+        self._subscribers.tell(hints)
 
     def close(self) -> None:
-        with self._lock:
-            mailbox, self._mailbox = self._mailbox, None
-            if mailbox is not None:
-                for loop in self._by_loop:
-                    mailbox.leave(loop)
-                mailbox.close()
-            self._by_loop.clear()
+        self._subscribers.clear()
+        mailbox, self._mailbox = self._mailbox, None
+        if mailbox is not None:
+            mailbox.close()
+        post, self._post = self._post, None
+        if post is not None:
+            post.close()
+
+    def _joined(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._mailbox is None and self._folder is not None:
+            self._mailbox = _Mailbox.in_folder(self._folder)
+        if self._mailbox is not None:
             if self._post is not None:
-                self._post.close()
-                self._post = None
+                self._post.own = self._mailbox.path
+            loop.add_reader(self._mailbox.socket, self._receive)
 
-    def _spread(self, hints: set[Hint]) -> None:
-        with self._lock:
-            for loop, listeners in list(self._by_loop.items()):
-                idle = not listeners.pending
-                listeners.pending |= hints
-                if idle:
-                    try:
-                        loop.call_soon_threadsafe(self._deliver, listeners)
-                    except RuntimeError:  # closed, and nobody said so
-                        del self._by_loop[loop]
-
-    def _deliver(self, listeners: _Listeners) -> None:
-        with self._lock:
-            hints, listeners.pending = listeners.pending, set()
-            wakes = tuple(listeners.wakes)
-        for hint in Hint:
-            if hint in hints:
-                for wake in wakes:
-                    try:
-                        wake(hint)
-                    except Exception:
-                        log.exception("a subscriber failed")
+    def _left(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._mailbox is not None:
+            self._mailbox.leave(loop)
 
     def _receive(self) -> None:
         mailbox = self._mailbox

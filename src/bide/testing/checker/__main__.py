@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bide.clock import SystemClock
+from bide.store.base import Store
 from bide.store.sqlite import SQLiteStore
 from bide.testing.checker import check, count_violations
 
 
-async def _run(path: str, at_rest: bool) -> int:
-    # Writes nothing but, where the schema is older than this version of Bide, the schema.
-    store = SQLiteStore(path, clock=SystemClock())
+async def _run(store: Store, name: str, at_rest: bool) -> int:
+    # Writes nothing but, where the schema of a file is older than this version of Bide, the schema.
     await store.open()
     try:
         stats = await store.stats(None)
@@ -25,21 +25,26 @@ async def _run(path: str, at_rest: bool) -> int:
     counts = ", ".join(f"{count} {status}" for status, count in stats.by_status.items() if count) or "no jobs"
     for violation in violations:
         sys.stdout.write(f"{violation}\n")
-    sys.stdout.write(f"{path}: {counts}; {count_violations(violations)}\n")
+    sys.stdout.write(f"{name}: {counts}; {count_violations(violations)}\n")
     return 1 if violations else 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """`python -m bide.testing.checker sqlite:///jobs.db`: print the violations and exit 1 if there are any."""
     parser = argparse.ArgumentParser(prog="python -m bide.testing.checker", description="Check a database of Bide.")
-    parser.add_argument("url", help="the database, as sqlite:///jobs.db")
+    parser.add_argument("url", help="the database, as sqlite:///jobs.db or postgresql://user@host/name")
     parser.add_argument("--at-rest", action="store_true", help="no worker is at work: nothing may be left running")
     options = parser.parse_args(arguments)
-    scheme, separator, path = str(options.url).partition(":///")
+    url = str(options.url)
+    if url.startswith(("postgresql://", "postgres://")):
+        from bide.store.postgres import PostgresStore
+
+        return asyncio.run(_run(PostgresStore(url), "The database", options.at_rest))
+    scheme, separator, path = url.partition(":///")
     if scheme != "sqlite" or not separator or not Path(path).is_file():
         # Opening a file that is not there would make one, and find it sound.
         parser.error(f"there is no database {options.url!r}; write sqlite:///jobs.db for a file here")
-    return asyncio.run(_run(path, options.at_rest))
+    return asyncio.run(_run(SQLiteStore(path, clock=SystemClock()), path, options.at_rest))
 
 
 if __name__ == "__main__":

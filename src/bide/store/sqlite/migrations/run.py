@@ -6,15 +6,15 @@ import sqlite3
 import threading
 from collections.abc import Generator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bide.errors import InvalidOption
+from bide.store.schema import SchemaStatus, refuse_newer
 from bide.store.sqlite.failures import translated
 from bide.store.sqlite.filelock import FileLock, lock_path
 from bide.store.sqlite.migrations import HEAD
-from bide.store.sqlite.migrations.stamp import read_stamp, refuse_newer, stamp_of
+from bide.store.sqlite.migrations.stamp import read_stamp, stamp_of
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -23,14 +23,6 @@ BUSY_TIMEOUT = 10.0
 
 _ALEMBIC = threading.Lock()
 """Alembic hands its context to scripts through globals: two threads must not migrate at once, of any databases."""
-
-
-@dataclass(frozen=True)
-class SchemaStatus:
-    """`current` is None where nothing of Bide is in the database yet."""
-
-    current: str | None
-    head: str
 
 
 def status(path: str) -> SchemaStatus:
@@ -46,7 +38,7 @@ def up(path: str, revision: str = "head") -> SchemaStatus:
     """
     with _exclusively(path) as db:
         stamp = stamp_of(db)
-        refuse_newer(stamp)
+        refuse_newer(stamp, HEAD)
         if stamp != (HEAD if revision == "head" else revision):
             _migrate(db, revision, up=True)
         return SchemaStatus(stamp_of(db), HEAD)
@@ -58,7 +50,7 @@ def down(path: str, revision: str) -> SchemaStatus:
     Raises InvalidOption for a revision that there is not.
     """
     with _exclusively(path) as db:
-        refuse_newer(stamp_of(db))
+        refuse_newer(stamp_of(db), HEAD)
         _migrate(db, revision, up=False)
         return SchemaStatus(stamp_of(db), HEAD)
 

@@ -6,8 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from bide.errors import SchemaMismatch
-from bide.store.sqlite.migrations import HEAD, VERSION_TABLE
+from bide.store.sqlite.migrations import VERSION_TABLE
 
 
 def read_stamp(path: str) -> str | None:
@@ -22,12 +21,3 @@ def stamp_of(db: sqlite3.Connection) -> str | None:
     exists = db.execute("select 1 from sqlite_schema where type = 'table' and name = ?", (VERSION_TABLE,)).fetchone()
     row = db.execute(f"select version_num from {VERSION_TABLE}").fetchone() if exists else None  # noqa: S608
     return None if row is None else str(row[0])
-
-
-def refuse_newer(stamp: str | None) -> None:
-    """Raise SchemaMismatch where a newer version of Bide has been at work."""
-    if stamp is not None and stamp > HEAD:
-        raise SchemaMismatch(
-            f"The database is at schema {stamp}; this version of Bide works with {HEAD}.",
-            hint=f"Upgrade Bide, or let the newer version go back: bide migrate down --to {HEAD}.",
-        )

@@ -1,0 +1,2 @@
+insert into bide.prompt (id, job, key, kind, data, schema, status, assignee, default_value, opened_at, deadline_at)
+values (:id, :job, :key, :kind, :data, :schema, 'open', :assignee, :default, :now, :deadline_at)

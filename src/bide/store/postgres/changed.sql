@@ -1,0 +1,1 @@
+select mark, jobs from bide.changes_v1(:since, :limit)

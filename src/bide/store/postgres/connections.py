@@ -1,0 +1,62 @@
+"""Connections that are kept for one purpose, so that no other can use them up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from bide.errors import StoreBusy
+from bide.store.postgres.driver import Connection
+
+
+class Connections:
+    """`size` of them at most, made when they are needed. Belongs to the event loop it is first used on."""
+
+    def __init__(self, connect: Callable[[], Awaitable[Connection]], size: int, patience: float, what: str) -> None:
+        self._connect = connect
+        self._free = asyncio.Semaphore(size)
+        self._size = size
+        self._patience = patience
+        self._what = what
+        self._idle: list[Connection] = []
+
+    @property
+    def busy(self) -> bool:
+        """Whether one that is asked for now has to be waited for."""
+        return self._free.locked()
+
+    @asynccontextmanager
+    async def take(self) -> AsyncGenerator[Connection]:
+        """One, for as long as this block lasts. Raises StoreBusy where none is free in time."""
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._free.acquire()
+        except TimeoutError:
+            raise StoreBusy(
+                f"The {self._size} connection(s) for {self._what} were all in use for {self._patience:g} s.",
+                hint="Is the database slow, or does a transaction hold others up? Else make the pool larger.",
+            ) from None
+        db: Connection | None = None
+        try:
+            while self._idle and (db is None or db.is_closed()):
+                db = self._idle.pop()
+            if db is None or db.is_closed():
+                db = await self._connect()
+            yield db
+        finally:
+            if db is not None:
+                if db.is_closed() or db.is_in_transaction():
+                    db.terminate()
+                else:
+                    self._idle.append(db)
+            self._free.release()
+
+    async def close(self) -> None:
+        """Close those that are idle: nobody may use them any more."""
+        while self._idle:
+            db = self._idle.pop()
+            try:
+                await db.close(timeout=2.0)
+            except (OSError, TimeoutError):
+                db.terminate()

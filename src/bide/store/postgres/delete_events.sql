@@ -1,0 +1,1 @@
+delete from bide.event where job = any(cast(:ids as text[]))

@@ -1,0 +1,1 @@
+delete from bide.label where job = any(cast(:ids as text[]))

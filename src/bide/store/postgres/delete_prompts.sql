@@ -1,0 +1,1 @@
+delete from bide.prompt where job = any(cast(:ids as text[]))

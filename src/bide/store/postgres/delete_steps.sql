@@ -1,0 +1,1 @@
+delete from bide.step where job = any(cast(:ids as text[]))

@@ -1,0 +1,45 @@
+"""asyncpg, which has no types of its own: what is used of it, and how to connect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any, Protocol, TypeAlias
+
+from bide.errors import InvalidOption
+
+try:
+    asyncpg: Any = import_module("asyncpg")
+except ImportError:
+    raise InvalidOption(
+        "For PostgreSQL, Bide needs asyncpg.", hint="Install it: pip install 'bide[postgres]'."
+    ) from None
+
+CONNECTING = 5.0
+"""Seconds that connecting may take."""
+
+STANDSTILL = 30.0
+"""Seconds after which a statement that the server says nothing about counts as lost."""
+
+Row: TypeAlias = Sequence[Any]
+
+
+class Connection(Protocol):
+    """A connection of asyncpg."""
+
+    async def fetch(self, query: str, /, *args: Any) -> Sequence[Row]: ...
+    async def execute(self, query: str, /) -> str: ...
+    async def close(self, *, timeout: float | None = None) -> None: ...
+    def terminate(self) -> None: ...
+    def is_closed(self) -> bool: ...
+    def is_in_transaction(self) -> bool: ...
+    async def add_listener(self, channel: str, callback: Callable[..., None], /) -> None: ...
+    def add_termination_listener(self, callback: Callable[..., None], /) -> None: ...
+
+
+async def connect(url: str, *, cached_statements: int = 100) -> Connection:
+    """A new connection, with no settings of its own: a pooler between hands them to others."""
+    connection: Connection = await asyncpg.connect(
+        url, timeout=CONNECTING, command_timeout=STANDSTILL, statement_cache_size=cached_statements
+    )
+    return connection

@@ -1,0 +1,1 @@
+insert into bide.label (name, value, job) select name, value, cast(:id as text) from bide.label where job = :job

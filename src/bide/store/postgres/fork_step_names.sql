@@ -1,0 +1,1 @@
+select name, key from bide.step where job = :job and error is null

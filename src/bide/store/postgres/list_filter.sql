@@ -1,0 +1,5 @@
+    and (cast(:statuses as text[]) is null or job.status = any(cast(:statuses as text[])))
+    and (cast(:types as text[]) is null or job.type = any(cast(:types as text[])))
+    and (cast(:queues as text[]) is null or job.queue = any(cast(:queues as text[])))
+    and (cast(:created_after as bigint) is null or job.created_at >= :created_after)
+    and (cast(:created_before as bigint) is null or job.created_at < :created_before)

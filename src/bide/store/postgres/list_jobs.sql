@@ -1,0 +1,5 @@
+{{job_row}}
+where job.id < :before
+{{list_filter}}
+order by job.id desc
+limit :limit

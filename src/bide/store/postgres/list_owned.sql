@@ -1,0 +1,7 @@
+-- As `list_jobs`, along the index of one owner.
+{{job_row}}
+where job.owner = :owner
+    and job.id < :before
+{{list_filter}}
+order by job.id desc
+limit :limit

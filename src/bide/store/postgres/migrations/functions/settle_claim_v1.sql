@@ -1,0 +1,144 @@
+-- A turn of a worker's pump, in one call: the runs that end, as in `leave_v1`, and what is claimed then. Returns a row
+-- with nothing but its id for every end that counts, and one for each job that was claimed, in the order of each demand.
+-- `p_demands` is a list of {queues, types: {name: newest version known}, limit}; `p_enough` how many characters of input
+-- are enough. What others hold is passed over. Of several queues the most urgent go first: how many come from each is
+-- found out before any is locked, so that no more are locked than are taken.
+create function bide.settle_claim_v1(
+    p_now bigint, p_worker text, p_started text, p_jobs text[], p_leases bigint[], p_statuses text[], p_kinds text[],
+    p_reasons text[], p_results text[], p_errors text[], p_due_ats bigint[], p_ready boolean[], p_continues boolean[],
+    p_elapsed bigint[], p_progress text[], p_data text[], p_demands json, p_enough integer
+) returns table (
+    id text, type text, input text, attempt integer, max_attempts integer, lease bigint, timeout bigint, elapsed bigint,
+    owner text, progress text
+)
+language plpgsql
+set plan_cache_mode = force_generic_plan
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
+as $$
+#variable_conflict use_column
+declare
+    demand json;
+    queues text[];
+    types text[];
+    versions integer[];
+    wanted integer;
+begin
+    if cardinality(p_jobs) > 0 then
+        return query
+        select left_.job, null::text, null::text, null::integer, null::integer, null::bigint, null::bigint,
+            null::bigint, null::text, null::text
+        from bide.leave_v1(
+            p_now, p_jobs, p_leases, p_statuses, p_kinds, p_reasons, p_results, p_errors, p_due_ats, p_ready,
+            p_continues, p_elapsed, p_progress, p_data
+        ) as left_ (job);
+    end if;
+    if not exists (select from bide.worker as worker where worker.id = p_worker and worker.dead_at is null) then
+        return;
+    end if;
+    for demand in select value from json_array_elements(p_demands) loop
+        queues := array(select json_array_elements_text(demand -> 'queues'));
+        types := array(select key from json_each_text(demand -> 'types') order by key);
+        versions := array(select value::integer from json_each_text(demand -> 'types') order by key);
+        wanted := (demand ->> 'limit')::integer;
+        return query
+        with
+            share as materialized (
+                select queues[1] as queue, wanted::bigint as wanted where cardinality(queues) = 1
+                union all
+                select top.queue, count(*)
+                from (
+                    select job.queue
+                    from unnest(queues) as q (queue)
+                    cross join lateral (
+                        select job.queue, job.urgency, job.rank, job.id
+                        from bide.job as job
+                        where job.queue = q.queue
+                            and job.status = 'pending'
+                            and job.ready
+                            and job.type = any(types)
+                            and job.type_version <= versions[array_position(types, job.type)]
+                        order by job.urgency desc, job.rank, job.id
+                        limit wanted
+                    ) as job
+                    where cardinality(queues) > 1
+                    order by job.urgency desc, job.rank, job.id
+                    limit wanted
+                ) as top
+                group by top.queue
+            ),
+            free as materialized (
+                select job.place, job.urgency, job.rank, job.id, job.input_size
+                from share
+                cross join lateral (
+                    select job.ctid as place, job.urgency, job.rank, job.id, job.input_size
+                    from bide.job as job
+                    where job.queue = share.queue
+                        and job.status = 'pending'
+                        and job.ready
+                        and job.type = any(types)
+                        and job.type_version <= versions[array_position(types, job.type)]
+                    order by job.urgency desc, job.rank, job.id
+                    limit share.wanted
+                    for update skip locked
+                ) as job
+            ),
+            -- As many as may be handed over at once, up to the one whose input makes it enough: one at least.
+            picked as materialized (
+                select counted.place, counted.n
+                from (
+                    select
+                        free.place,
+                        row_number() over by_urgency as n,
+                        sum(free.input_size) over by_urgency - free.input_size as before
+                    from free
+                    window by_urgency as (order by free.urgency desc, free.rank, free.id)
+                ) as counted
+                where counted.before < p_enough
+            ),
+            -- `continues`: this claim goes on with the attempt it finds.
+            claimed as (
+                update bide.job as job
+                set
+                    status = 'running',
+                    ready = false,
+                    reason = null,
+                    due_at = null,
+                    lease = job.lease + 1,
+                    attempt = job.attempt + 1 - job.continues::integer,
+                    elapsed = case when job.continues then job.elapsed else 0 end,
+                    continues = false,
+                    worker = p_worker,
+                    seq = job.seq + 1,
+                    started_at = coalesce(job.started_at, p_now),
+                    claimed_at = p_now
+                from picked
+                where job.ctid = picked.place
+                returning
+                    picked.n, job.id, job.type, job.input, job.attempt, job.max_attempts, job.lease, job.timeout,
+                    job.elapsed, job.owner, case when job.progress_attempt = job.attempt then job.progress end as progress,
+                    job.seq
+            ),
+            -- Only where something is told: a look that finds nothing to claim writes nothing.
+            ticket as materialized (
+                select bide.ticket_v1() as taken from (select from picked limit 1) as one
+            ),
+            told as (
+                insert into bide.event (job, seq, at, kind, attempt, lease, data)
+                select claimed.id, claimed.seq, p_now, 'job.started', claimed.attempt, claimed.lease, p_started
+                from claimed
+                cross join ticket
+                where ticket.taken is not null
+                order by claimed.n
+            )
+        select
+            claimed.id, claimed.type, claimed.input, claimed.attempt, claimed.max_attempts, claimed.lease,
+            claimed.timeout, claimed.elapsed, claimed.owner, claimed.progress
+        from claimed
+        order by claimed.n;
+    end loop;
+end
+$$

@@ -1,0 +1,16 @@
+-- To be called before a transaction writes events. It takes the next position and holds it, locked, to the end of the
+-- transaction: whatever this one writes has positions above it. So who reads in order of position knows from the locks
+-- how far nothing can come late any more (`horizon_v1`). The gate covers the moment in which the position is taken and
+-- not yet locked. Locks of a transaction, not of a session: they work behind a pooler.
+create function bide.ticket_v1() returns bigint
+language plpgsql
+as $$
+declare
+    ticket bigint;
+begin
+    perform pg_advisory_xact_lock_shared(hashtext('bide.event'), 0);
+    ticket := nextval('bide.event_pos');
+    perform pg_advisory_xact_lock_shared(hashtext('bide.event_pos'), (ticket & 2147483647)::integer);
+    return ticket;
+end
+$$

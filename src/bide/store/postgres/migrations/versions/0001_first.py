@@ -1,0 +1,205 @@
+"""The first schema.
+
+Revision ID: 0001
+"""
+
+from __future__ import annotations
+
+from alembic import op
+
+from bide.store.postgres.migrations import function, in_schema
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+TABLES = (
+    # Given without gaps in time, not in number: see `ticket_v1`.
+    "create sequence bide.event_pos",
+    # `urgency` is what claims order by: the priority, until waiting too long lifts it. `rank` is the due time at
+    # enqueue, or of the last retry. `ready` is kept apart from the status so that the index of claims holds nothing
+    # that cannot be claimed. `continues`: the next claim goes on with the attempt, and spends none. Large payloads are
+    # moved aside by the database itself. `progress_attempt` is the attempt that showed the progress: the next one
+    # begins at nothing. `input_size`, in characters: to know how much a claim would carry must not mean to read it.
+    # Half of each page is left free, so that new versions of a row stay on its page: progress touches no index then.
+    """
+    create table bide.job (
+        id text collate "C" not null primary key,
+        type text collate "C" not null,
+        type_version integer not null,
+        queue text collate "C" not null,
+        priority integer not null,
+        urgency integer not null,
+        rank bigint not null,
+        status text collate "C" not null
+            check (status in ('pending', 'running', 'pending_hitl', 'completed', 'failed', 'cancelled')),
+        ready boolean not null,
+        continues boolean not null default false,
+        reason text,
+        due_at bigint,
+        attempt integer not null default 0,
+        max_attempts integer not null,
+        lease bigint not null default 0,
+        worker text collate "C",
+        seq bigint not null,
+        owner text collate "C" not null default '',
+        input text not null,
+        input_size integer not null,
+        result text,
+        error text,
+        progress text,
+        progress_attempt integer,
+        timeout bigint,
+        elapsed bigint not null default 0,
+        created_at bigint not null,
+        started_at bigint,
+        claimed_at bigint,
+        finished_at bigint,
+        cancel_requested_at bigint,
+        cancel_by text,
+        cancel_reason text,
+        idempotency_key text collate "C",
+        digest text not null,
+        parent text collate "C",
+        forked_from text collate "C",
+        labels text,
+        concurrency_key text,
+        payload_codec text
+    ) with (
+        fillfactor = 50,
+        autovacuum_vacuum_scale_factor = 0.02,
+        autovacuum_analyze_scale_factor = 0.05,
+        autovacuum_vacuum_cost_limit = 2000
+    )
+    """,
+    # What jobs are found by; their `labels` are what is shown. Most jobs have none.
+    """
+    create table bide.label (
+        name text collate "C" not null,
+        value text collate "C" not null,
+        job text collate "C" not null,
+        primary key (name, value, job)
+    )
+    """,
+    # `batch` is the token of a repeated `note`.
+    """
+    create table bide.event (
+        pos bigint not null default nextval('bide.event_pos') primary key,
+        job text collate "C" not null,
+        seq bigint not null,
+        at bigint not null,
+        kind text collate "C" not null,
+        attempt integer not null,
+        lease bigint not null,
+        data text,
+        batch bigint
+    ) with (autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_vacuum_cost_limit = 2000)
+    """,
+    # `size`, in bytes, beside the result: to know it must not mean to read a result of megabytes.
+    """
+    create table bide.step (
+        job text collate "C" not null,
+        name text collate "C" not null,
+        key text collate "C" not null,
+        result text,
+        error text,
+        size integer not null,
+        attempt integer not null,
+        lease bigint not null,
+        at bigint not null,
+        primary key (job, name, key)
+    )
+    """,
+    # `place` is the order in which questions of one moment were opened.
+    """
+    create table bide.prompt (
+        id text collate "C" not null primary key,
+        place bigint not null generated always as identity,
+        job text collate "C" not null,
+        key text collate "C" not null,
+        kind text not null,
+        data text not null,
+        schema text not null,
+        status text collate "C" not null check (status in ('open', 'answered', 'expired', 'withdrawn')),
+        assignee text,
+        default_value text,
+        opened_at bigint not null,
+        deadline_at bigint,
+        served_at bigint,
+        closed_at bigint
+    ) with (fillfactor = 80)
+    """,
+    """
+    create table bide.response (
+        prompt text collate "C" not null primary key,
+        id text collate "C" not null unique,
+        job text collate "C" not null,
+        action text collate "C" not null check (action in ('answer', 'cancel')),
+        value text,
+        by text,
+        at bigint not null,
+        defaulted boolean not null
+    )
+    """,
+    # Beats write it all the time: room for them on the page, and no index of what they change.
+    """
+    create table bide.worker (
+        id text collate "C" not null primary key,
+        host text not null,
+        pid integer not null,
+        queues text not null,
+        slots integer not null,
+        lease bigint not null,
+        started_at bigint not null,
+        beat bigint not null default 0,
+        beat_at bigint not null,
+        dead_at bigint
+    ) with (fillfactor = 20, autovacuum_vacuum_threshold = 500)
+    """,
+)
+
+INDEXES = (
+    "create index job_claim on bide.job (queue, urgency desc, rank, id) where status = 'pending' and ready",
+    """
+    create index job_due on bide.job (due_at)
+        where due_at is not null and not ready and status in ('pending', 'pending_hitl')
+    """,
+    "create unique index job_key on bide.job (owner, idempotency_key) where idempotency_key is not null",
+    # Of all jobs, on purpose: with a condition that says what runs, the planner takes it for settling too, and reads
+    # every dead entry that the drain has left in it.
+    "create index job_worker on bide.job (worker)",
+    "create index job_finished on bide.job (finished_at) where finished_at is not null",
+    "create index job_owner on bide.job (owner, id)",
+    "create index label_job on bide.label (job)",
+    "create unique index event_seq on bide.event (job, seq)",
+    "create unique index prompt_key on bide.prompt (job, key) where status <> 'withdrawn'",
+    "create index prompt_job on bide.prompt (job)",
+    "create index prompt_deadline on bide.prompt (deadline_at) where status = 'open' and deadline_at is not null",
+)
+
+FUNCTIONS = (
+    "ticket_v1",
+    "horizon_v1",
+    "changes_v1",
+    "insert_jobs_v1",
+    "leave_v1",
+    "settle_claim_v1",
+    "note_v1",
+    "record_v1",
+)
+
+
+def upgrade() -> None:
+    schema = op.get_context().opts["version_table_schema"]
+    for statement in (*TABLES, *INDEXES, *map(function, FUNCTIONS)):
+        op.execute(in_schema(statement, schema))
+
+
+def downgrade() -> None:
+    schema = op.get_context().opts["version_table_schema"]
+    for name in reversed(FUNCTIONS):
+        op.execute(in_schema(f"drop function bide.{name}", schema))
+    for table in ("worker", "response", "prompt", "step", "event", "label", "job"):
+        op.execute(in_schema(f"drop table bide.{table}", schema))
+    op.execute(in_schema("drop sequence bide.event_pos", schema))

@@ -1,0 +1,107 @@
+"""The moves that several verbs share: each changes a row and writes the event of that change, under one number.
+
+The verb holds the row of the job: whatever is decided here stays true until it commits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from bide.events import EventKind
+from bide.store.ends import Leaving
+from bide.store.postgres.database import Tx
+from bide.store.postgres.sql import Statement, statement
+from bide.store.rows import data
+
+_APPEND = statement("append_event")
+_NEXT_SEQ = statement("next_seq")
+_RESUME = statement("resume")
+_CANCEL_NOW = statement("cancel_now")
+_CANCEL_REQUEST = statement("cancel_request")
+_WITHDRAW = statement("withdraw")
+_OPEN = statement("open_prompts")
+_EXPIRED = statement("expired_prompts")
+_LEAVE = statement("leave")
+_LOCK_FREE = statement("lock_free")
+
+LEAVING = (
+    "jobs", "leases", "statuses", "kinds", "reasons", "results", "errors", "due_ats", "ready", "continues", "elapsed",
+    "progress", "data",
+)  # fmt: skip
+"""What a statement calls the columns of `Leaving`."""
+
+
+def columns(rows: Sequence[Leaving]) -> dict[str, Sequence[object]]:
+    """The parameters of a statement that lets runs end."""
+    return dict(zip(LEAVING, zip(*rows, strict=True) if rows else [()] * len(LEAVING), strict=True))
+
+
+async def leave(tx: Tx, rows: Sequence[Leaving]) -> None:
+    """Let these runs end, with their events. The verb holds their rows, and has seen that each of them may."""
+    left = await tx.fetch(_LEAVE, now=tx.now, **columns(rows))
+    assert len(left) == len(rows), "each of them was seen to be able to, in this transaction"
+    tx.changed = True
+    tx.ready = tx.ready or any(row[8] for row in rows)
+
+
+async def hold(tx: Tx, jobs: Collection[str]) -> set[str]:
+    """Take the rows of these jobs that nobody else holds, until the end of the transaction; returns whose they are."""
+    return {row[0] for row in await tx.fetch(_LOCK_FREE, ids=list(jobs))}
+
+
+async def append(tx: Tx, job: str, kind: EventKind, about: str | None) -> None:
+    """An event that moves nothing."""
+    await tx.fetch(_NEXT_SEQ, job=job)
+    await _tell(tx, job, kind, about)
+
+
+async def resume(tx: Tx, job: str, reason: str) -> None:
+    """Send a job that waits or sleeps back to the queue; one that does neither stays as it is."""
+    if await tx.fetch(_RESUME, job=job, reason=reason):
+        await _tell(tx, job, EventKind.RESUMED, data(reason=reason))
+        tx.ready = True
+
+
+async def cancel(tx: Tx, job: str, by: str | None, reason: str | None) -> None:
+    """Cancel at once where nothing runs, else request it; once."""
+    if await tx.fetch(_CANCEL_REQUEST, job=job, by=by, reason=reason, now=tx.now):
+        await _tell(tx, job, EventKind.CANCEL_REQUESTED, data(by=by, reason=reason))
+        tx.cancel = True
+        return
+    await withdraw(tx, job)
+    if await tx.fetch(_CANCEL_NOW, job=job, reason=reason, now=tx.now):
+        await _tell(tx, job, EventKind.CANCELLED, data(by=by, reason=reason))
+
+
+async def withdraw(tx: Tx, job: str, *, keep: Collection[str] = ()) -> None:
+    """Withdraw the open prompts of a job, but for these."""
+    await _withdraw(tx, job, [row for row in await _prompts(tx, _OPEN, job) if row[0] not in keep])
+
+
+async def withdraw_expired(tx: Tx, job: str) -> None:
+    """Withdraw those that expired without a default, so that another attempt asks anew."""
+    await _withdraw(tx, job, await _prompts(tx, _EXPIRED, job))
+
+
+async def open_prompts(tx: Tx, job: str) -> set[str]:
+    return {row[0] for row in await _prompts(tx, _OPEN, job)}
+
+
+async def _prompts(tx: Tx, query: Statement, job: str) -> list[tuple[str, str]]:
+    return [(row[0], row[1]) for row in await tx.fetch(query, job=job)]
+
+
+async def _withdraw(tx: Tx, job: str, prompts: Iterable[tuple[str, str]]) -> None:
+    for prompt, key in prompts:
+        await withdraw_one(tx, job, prompt, key)
+
+
+async def withdraw_one(tx: Tx, job: str, prompt: str, key: str) -> None:
+    await tx.fetch(_WITHDRAW, prompt=prompt, now=tx.now)
+    await append(tx, job, EventKind.PROMPT_WITHDRAWN, data(prompt=prompt, key=key))
+
+
+async def _tell(tx: Tx, job: str, kind: EventKind, about: str | None) -> None:
+    await tx.announce()
+    await tx.fetch(_APPEND, job=job, now=tx.now, kind=kind.value, data=about)
+    tx.changed = True

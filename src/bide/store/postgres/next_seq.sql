@@ -1,0 +1,1 @@
+update bide.job set seq = seq + 1 where id = :job

@@ -1,0 +1,1 @@
+select id, key from bide.prompt where job = :job and status = 'open' order by opened_at, place

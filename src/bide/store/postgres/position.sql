@@ -1,0 +1,1 @@
+select bide.horizon_v1()

@@ -1,0 +1,2 @@
+{{prompt_row}}
+where prompt.job = :job and prompt.key = :key and prompt.status <> 'withdrawn'

@@ -1,0 +1,5 @@
+{{prompt_row}}
+where (cast(:owner as text) is null or job.owner = :owner)
+    and (not cast(:open_only as boolean) or prompt.status = 'open')
+order by prompt.opened_at, prompt.place
+limit :limit

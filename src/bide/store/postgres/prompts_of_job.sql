@@ -1,0 +1,6 @@
+{{prompt_row}}
+where prompt.job = :job
+    and (cast(:owner as text) is null or job.owner = :owner)
+    and (not cast(:open_only as boolean) or prompt.status = 'open')
+order by prompt.opened_at, prompt.place
+limit :limit

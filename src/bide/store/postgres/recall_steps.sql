@@ -1,0 +1,3 @@
+{{step_row}}
+where step.job = any(cast(:ids as text[]))
+order by step.job, step.name, step.key

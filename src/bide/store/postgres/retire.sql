@@ -1,0 +1,1 @@
+delete from bide.worker where id = :worker

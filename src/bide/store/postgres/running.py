@@ -1,0 +1,181 @@
+"""What a run writes while it lasts: steps, questions, facts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple, TypeVar
+
+from bide.errors import BideError, LeaseLost
+from bide.events import EventKind
+from bide.store.base import Fact, NewPrompt, PromptRow, StepRow
+from bide.store.postgres.database import Database, Tx
+from bide.store.postgres.moves import append, withdraw_one
+from bide.store.postgres.sql import statement
+from bide.store.rows import data, prompt_row
+
+log = logging.getLogger("bide.store")
+
+_RUNNING = statement("running")
+_STILL_RUNNING = statement("still_running")
+_LOCK = statement("lock")
+_RECORD = statement("record")
+_PROMPT_OF_KEY = statement("prompt_of_key")
+_ASK = statement("ask")
+_NOTED = statement("noted")
+_NOTE = statement("note")
+
+
+class Recording(NamedTuple):
+    """A step to remember, of a run; `data` is for its event."""
+
+    job: str
+    lease: int
+    step: StepRow
+    data: str
+
+
+async def record(database: Database, recordings: Sequence[Recording]) -> Sequence[bool]:
+    """Remember steps; False where the lease was lost."""
+
+    async def verb(tx: Tx, some: Sequence[Recording]) -> list[bool]:
+        steps = [one.step for one in some]
+        rows = await tx.fetch(
+            _RECORD,
+            now=tx.now,
+            jobs=[one.job for one in some],
+            leases=[one.lease for one in some],
+            names=[step.name for step in steps],
+            keys=[step.key for step in steps],
+            results=[step.result for step in steps],
+            errors=[step.error for step in steps],
+            sizes=[0 if step.result is None else len(step.result.encode()) for step in steps],
+            kinds=[_kind(step) for step in steps],
+            data=[one.data for one in some],
+        )
+        return _written(tx, [row[0] for row in rows], len(some))
+
+    return await _patiently(database, recordings, verb)
+
+
+async def note(database: Database, facts: Sequence[Fact]) -> Sequence[bool]:
+    # Facts have no ids: a number for all of them is their token, should the outcome be unknown.
+    batch = secrets.randbits(62)
+
+    async def verb(tx: Tx, some: Sequence[Fact]) -> list[bool]:
+        jobs = [fact.job for fact in some]
+        if tx.again:
+            written = {(row[0], row[1]) for row in await tx.fetch(_NOTED, jobs=jobs, batch=batch)}
+            if written:
+                return [(fact.job, fact.lease) in written for fact in some]
+        rows = await tx.fetch(
+            _NOTE,
+            now=tx.now,
+            batch=batch,
+            jobs=jobs,
+            leases=[fact.lease for fact in some],
+            kinds=[fact.kind.value for fact in some],
+            data=[fact.data for fact in some],
+        )
+        return _written(tx, [row[0] for row in rows], len(some))
+
+    return await _patiently(database, facts, verb)
+
+
+T = TypeVar("T")
+Item = TypeVar("Item", Recording, Fact)
+
+
+async def _patiently(
+    database: Database, items: Sequence[Item], verb: Callable[[Tx, Sequence[Item]], Awaitable[list[bool]]]
+) -> list[bool]:
+    """Write what runs hand in, all at once. What another transaction holds is waited for, job by job."""
+    if not items:
+        return []
+    answers = await database.batch(lambda tx: verb(tx, items))
+    left = {(item.job, item.lease) for item, answer in zip(items, answers, strict=True) if not answer}
+    if not left:
+        return answers
+    jobs, leases = [job for job, _ in left], [lease for _, lease in left]
+    valid = await _insist(database, lambda tx: tx.fetch(_STILL_RUNNING, jobs=jobs, leases=leases))
+    for job, lease in ((row[0], row[1]) for row in valid):
+        places = [place for place, item in enumerate(items) if (item.job, item.lease) == (job, lease)]
+        its = [items[place] for place in places]
+        for place, answer in zip(places, await _insist(database, _singly(verb, job, its)), strict=True):
+            answers[place] = answer
+    return answers
+
+
+async def _insist(database: Database, verb: Callable[[Tx], Awaitable[T]]) -> T:
+    """Try until it is done: others of the same call are written, so it must not be said that nothing was."""
+    wait = 0.05
+    while True:
+        try:
+            return await database.batch(verb, single=False)
+        except BideError as error:
+            if not error.retryable:
+                raise
+            log.info("what a run hands in waits for the row of its job: %s", error)
+        await asyncio.sleep(wait)
+        wait = min(1.0, wait * 2)
+
+
+def _singly(
+    verb: Callable[[Tx, Sequence[Item]], Awaitable[list[bool]]], job: str, its: Sequence[Item]
+) -> Callable[[Tx], Awaitable[list[bool]]]:
+    async def waiting(tx: Tx) -> list[bool]:
+        await tx.fetch(_LOCK, job=job)
+        return await verb(tx, its)
+
+    return waiting
+
+
+def _written(tx: Tx, numbers: Sequence[int], count: int) -> list[bool]:
+    tx.changed = bool(numbers)
+    answers = [False] * count
+    for number in numbers:
+        answers[number - 1] = True
+    return answers
+
+
+def _kind(step: StepRow) -> str:
+    return (EventKind.STEP_COMPLETED if step.error is None else EventKind.STEP_FAILED).value
+
+
+def ask(job: str, lease: int, prompt: NewPrompt) -> Callable[[Tx], Awaitable[PromptRow]]:
+    async def verb(tx: Tx) -> PromptRow:
+        await tx.fetch(_LOCK, job=job)
+        if not await tx.fetch(_RUNNING, job=job, lease=lease):
+            raise lease_lost(job, lease)
+        if stored := await tx.first(_PROMPT_OF_KEY, job=job, key=prompt.key):
+            earlier = prompt_row(stored)
+            if earlier.id != prompt.replaces:
+                return earlier
+            await withdraw_one(tx, job, earlier.id, prompt.key)
+        deadline_at = None if prompt.timeout is None else tx.now + prompt.timeout
+        await tx.fetch(
+            _ASK,
+            job=job,
+            key=prompt.key,
+            id=prompt.id,
+            kind=prompt.kind,
+            data=prompt.data,
+            schema=prompt.schema,
+            assignee=prompt.assignee,
+            default=prompt.default,
+            now=tx.now,
+            deadline_at=deadline_at,
+        )
+        about = data(prompt=prompt.id, key=prompt.key, kind=prompt.kind, deadline_at=deadline_at)
+        await append(tx, job, EventKind.PROMPT_OPENED, about)
+        asked = await tx.first(_PROMPT_OF_KEY, job=job, key=prompt.key)
+        assert asked is not None, "it was opened in this transaction"
+        return prompt_row(asked)
+
+    return verb
+
+
+def lease_lost(job: str, lease: int) -> LeaseLost:
+    return LeaseLost(f"Job {job} is not running under lease {lease} any more.")

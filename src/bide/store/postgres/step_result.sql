@@ -1,0 +1,1 @@
+select result from bide.step where job = :job and name = :name and key = :key

@@ -1,0 +1,1 @@
+select bide.ticket_v1()

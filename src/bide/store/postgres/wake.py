@@ -1,0 +1,182 @@
+"""Telling who listens that something was committed: in this process, and in the others.
+
+After a commit, and outside of it, one NOTIFY says what kind of thing has happened; what comes while one is under way
+goes with the next. It is a hint and may be lost: the position of the events is looked at anyway, so everything would be
+correct without it, only slower.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import secrets
+import time
+from collections.abc import Callable
+
+from bide.store.base import Hint
+from bide.store.postgres.clock import DatabaseClock
+from bide.store.postgres.driver import Connection, connect
+from bide.store.postgres.sql import Statement, statement
+from bide.store.subscribers import Subscribers
+
+log = logging.getLogger("bide.store")
+
+_LETTERS = {Hint.READY: "r", Hint.CANCEL: "x", Hint.CHANGED: "c"}
+"""Whatever is told, something has changed: that goes without saying where there is more to tell."""
+
+POLL = 1.0
+"""Seconds between two looks at the position, while notifications arrive."""
+
+DEAF = 0.2
+"""The same while they do not."""
+
+PATIENCE = 5.0
+"""Seconds after which a connection that does not answer counts as lost."""
+
+BACKOFF = 0.1, 1.0
+"""Seconds between two tries to connect, at first and at most. Each is a look, too: whoever listens is woken."""
+
+_NOTIFY = statement("notify")
+_LOOK = statement("look")
+
+
+class Wakes:
+    """One per store, of the event loop that opened it. `subscribe` and `note` may be called from any thread."""
+
+    def __init__(self, url: str, schema: str, clock: DatabaseClock | None) -> None:
+        self._url = url
+        self._schema = schema
+        self._clock = clock
+        self._home = asyncio.get_running_loop()
+        self._subscribers = Subscribers()
+        self._me = secrets.token_hex(6)
+        self._noted: set[Hint] = set()
+        self._news = asyncio.Event()
+        self._listening: Connection | None = None
+        self._using = asyncio.Lock()
+        """Held around each statement: a connection does one at a time."""
+        self._back = asyncio.Event()
+        self._closing = False
+        self._position = -1
+        self._settled = asyncio.Event()
+        """Set once it listens, or has found out that it cannot."""
+        self._task = asyncio.create_task(self._listen())
+        self._telling = asyncio.create_task(self._tell())
+
+    async def begin(self) -> None:
+        """Wait until it listens, or has found out that it cannot."""
+        await self._settled.wait()
+
+    def subscribe(self, wake: Callable[[Hint], None]) -> Callable[[], None]:
+        return self._subscribers.add(wake)
+
+    def note(self, *, ready: bool, cancel: bool, changed: bool) -> None:
+        """Something was committed: tell of it, everywhere."""
+        hints = {hint for hint, told in ((Hint.READY, ready), (Hint.CANCEL, cancel)) if told}
+        if hints or changed:
+            hints.add(Hint.CHANGED)
+            self._subscribers.tell(hints)
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell others
+                self._home.call_soon_threadsafe(self._keep, hints)
+
+    async def close(self) -> None:
+        """Tell what was noted last, then nobody any more."""
+        self._subscribers.clear()
+        await asyncio.sleep(0)  # what other threads have noted comes by the loop
+        self._closing = True
+        self._news.set()
+        await asyncio.wait([self._telling], timeout=PATIENCE)
+        for task in (self._telling, self._task):
+            task.cancel()
+        await asyncio.gather(self._telling, self._task, return_exceptions=True)
+
+    def _keep(self, hints: set[Hint]) -> None:
+        self._noted |= hints
+        self._news.set()
+
+    # ── Telling others ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _tell(self) -> None:
+        while not self._closing or self._noted:
+            await self._news.wait()
+            self._news.clear()
+            noted, self._noted = self._noted, set()
+            db = self._listening
+            if db is None or not noted:
+                continue  # others look for themselves
+            letters = "".join(_LETTERS[hint] for hint in (noted - {Hint.CHANGED}) or noted)
+            try:
+                await self._fetch(db, _NOTIFY, channel=self._schema, payload=f"{self._me}:{letters}")
+            except Exception as error:  # noqa: BLE001 - whatever it is, this task goes on telling
+                log.debug("could not notify: %s", error)
+                db.terminate()
+
+    # ── Hearing of others ────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _listen(self) -> None:
+        wait, longest = BACKOFF
+        while True:
+            try:
+                # One of its own, not behind a pooler: LISTEN belongs to a session.
+                db = await connect(self._url, cached_statements=0)
+            except Exception as error:  # noqa: BLE001 - as long as it takes
+                log.warning("no connection to listen on, trying again: %s", error)
+            else:
+                try:
+                    await self._hear_from(db)
+                except Exception as error:  # noqa: BLE001 - as long as it takes
+                    log.warning("the connection that listens was lost, connecting again: %s", error)
+                    wait, _ = BACKOFF
+                finally:
+                    self._listening = None
+                    db.terminate()
+            self._settled.set()
+            # What was committed meanwhile nobody told.
+            self._subscribers.tell(tuple(Hint))
+            await asyncio.sleep(wait * random.uniform(0.5, 1.0))
+            wait = min(longest, wait * 2)
+
+    async def _hear_from(self, db: Connection) -> None:
+        lost = asyncio.Event()
+        db.add_termination_listener(lambda *_: lost.set())
+        await db.add_listener(self._schema, self._heard)
+        self._listening = db
+        self._subscribers.tell(tuple(Hint))
+        while not lost.is_set():
+            echo = await self._look(db)
+            self._settled.set()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(POLL if echo else DEAF):
+                    await lost.wait()
+
+    async def _look(self, db: Connection) -> bool:
+        """Look at the position and at the time, and whether a notification comes back."""
+        self._back.clear()
+        asked = time.time_ns() // 1000
+        async with asyncio.timeout(PATIENCE):
+            ((position, told),) = await self._fetch(db, _LOOK, channel=self._schema, payload=self._me)
+        if self._clock is not None:
+            self._clock.learn(asked, told, time.time_ns() // 1000)
+        if position != self._position:
+            self._position = position
+            self._subscribers.tell(tuple(Hint))
+        try:
+            async with asyncio.timeout(DEAF):
+                await self._back.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _heard(self, _db: object, _pid: int, _channel: str, payload: str) -> None:
+        sender, _, letters = payload.partition(":")
+        if sender == self._me:
+            self._back.set()
+        else:
+            self._subscribers.tell([Hint.CHANGED, *(hint for hint, letter in _LETTERS.items() if letter in letters)])
+
+    async def _fetch(self, db: Connection, what: Statement, **parameters: str) -> list[tuple[int, int]]:
+        async with self._using:
+            rows = await db.fetch(what.within(self._schema), *what.arguments(parameters))
+        return [(row[0], row[1]) for row in rows]

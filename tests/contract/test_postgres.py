@@ -1,0 +1,32 @@
+"""The PostgreSQL store keeps the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from bide.job import JobStatus as S
+from bide.store.base import Store
+from bide.store.postgres import PostgresStore
+from bide.testing import ManualClock
+from bide.testing.contract import StoreContract
+from bide.testing.contract.moves import register, row, start
+from tests.postgres import execute
+
+
+class TestPostgres(StoreContract):
+    """The whole contract, and what of it no verb can bring about."""
+
+    @pytest.fixture
+    def make_store(self, postgres_url: str, clock: ManualClock) -> Callable[[], Store]:
+        return lambda: PostgresStore(postgres_url, clock=clock)
+
+    async def test_the_jobs_of_a_worker_without_a_row_are_taken_back(self, store: Store, postgres_url: str) -> None:
+        """No verb removes the row of a worker that runs something, so it is removed here by hand."""
+        missing, living = await register(store), await register(store)
+        lost, kept = await start(store, missing, max_attempts=2), await start(store, living)
+        await execute(postgres_url, f"delete from bide.worker where id = '{missing}'")
+        assert await store.rescue(()) == 1
+        assert (await row(store, lost.id)).status is S.PENDING
+        assert (await row(store, kept.id)).status is S.RUNNING

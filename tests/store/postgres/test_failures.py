@@ -1,0 +1,151 @@
+"""What the server cannot do, and what is told of it."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+
+import pytest
+
+from bide.clock import SystemClock
+from bide.errors import SchemaMismatch, StoreBusy, StoreError, StoreFull, StoreUnavailable
+from bide.store.base import Accepted
+from bide.store.postgres import PostgresStore
+from bide.store.postgres.driver import connect
+from bide.store.postgres.sql import Statement
+from bide.testing.contract.moves import enqueue, finish, kinds, new_job, register
+from tests.postgres import execute
+
+
+async def fail(url: str, code: str, times: int) -> None:
+    """Let the next inserts of jobs fail with this SQLSTATE, so many times."""
+    await execute(url, "create sequence failures")
+    await execute(
+        url,
+        f"""
+        create function fail() returns trigger language plpgsql as $$ begin
+            if nextval('failures') <= {times} then raise exception 'as the test wants' using errcode = '{code}'; end if;
+            return new;
+        end $$
+        """,
+    )
+    await execute(url, "create trigger fail before insert on bide.job for each row execute function fail()")
+
+
+@pytest.mark.parametrize("code", ["40001", "40P01"])
+async def test_what_was_taken_back_because_of_others_is_done_again(
+    store: PostgresStore, postgres_url: str, code: str
+) -> None:
+    await fail(postgres_url, code, 3)
+    job = await enqueue(store)
+    assert await kinds(store, job) == ["job.enqueued"]
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("53100", StoreFull),
+        ("55P03", StoreBusy),
+        ("57014", StoreBusy),
+        ("40P01", StoreBusy),
+        ("25006", StoreUnavailable),
+        ("57P03", StoreUnavailable),
+    ],
+)
+async def test_what_cannot_be_done_is_told_with_a_remedy_and_heals(
+    store: PostgresStore, postgres_url: str, code: str, error: type[StoreError]
+) -> None:
+    await fail(postgres_url, code, 1_000)
+    job = new_job()
+    with pytest.raises(error) as told:
+        await store.insert([job])
+    assert told.value.retryable
+    assert told.value.hint or "may be repeated" in str(told.value)
+    await execute(postgres_url, "drop trigger fail on bide.job")
+    (answer,) = await store.insert([job])
+    assert isinstance(answer, Accepted), "nothing was written before"
+
+
+async def test_tables_that_are_gone_are_told_with_the_remedy(store: PostgresStore, postgres_url: str) -> None:
+    await execute(postgres_url, "drop schema bide cascade")
+    with pytest.raises(SchemaMismatch) as gone:
+        await store.get([], None)
+    assert "bide migrate up" in (gone.value.hint or "")
+
+
+async def test_a_key_that_another_transaction_holds_is_not_waited_for_long(
+    store: PostgresStore, postgres_url: str
+) -> None:
+    """As that of a caller who enqueues within a long transaction of its own."""
+    db = await connect(postgres_url)
+    await db.execute("begin")
+    await db.execute(
+        "insert into bide.job (id, type, type_version, queue, priority, urgency, rank, status, ready, max_attempts,"
+        " seq, input, input_size, created_at, digest, idempotency_key)"
+        " values ('x', 't', 1, 'q', 0, 0, 0, 'pending', true, 1, 1, '{}', 2, 0, 'd', 'k')"
+    )
+    with pytest.raises(StoreBusy):
+        await store.insert([new_job(idempotency_key="k", digest="d")])
+    await db.execute("rollback")
+    await db.close()
+    assert isinstance((await store.insert([new_job(idempotency_key="k", digest="d")]))[0], Accepted)
+
+
+async def test_when_every_connection_is_in_use_it_is_told(postgres_url: str) -> None:
+    store = PostgresStore(postgres_url, pool=1, patience=0.2)
+    await store.open()
+    job = await enqueue(store)
+    db = await connect(postgres_url)
+    await db.execute(f"begin; select from bide.job where id = '{job}' for update")
+    waiting = asyncio.create_task(store.cancel(job, None, None, None))
+    await asyncio.sleep(0)
+    with pytest.raises(StoreBusy, match="all in use"):
+        await store.get([job], None)
+    await db.close()
+    assert (await waiting).status == "cancelled"
+    # Neither a drain nor a heartbeat needs the pool.
+    assert (await store.beat(await register(store))).alive
+    await store.close()
+
+
+async def test_the_time_is_that_of_the_database(store: PostgresStore, postgres_url: str) -> None:
+    ((told,),) = await execute(postgres_url, "select (extract(epoch from clock_timestamp()) * 1000000)::bigint")
+    assert abs(store.now() - told) < 1_000_000
+    assert abs(store.now() - SystemClock().now()) < 1_000_000
+
+
+async def test_nothing_of_a_session_is_left_behind(postgres_url: str) -> None:
+    """So a pooler may hand a connection to another after each transaction, and none needs what another prepared."""
+    store = PostgresStore(postgres_url, cached_statements=0, pool=1)
+    await store.open()
+    await finish(store, await register(store))
+    await store.cancel(await enqueue(store), None, None, None)
+    left = Statement(
+        "select (select count(*) from pg_locks where pid = pg_backend_pid() and locktype = 'advisory'),"
+        " (select count(*) from pg_prepared_statements where name <> ''),"
+        " (select count(*) from pg_settings where source = 'session' and setting <> reset_val)"
+    )
+    for connections in (store.database.pool, store.database.writes):
+        async with connections.take() as db:
+            assert [tuple(row) for row in await db.fetch(left.text)] == [(0, 0, 0)]
+    await store.close()
+
+
+def test_without_the_driver_the_remedy_is_named() -> None:
+    code = (
+        "import sys; sys.modules['asyncpg'] = None\n"
+        "import asyncio, bide\n"
+        "app = bide.Bide('postgresql://h/d')\n"
+        "async def main():\n"
+        "    async with app: pass\n"
+        "asyncio.run(main())\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "bide[postgres]" in ended.stderr
+    assert "InvalidOption" in ended.stderr
+
+
+def test_sqlite_loads_no_driver() -> None:
+    code = "import sys, bide; bide.Bide('sqlite:///jobs.db'); assert 'asyncpg' not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,82 @@
+"""Wake-ups: lost and found again, and everything without them."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+
+from bide.store.base import Hint
+from bide.store.postgres import PostgresStore
+from bide.testing.contract.moves import enqueue
+from bide.testing.contract.reading import listening
+from tests.postgres import Server, execute
+from tests.store.postgres.proxy import Proxy
+from tests.support import comes
+
+
+async def test_a_lost_connection_is_armed_again(
+    store: PostgresStore, another: PostgresStore, postgres_url: str
+) -> None:
+    for _ in range(3):
+        with listening(store) as ear:
+            await execute(
+                postgres_url,
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where query like '%pg_notify%' and datname = current_database() and pid <> pg_backend_pid()",
+            )
+            # What was committed meanwhile nobody told: it says that anything may have changed.
+            await ear.hear(Hint.READY)
+            await ear.hear(Hint.CANCEL)
+        with listening(store) as ear:
+            await enqueue(another)
+            await ear.hear(Hint.READY)
+
+
+async def test_where_notifications_do_not_come_it_looks(postgres_url: str, proxy: Proxy) -> None:
+    """As behind a pooler, and while the server refuses the connection that listens."""
+    async with AsyncExitStack() as stack:
+        proxy.refusing = True
+        deaf, other = PostgresStore(postgres_url, listen_url=proxy.url), PostgresStore(postgres_url)
+        for one in (deaf, other):
+            await one.open()
+            stack.push_async_callback(one.close)
+        with listening(deaf) as ear:
+            await enqueue(other)
+            await ear.hear(Hint.READY)
+            await enqueue(deaf)
+        proxy.refusing = False
+        with listening(other) as ear:
+            await enqueue(deaf)
+            await ear.hear(Hint.READY)
+
+
+async def test_what_was_noted_last_is_told_before_the_end(postgres_url: str, store: PostgresStore) -> None:
+    with listening(store) as ear:
+        short = PostgresStore(postgres_url)
+        await short.open()
+        await enqueue(short)
+        await short.close()
+        await ear.hear(Hint.READY)
+
+
+async def test_calls_from_another_event_loop_are_answered(store: PostgresStore) -> None:
+    """The heartbeat has a loop of its own; so may anybody."""
+
+    def elsewhere() -> str:
+        return asyncio.run(enqueue(store))
+
+    job = await asyncio.to_thread(elsewhere)
+    assert [row.id for row in await store.get([job], None)] == [job]
+
+
+async def test_closing_leaves_no_connection(postgres: Server, postgres_url: str) -> None:
+    store = PostgresStore(postgres_url)
+    await store.open()
+    await enqueue(store)
+    await store.close()
+    count = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+
+    async def none_left() -> bool:
+        return await execute(postgres_url, count) == [(0,)]
+
+    await comes(none_left)
