@@ -82,11 +82,10 @@ def _of_choice(path: Path, errors: Sequence[ValidationError]) -> Iterator[Flaw]:
     # They differ in what they take at one place.
     decisive = [next(error for error in branch if _distance([error]) == nearest) for branch in meant]
     at = tuple(decisive[0].absolute_path)
-    taken = [one for error in decisive for one in _taken(error)]
     if nearest is _Distance.OTHER_VALUE and all(tuple(error.absolute_path) == at for error in decisive):
-        yield Flaw(at, _none_of(taken))
+        yield Flaw(at, _none_of([one for error in decisive for one in _taken(error)]))
     elif nearest is _Distance.OTHER_TYPE:
-        yield Flaw(at, _no_type(taken))
+        yield Flaw(at, _no_type([one for error in decisive for one in _taken(error)]))
     else:
         yield Flaw(path, "fits none of what is taken here")
 
