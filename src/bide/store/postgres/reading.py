@@ -7,6 +7,7 @@ from typing import Any
 
 from bide.errors import NotFound
 from bide.store.base import (
+    PAGE_BYTES,
     Changes,
     EventRow,
     Feed,
@@ -97,7 +98,8 @@ def list_jobs(filter: JobFilter, owner: str | None) -> Callable[[Tx], Awaitable[
 
 def history(job: str, owner: str | None, after: int, limit: int) -> Callable[[Tx], Awaitable[list[EventRow]]]:
     async def query(tx: Tx) -> list[EventRow]:
-        return [event_row(row) for row in await tx.fetch(_HISTORY, job=job, owner=owner, after=after, limit=limit)]
+        rows = await tx.fetch(_HISTORY, job=job, owner=owner, after=after, limit=limit, bytes=PAGE_BYTES)
+        return [event_row(row) for row in rows]
 
     return query
 
@@ -210,11 +212,11 @@ def feed(after: int, owners: Collection[str] | None, limit: int) -> Callable[[Tx
         if after < 0 or after >= end:
             return Feed([], max(after, end))
         until = min(end, after + TOLD)
-        rows = await tx.fetch(
-            _FEED, after=after, until=until, owners=None if owners is None else list(owners), limit=limit
-        )
+        named = None if owners is None else list(owners)
+        rows = await tx.fetch(_FEED, after=after, until=until, owners=named, limit=limit, bytes=PAGE_BYTES)
         events = [(row[8], event_row(row)) for row in rows]
-        return Feed(events, events[-1][1].pos if len(events) == limit else until)
+        # Behind the last one of a page there may be more; where there is none, there is nothing in the whole window.
+        return Feed(events, events[-1][1].pos if events else until)
 
     return query
 
