@@ -585,12 +585,20 @@ class Bide(Generic[D]):
         /,
         *,
         open_only: bool = True,
+        after: UUID | None = None,
         limit: int = PAGE,
         owner: str | None = None,
     ) -> Sequence[PromptView]:
-        """The questions of one job, or an inbox of all, oldest first. Reading them does not count as being shown."""
+        """The questions of one job, or an inbox of all, oldest first. Reading them does not count as being shown.
+
+        after: the id of the last one of the page before.
+        """
         rows = await self.store.prompts(
-            owner, job=None if job is None else _id(job), open_only=open_only, limit=min(limit, PAGE)
+            owner,
+            job=None if job is None else _id(job),
+            open_only=open_only,
+            after=None if after is None else str(after),
+            limit=min(limit, PAGE),
         )
         return [_prompt(row) for row in rows]
 

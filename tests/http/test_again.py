@@ -204,6 +204,19 @@ async def test_a_secret_is_recorded_and_never_shown(ann: httpx.AsyncClient, shop
     assert await shop.bide.result(job) == "hush hush"
 
 
+async def test_an_inbox_is_read_to_its_end(ann: httpx.AsyncClient, shop: Shop) -> None:
+    asked = {(await question(shop))[1] for _ in range(5)}
+    address, seen = "prompts?limit=2", list[str]()
+    while address:
+        page = await ann.get(address)
+        seen += [item["id"] for item in page.json()["items"]]
+        link = page.headers.get("link")
+        assert (link is None) == (page.json()["next_cursor"] is None)
+        address = "" if link is None else f"prompts{link[1 : link.index('>')]}"
+    assert seen == sorted(asked)
+    assert_problem(await ann.get("prompts?cursor=abc"), 422, "invalid_option")
+
+
 async def test_more_than_may_be_cancelled_at_once_is_told(ann: httpx.AsyncClient, shop: Shop) -> None:
     await shop.bide.enqueue_many([shop.add.options(owner="ann", delay="1d").call(n) for n in range(1_001)])
     left = [(await ann.post("jobs/cancel", json={"types": ["add"]})).json() for _ in range(3)]

@@ -692,6 +692,16 @@ export interface components {
             status: components["schemas"]["JobStatus"];
         };
         /**
+         * Inbox
+         * @description Oldest first; `next_cursor` is None on the last page.
+         */
+        Inbox: {
+            /** Items */
+            items: components["schemas"]["PromptView"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
          * JobError
          * @description Why a job, or its last attempt, failed. `type` is the exception's class name.
          */
@@ -3272,6 +3282,7 @@ export interface operations {
     list_prompts: {
         parameters: {
             query?: {
+                cursor?: string | null;
                 limit?: number;
             };
             header?: never;
@@ -3283,10 +3294,12 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description The next page, `rel="next"`, where there is one. */
+                    Link?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Prompts"];
+                    "application/json": components["schemas"]["Inbox"];
                 };
             };
             /** @description Unauthorized */

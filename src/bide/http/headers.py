@@ -24,6 +24,7 @@ SENT: Mapping[str, Mapping[int, tuple[str, ...]]] = {
     "cancel_job": {200: ("ETag", "Location"), 202: ("ETag", "Location", "Retry-After")},
     "get_job": {200: ("ETag",), 304: ("ETag",)},
     "list_jobs": {200: ("Link",)},
+    "list_prompts": {200: ("Link",)},
 }
 """What an endpoint sends with a status, beside what every error has."""
 

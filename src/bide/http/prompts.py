@@ -13,11 +13,14 @@ from starlette.responses import Response
 from bide.app import PAGE
 from bide.errors import NotFound
 from bide.hitl import PromptView, Receipt
-from bide.http import render
+from bide.http import paging, render
 from bide.http.call import Call, ThisCall
 from bide.http.jobs import IdempotencyKey
 from bide.http.schemas import Answer, HitlAnswer
 from bide.job import Progress
+
+INBOX = "inbox"
+"""What list a cursor is of."""
 
 RESPONSES = UUID("4f6f7f8e-6a7b-4d1f-9a6c-2f1f0f4f7b52")
 """The namespace in which an idempotency key names a response."""
@@ -25,10 +28,17 @@ RESPONSES = UUID("4f6f7f8e-6a7b-4d1f-9a6c-2f1f0f4f7b52")
 
 async def list_prompts(
     call: ThisCall,
+    request: Request,
     limit: Annotated[int, Query(ge=1, le=PAGE)] = 50,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Response:
     """The inbox: open questions of all jobs, oldest first. Reading it does not count as being shown them."""
-    return render.response({"items": _views(await call.app.prompts(owner=call.owner, limit=limit))})
+    after = None if cursor is None else paging.decode(cursor, INBOX)
+    page = await call.app.prompts(owner=call.owner, after=after, limit=limit)
+    # There may be none behind a page that is full: then the next one is empty.
+    following = paging.encode(str(page[-1].id), INBOX) if len(page) == limit else None
+    headers = {"Link": paging.next_link(request, following)} if following else {}
+    return render.response({"items": _views(page), "next_cursor": following}, headers=headers)
 
 
 async def list_job_prompts(

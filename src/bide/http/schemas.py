@@ -177,6 +177,13 @@ class HitlPrompt(BaseModel):
     open: list[UUID]
 
 
+class Inbox(BaseModel):
+    """Oldest first; `next_cursor` is None on the last page."""
+
+    items: list[PromptView]
+    next_cursor: str | None
+
+
 class Prompts(BaseModel):
     """Oldest first."""
 

@@ -732,9 +732,10 @@ class Store(Protocol):
         job: str | None = None,
         prompt: str | None = None,
         open_only: bool = False,
+        after: str | None = None,
         limit: int = 100,
     ) -> Sequence[PromptRow]:
-        """Prompts, oldest first; reading them does not serve them."""
+        """Prompts in the order of their ids, oldest first, behind the id `after`; reading them does not serve them."""
         ...
 
     async def answered_by(self, response: str, job: str, owner: str | None) -> PromptRow | None:

@@ -1,5 +1,6 @@
 {{prompt_row}}
 where (:owner is null or job.owner = :owner)
     and (:open_only = 0 or prompt.status = 'open')
-order by prompt.opened_at, prompt.rowid
+    and prompt.id > :after
+order by prompt.id
 limit :limit

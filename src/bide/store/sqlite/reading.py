@@ -98,9 +98,11 @@ def history(job: str, owner: str | None, after: int, limit: int) -> Callable[[sq
 
 
 def prompts(
-    owner: str | None, job: str | None, prompt: str | None, open_only: bool, limit: int
+    owner: str | None, job: str | None, prompt: str | None, open_only: bool, after: str | None, limit: int
 ) -> Callable[[sqlite3.Connection], list[PromptRow]]:
-    parameters = {"owner": owner, "job": job, "prompt": prompt, "open_only": int(open_only), "limit": limit}
+    parameters = {
+        "owner": owner, "job": job, "prompt": prompt, "open_only": int(open_only), "after": after or "", "limit": limit,
+    }  # fmt: skip
 
     def query(db: sqlite3.Connection) -> list[PromptRow]:
         if prompt is None:

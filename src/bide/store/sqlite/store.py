@@ -284,9 +284,10 @@ class SQLiteStore:
         job: str | None = None,
         prompt: str | None = None,
         open_only: bool = False,
+        after: str | None = None,
         limit: int = 100,
     ) -> Sequence[PromptRow]:
-        return await self._readers.read(reading.prompts(owner, job, prompt, open_only, limit))
+        return await self._readers.read(reading.prompts(owner, job, prompt, open_only, after, limit))
 
     async def answered_by(self, response: str, job: str, owner: str | None) -> PromptRow | None:
         return await self._readers.read(reading.answered_by(response, job, owner))

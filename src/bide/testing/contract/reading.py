@@ -234,6 +234,9 @@ class Reading(Fixtures):
 
         assert [one.id for one in await store.prompts(None)] == [a.id, b.id, c.id]
         assert [one.id for one in await store.prompts(None, open_only=True)] == [b.id, c.id]
+        assert [one.id for one in await store.prompts(None, after=a.id, limit=1)] == [b.id]
+        assert [one.id for one in await store.prompts(None, after=c.id)] == []
+        assert [one.id for one in await store.prompts(None, job=first.id, after=a.id)] == [b.id]
         assert [one.id for one in await store.prompts(None, job=first.id)] == [a.id, b.id]
         assert [one.id for one in await store.prompts(None, job=first.id, open_only=True)] == [b.id]
         assert [one.id for one in await store.prompts(None, prompt=c.id)] == [c.id]
