@@ -57,7 +57,9 @@ def fate_of(error: BaseException) -> Fate:
     # Class 08 is of connections, 57P of servers that stop or start, 53300 of servers that take no more connections.
     if code.startswith(("08", "57P")) or code in {"53300", "25P03"}:
         return Fate.GONE
-    if isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError) and not code:
+    # The last one: the connection ended between two messages of an answer.
+    lost = OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError
+    if isinstance(error, lost) and not code:
         return Fate.GONE
     return Fate.WRONG
 

@@ -1,5 +1,6 @@
 {{prompt_row}}
 where (cast(:owner as text) is null or job.owner = :owner)
     and (not cast(:open_only as boolean) or prompt.status = 'open')
-order by prompt.opened_at, prompt.place
+    and prompt.id > :after
+order by prompt.id
 limit :limit

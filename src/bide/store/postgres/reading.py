@@ -105,12 +105,12 @@ def history(job: str, owner: str | None, after: int, limit: int) -> Callable[[Tx
 
 
 def prompts(
-    owner: str | None, job: str | None, prompt: str | None, open_only: bool, limit: int
+    owner: str | None, job: str | None, prompt: str | None, open_only: bool, after: str | None, limit: int
 ) -> Callable[[Tx], Awaitable[list[PromptRow]]]:
     async def query(tx: Tx) -> list[PromptRow]:
         if prompt is None:
             which = _PROMPTS if job is None else _PROMPTS_OF_JOB
-            found = await tx.fetch(which, owner=owner, job=job, open_only=open_only, limit=limit)
+            found = await tx.fetch(which, owner=owner, job=job, open_only=open_only, after=after or "", limit=limit)
             return [prompt_row(row) for row in found]
         # One at most, by its id: what else is asked of it is compared here.
         rows = [prompt_row(row) for row in await tx.fetch(_PROMPT, prompt=prompt, owner=owner)]

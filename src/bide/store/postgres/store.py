@@ -273,9 +273,10 @@ class PostgresStore:
         job: str | None = None,
         prompt: str | None = None,
         open_only: bool = False,
+        after: str | None = None,
         limit: int = 100,
     ) -> Sequence[PromptRow]:
-        return await self.database.read(reading.prompts(owner, job, prompt, open_only, limit))
+        return await self.database.read(reading.prompts(owner, job, prompt, open_only, after, limit))
 
     async def answered_by(self, response: str, job: str, owner: str | None) -> PromptRow | None:
         return await self.database.read(reading.answered_by(response, job, owner))
