@@ -2,7 +2,7 @@
 
 import { once } from "node:events";
 import { createServer } from "node:http";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { Page, until } from "../../tests/page.js";
 import { Server } from "../../tests/server.js";
 import type { Timing } from "../src/link.js";
@@ -20,6 +20,8 @@ class Network {
   down = false;
   streams: "pass" | "refuse" | "swallow" | "cut" = "pass";
   tried = { streams: 0, others: 0 };
+  /** Of the others. */
+  answered = 0;
   /** Holds up what goes to the server, and what comes from it. */
   going: (path: string) => Promise<unknown> | undefined = () => undefined;
   coming: (path: string) => Promise<unknown> | undefined = () => undefined;
@@ -41,6 +43,7 @@ class Network {
     await this.going(path);
     const response = await fetch(input, { ...init, signal });
     await this.coming(path);
+    if (!stream) this.answered++;
     if (stream && this.streams === "cut") setTimeout(() => cable.abort(new TypeError("terminated")), 5);
     return response;
   };
@@ -190,8 +193,14 @@ describe("a stream that is lost", () => {
     connections(watch);
     await until(
       watch,
-      ({ prompts, job, connection }) => prompts.length && job?.status === "pending_hitl" && connection === "live",
+      ({ events, prompts, job, connection }) =>
+        // That it was shown is told last, and by then nothing is under way that the cut would make it repeat.
+        events.some(({ kind }) => kind === "prompt.served") &&
+        prompts.length &&
+        job?.status === "pending_hitl" &&
+        connection === "live",
     );
+    await vi.waitFor(() => expect(network.answered).toBe(network.tried.others));
     const before = network.tried.others;
     network.cut();
     await until(watch, ({ connection }) => connection === "connecting");
