@@ -4,6 +4,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
+# Files of tests that run at once: most of them wait for processes.
+JOBS ?= 3
+
 VENV := .venv
 BIN := $(VENV)/bin
 # The tools of JavaScript run the servers of their tests with this Python.
@@ -33,7 +36,7 @@ quickstart: $(VENV)/demo.stamp node_modules/.stamp ## See a question appear in a
 
 test: check $(VENV)/browser.stamp ## Run every check, then every test
 	@echo '==> Running the tests of the Python package'
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 	@echo '==> Running the tests of the JavaScript packages, in Node and in a browser'
 	@$(NPM) test
 
