@@ -482,8 +482,12 @@ async def run_command(url: str, expected: int) -> None:
 
 
 def test_the_command_makes_no_database(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for url in (f"sqlite:///{tmp_path}/none.db", "postgresql://here/jobs", "jobs.db"):
+    for url, told in (
+        (f"sqlite:///{tmp_path}/none.db", "there is no database"),
+        ("jobs.db", "there is no database"),
+        ("postgresql://localhost:1/jobs", "Is the server running"),
+    ):
         with pytest.raises(SystemExit, match="2"):
             main([url])
-        assert "there is no database" in capsys.readouterr().err
+        assert told in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

@@ -458,8 +458,8 @@ PATCHES = (
     Patch(
         "owner left out of the inbox",
         "http/prompts.py",
-        "call.app.prompts(owner=call.owner, limit=limit)",
-        "call.app.prompts(owner=None, limit=limit)",
+        "call.app.prompts(owner=call.owner, after=after, limit=limit)",
+        "call.app.prompts(owner=None, after=after, limit=limit)",
         f"{HTTP}test_identities.py::test_every_route_lets_in_whom_it_should",
     ),
     Patch(

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bide.clock import SystemClock
+from bide.errors import StoreError
 from bide.store.base import Store
 from bide.store.sqlite import SQLiteStore
 from bide.testing.checker import check, count_violations
@@ -39,7 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if url.startswith(("postgresql://", "postgres://")):
         from bide.store.postgres import PostgresStore
 
-        return asyncio.run(_run(PostgresStore(url), "The database", options.at_rest))
+        try:
+            return asyncio.run(_run(PostgresStore(url), "The database", options.at_rest))
+        except StoreError as error:
+            parser.error(str(error))
     scheme, separator, path = url.partition(":///")
     if scheme != "sqlite" or not separator or not Path(path).is_file():
         # Opening a file that is not there would make one, and find it sound.
