@@ -18,8 +18,8 @@ export default defineConfig({
   test: {
     root: here("."),
     environment: "node",
-    // Each file has a browser and a server of its own, on two cores.
-    fileParallelism: false,
+    // Each file has a browser and a server of its own.
+    maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },
