@@ -127,9 +127,11 @@ class BideRoute(APIRoute):
 def _shielded(response: Response) -> Response:
     """What is here is of somebody, and is data: no cache shares it, and no browser takes it for something else."""
     headers = response.raw_headers
-    if not any(name == b"cache-control" for name, _ in headers):
-        headers.append((b"cache-control", b"private, no-cache"))
     headers.append((b"x-content-type-options", b"nosniff"))
+    for name, _ in headers:
+        if name == b"cache-control":
+            return response
+    headers.append((b"cache-control", b"private, no-cache"))
     return response
 
 
