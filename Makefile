@@ -90,6 +90,8 @@ lock: $(VENV)/created.stamp ## Write the lock files anew; newest versions with A
 		--no-strip-extras --no-config --quiet --custom-compile-command 'make lock' --extra cli --extra models $(ARGS) "$$@"; }; \
 		compile --group build --output-file requirements.lock >/dev/null; \
 		compile --group dev --constraint requirements.lock --output-file requirements-dev.lock >/dev/null
+	@npm install --package-lock-only --ignore-scripts --no-update-notifier --loglevel error
+	@node js/lock.mjs
 
 clean: ## Remove the environment, the caches and what was built
 	@echo '==> Removing what can be made again'
