@@ -74,7 +74,7 @@ test("a question looks well by day, by night and on a phone", async () => {
     await page.goto(first.url());
     await question(page).waitFor();
     expect(await violations(page)).toEqual([]);
-    expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - screen.width)).toBeLessThanOrEqual(0);
     await page.screenshot({ path: `${PICTURES}/${name}.png`, fullPage: true });
     await other.close();
   }
