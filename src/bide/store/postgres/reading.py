@@ -79,7 +79,7 @@ def list_jobs(filter: JobFilter, owner: str | None) -> Callable[[Tx], Awaitable[
         "created_before": filter.created_before,
         "limit": filter.limit,
     }
-    which = _LIST if owner is None else _LIST_OWNED
+    which = _LIST_OWNED if owner else _LIST
     if filter.labels:
         (name, value), *others = filter.labels
         which = _LIST_LABELLED

@@ -78,7 +78,7 @@ def list_jobs(filter: JobFilter, owner: str | None) -> Callable[[sqlite3.Connect
         "created_before": filter.created_before,
         "limit": filter.limit,
     }
-    query = _LIST if owner is None else _LIST_OWNED
+    query = _LIST_OWNED if owner else _LIST
     if filter.labels:
         (name, value), *others = filter.labels
         query = _LIST_LABELLED

@@ -170,7 +170,7 @@ INDEXES = (
     # every dead entry that the drain has left in it.
     "create index job_worker on bide.job (worker)",
     "create index job_finished on bide.job (finished_at) where finished_at is not null",
-    "create index job_owner on bide.job (owner, id)",
+    "create index job_owner on bide.job (owner, id) where owner <> ''",
     "create index label_job on bide.label (job)",
     "create unique index event_seq on bide.event (job, seq)",
     "create unique index prompt_key on bide.prompt (job, key) where status <> 'withdrawn'",
@@ -179,6 +179,7 @@ INDEXES = (
 )
 
 FUNCTIONS = (
+    "spread_v1",
     "ticket_v1",
     "horizon_v1",
     "changes_v1",
