@@ -452,8 +452,9 @@ class Bide(Generic[D]):
     ) -> Sequence[Job[Any]]:
         """Jobs, newest first; `before` is the id of the last one of the page before.
 
-        They have all of these labels, and were created from `created_after` on and before `created_before`, which have
-        a time zone. Raises InvalidOption.
+        `result` is None in all of them, as a page of results may be large: `get` has it. They have all of these labels,
+        and were created from `created_after` on and before `created_before`, which have a time zone. Raises
+        InvalidOption.
         """
         if not 1 <= limit <= PAGE:
             raise InvalidOption(f"limit={limit}: expected 1 to {PAGE}.")

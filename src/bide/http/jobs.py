@@ -357,14 +357,14 @@ async def cancel_jobs(call: ThisCall, body: CancelMany) -> Response:
     async def cancel(job: UUID) -> dict[str, Any]:
         async with gate:
             try:
-                done = await call.app.cancel(call.id(job), owner=call.owner, by=call.who.id, reason=body.reason)
+                await call.app.cancel(call.id(job), owner=call.owner, by=call.who.id, reason=body.reason)
+                row = await call.row(job)
             except BideError as error:
                 return _refused(error)
-        return {"status": 200 if done.status.terminal else 202, "job": done.id}
+        status = 200 if row.status.terminal else 202
+        return {"status": status, "job": render.summary(row, full=call.full), "problem": None}
 
-    outcomes = list(await asyncio.gather(*map(cancel, ids)))
-    await _fill_in(call, outcomes)
-    return render.response({"items": outcomes, "more": more})
+    return render.response({"items": await asyncio.gather(*map(cancel, ids)), "more": more})
 
 
 async def _matching(call: Call, body: CancelMany) -> tuple[list[UUID], bool]:
@@ -410,17 +410,3 @@ def _check_count(call: Call, count: int) -> None:
 def _refused(error: BideError) -> dict[str, Any]:
     problem = problems.describe(error)
     return {"status": problem["status"], "job": None, "problem": problem}
-
-
-async def _fill_in(call: Call, outcomes: Sequence[dict[str, Any]]) -> None:
-    """Put the jobs where their ids are."""
-    ids = [str(outcome["job"]) for outcome in outcomes if outcome["job"] is not None]
-    rows = {row.id: row for row in await call.app.store.get(ids, call.owner)} if ids else {}
-    for outcome in outcomes:
-        if outcome["job"] is None:
-            continue
-        row = rows.get(str(outcome["job"]))
-        if row is None:
-            outcome.update(_refused(NotFound(f"Job {outcome['job']} not found")))
-        else:
-            outcome.update(job=render.summary(row, full=call.full), problem=None)

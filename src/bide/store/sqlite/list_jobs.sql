@@ -1,4 +1,4 @@
-{{job_row}}
+{{listed_row}}
 where job.id < :before
 {{list_filter}}
 order by job.id desc

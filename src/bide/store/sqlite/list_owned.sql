@@ -1,5 +1,5 @@
 -- As `list_jobs`, along the index of one owner.
-{{job_row}}
+{{listed_row}}
 where job.owner = :owner
     and job.id < :before
 {{list_filter}}
