@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import socket
 import sqlite3
 import sys
 import threading
@@ -30,6 +31,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response, S
 from bide import Bide, Job, JobStatus
 from bide import errors as e
 from bide.cli import main
+from bide.cli.listening import listening
 from bide.cli.remote import ERRORS, RemoteBide
 from bide.cli.session import Jobs, acting, connect, open_database
 from bide.http import Forbidden, Principal, Unauthenticated
@@ -656,11 +658,42 @@ async def test_serve_says_what_it_cannot_do(tmp_path: Path) -> None:
     assert "Error:" in await shell.refused("serve", "their_app:bide", "--port", "0")
 
 
-async def test_a_port_that_is_taken_ends_it(tmp_path: Path) -> None:
+async def test_a_port_that_is_taken_ends_it_before_it_has_touched_a_job(tmp_path: Path) -> None:
     shell = Shell(tmp_path)
-    async with serve(shell, "--no-worker") as served:
+    async with make_app(shell.url) as app, serve(shell, "--no-worker") as served:
+        job = await enqueue(app, "slow", "never")
         port = str(httpx.URL(served.address).port)
-        assert "address already in use" in await shell.refused("serve", "their_app:bide", "--port", port)
+        complaint = await shell.refused("serve", "their_app:bide", "--port", port)
+        assert [event.kind for event in await app.history(job)] == ["job.enqueued"]
+    assert "Address already in use" in complaint
+    assert "--port" in complaint
+
+
+async def test_every_address_of_a_host_is_served_at_one_port_and_answers_at_once() -> None:
+    """What is written goes out, and does not wait for the other side to acknowledge what was written before."""
+    with listening("localhost", 0) as sockets:
+        assert {address[4][0] for address in socket.getaddrinfo("localhost", 0, type=socket.SOCK_STREAM)} == {
+            one.getsockname()[0] for one in sockets
+        }
+        assert len({one.getsockname()[1] for one in sockets}) == 1
+        for one in sockets:
+            accepted: asyncio.Queue[int] = asyncio.Queue()
+
+            def look(_: asyncio.StreamReader, writer: asyncio.StreamWriter, accepted: Any = accepted) -> None:
+                taken = writer.get_extra_info("socket")
+                accepted.put_nowait(taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+                writer.close()
+
+            async with await asyncio.start_server(look, sock=one):
+                _, writer = await asyncio.open_connection(*one.getsockname()[:2])
+                assert await accepted.get()
+                writer.close()
+
+
+def test_a_host_that_is_not_here_is_told() -> None:
+    for host, told in (("192.0.2.1", "Cannot assign requested address"), ("no-such-host.invalid", "has no address")):
+        with pytest.raises(e.InvalidOption, match=told), listening(host, 0):
+            pass
 
 
 @pytest.mark.parametrize(("missing", "command"), [("uvicorn", "serve their_app:bide"), ("httpx", "stats")])

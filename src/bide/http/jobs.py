@@ -18,7 +18,7 @@ from starlette.responses import Response
 from bide.app import PAGE
 from bide.clock import microseconds
 from bide.codec import escape
-from bide.errors import BideError, IdempotencyConflict, InvalidOption, NotFound, StoreError, UnknownJobType
+from bide.errors import BideError, IdempotencyConflict, InvalidOption, StoreError, UnknownJobType
 from bide.http import paging, problems, render, waiting
 from bide.http.accepting import accepted_headers, warn_unowned
 from bide.http.call import Call, ThisCall, this_call
