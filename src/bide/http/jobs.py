@@ -18,7 +18,7 @@ from starlette.responses import Response
 from bide.app import PAGE
 from bide.clock import microseconds
 from bide.codec import escape
-from bide.errors import BideError, IdempotencyConflict, InvalidOption, StoreError, UnknownJobType
+from bide.errors import BideError, IdempotencyConflict, StoreError, UnknownJobType
 from bide.http import paging, problems, render, waiting
 from bide.http.accepting import accepted_headers, warn_unowned
 from bide.http.call import Call, ThisCall, this_call
@@ -85,7 +85,12 @@ async def create_job(
 ) -> Response:
     """Accept a job of a type that is marked `expose=True`. It is durable when this returns."""
     if key is not None and body.idempotency_key not in {None, key}:
-        raise InvalidOption("The body names another idempotency key than the header.", hint="Send only the header.")
+        raise problems.InvalidParameter(
+            "body",
+            "/idempotency_key",
+            "The body names another idempotency key than the header.",
+            hint="Send only the header.",
+        )
     named = key or body.idempotency_key
     row = await call.app.enqueue_row(_call_of(call, body, named))
     if isinstance(conflict := _same_job(row, body, named), BideError):
@@ -306,7 +311,9 @@ def _labels(given: Sequence[str]) -> dict[str, str]:
     for text in given:
         name, separator, value = text.partition("=")
         if not separator or labels.setdefault(name, value) != value:
-            raise InvalidOption(f"label={escape(text, 200)}: expected `name=value`, each name once.")
+            raise problems.InvalidParameter(
+                "query", "label", f"label={escape(text, 200)}: expected `name=value`, each name once."
+            )
     return labels
 
 
@@ -346,7 +353,9 @@ async def cancel_jobs(call: ThisCall, body: CancelMany) -> Response:
     """Cancel many jobs: those named, or the unfinished ones that match; each has its own outcome."""
     chosen_by_filter = bool(body.types or body.queues or body.labels)
     if (body.ids is None) != chosen_by_filter:
-        raise InvalidOption("Name the jobs by `ids`, or choose them by `types`, `queues` or `labels`.")
+        raise problems.InvalidParameter(
+            "body", "", "Name the jobs by `ids`, or choose them by `types`, `queues` or `labels`."
+        )
     if body.ids is not None:
         _check_count(call, len(body.ids))
         ids, more = list(dict.fromkeys(body.ids)), False

@@ -13,7 +13,7 @@ from fastapi import Header, Query, WebSocket
 from starlette.responses import Response
 from starlette.websockets import WebSocketDisconnect
 
-from bide.errors import BideError, InvalidOption, NotFound
+from bide.errors import BideError, NotFound
 from bide.http import problems, render, sse
 from bide.http.call import Call, ThisCall
 from bide.http.feed import Item
@@ -108,7 +108,9 @@ def _cursor(header: str | None, after: int | None) -> int | None:
     if not header:
         return after
     if not header.isdecimal() or len(header) > 16:
-        raise InvalidOption("Last-Event-ID: expected the `id` of an event of this stream.")
+        raise problems.InvalidParameter(
+            "header", "Last-Event-ID", "Last-Event-ID: expected the `id` of an event of this stream."
+        )
     return int(header)
 
 
