@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +15,7 @@ from jsonschema.protocols import Validator
 from pydantic import InstanceOf
 
 from bide import Bide, JobContext
-from bide.http import Limits
+from bide.http import Limits, anyone
 from bide.http.headers import WORDS
 from tests.http.server import client_of
 from tests.http.shop import Shop
@@ -110,6 +111,23 @@ def test_without_exposed_types_any_is_described(tmp_path: Path) -> None:
 
 class Opaque:
     """Pydantic has no schema for it, but knows whether something is one."""
+
+
+async def test_a_type_that_cannot_be_described_is_listed_all_the_same(tmp_path: Path) -> None:
+    bide = Bide[None](f"sqlite:///{tmp_path}/a.db")
+
+    @bide.job(expose=True)
+    async def odd(ctx: JobContext, it: InstanceOf[Opaque] | None = None) -> InstanceOf[Opaque] | None: ...
+
+    @bide.job(expose=True)
+    async def even(ctx: JobContext, n: int) -> int: ...
+
+    app = FastAPI()
+    app.include_router(bide.router(authorize=anyone), prefix="/api")
+    async with client_of(app) as client:
+        even_type, odd_type = sorted((await client.get("/api/job-types")).json()["items"], key=itemgetter("name"))
+    assert (odd_type["input"], odd_type["result"]) == ({"type": "object"}, {})
+    assert (even_type["input"]["required"], even_type["result"]) == (["n"], {"type": "integer"})
 
 
 def test_a_type_whose_input_cannot_be_described_is_in_the_document_all_the_same(tmp_path: Path) -> None:
