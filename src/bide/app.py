@@ -836,7 +836,9 @@ class Bide(Generic[D]):
         unfinished = [status.value for status in chosen if not status.terminal]
         if unfinished:
             raise InvalidOption(f"Unfinished jobs are never deleted: {', '.join(unfinished)}.", option="statuses")
-        return Prunable(before=self.store.now() - round(seconds(older_than, option="older_than") * 1_000_000), statuses=chosen)
+        return Prunable(
+            before=self.store.now() - round(seconds(older_than, option="older_than") * 1_000_000), statuses=chosen
+        )
 
     async def stats(self, *, owner: str | None = None) -> Stats:
         """Counts per status, of what is ready, and of open questions."""

@@ -69,7 +69,7 @@ async def stream_jobs(call: ThisCall, after: After = None, last_event_id: LastEv
     """The events of all jobs that may be seen, in the order in which they were written. It does not end by itself.
 
     Without a position it begins with `snapshot`: the unfinished jobs, the newest 200, and whether there may be `more`.
-    `id:` is a position among the events of all jobs.
+    `id:` is a position among the events of all jobs; it may come without an event, where only others' have happened.
     """
     cursor = _cursor(last_event_id, after)
     call.find_room()
@@ -86,7 +86,7 @@ async def stream_jobs(call: ThisCall, after: After = None, last_event_id: LastEv
         feed = call.runtime.feed.follow(call.owner, start, reader.wake, lambda: reader.ended, full=call.full)
         async with aclosing(feed) as pages:
             async for page in pages:
-                for chunk in sse.events(_unseen(page, seen)):
+                for chunk in sse.events(_unseen(page.items, seen), reached=page.position):
                     yield chunk
 
     return EventStream(call, chunks)

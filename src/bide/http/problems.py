@@ -215,9 +215,7 @@ def at(prefix: str) -> Generator[None]:
 def _more(error: e.BideError) -> dict[str, Any]:
     """What this error knows beyond its message."""
     match error:
-        case (
-            e.InvalidResponse() | e.InvalidPayload() | e.InvalidArguments() | e.InvalidOption() | e.InvalidDuration()
-        ):
+        case e.InvalidResponse() | e.InvalidPayload() | e.InvalidArguments() | e.InvalidOption() | e.InvalidDuration():
             return {"errors": [{"where": "body", **flaw} for flaw in error.errors] or None}
         case e.IdempotencyConflict():
             return {"job_id": str(error.job_id)}
