@@ -53,3 +53,4 @@ class Event(BaseModel, frozen=True):
     """An `EventKind`; readers accept kinds they do not know."""
     attempt: int
     data: dict[str, Any] = {}
+    """Times in it, `due_at` and `deadline_at`, are RFC 3339 text."""
