@@ -1,4 +1,4 @@
-{{job_row}}
+{{listed_row}}
 where job.id < :before
     and (cast(:owner as text) is null or job.owner = :owner)
 {{list_filter}}

@@ -1,5 +1,5 @@
 -- As `list_jobs`, along the index of owners, which does not hold the jobs that have none.
-{{job_row}}
+{{listed_row}}
 where job.owner = :owner
     and job.owner <> ''
     and job.id < :before
