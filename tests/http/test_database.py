@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sqlite3
 from contextlib import closing
@@ -9,11 +10,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
+from bide import Bide, Settings
 from bide import errors as e
 from bide.http import problems
 from tests.http.server import client_of
 from tests.http.shop import Shop
+from tests.store.postgres.proxy import Proxy
 
 ADD = {"type": "add", "input": {"a": 1}}
 
@@ -41,6 +45,23 @@ async def test_a_client_is_not_told_where_the_database_is_and_the_log_is(
             assert len(logged(caplog)) == 1
             other.execute("ROLLBACK")
         assert (await ann.post("/api/jobs", json=ADD)).status_code == 202
+
+
+async def test_ready_says_whether_the_database_answers_now(postgres_url: str) -> None:
+    async with Proxy(postgres_url) as proxy:
+        bide = Bide[None](proxy.url, settings=Settings(busy_timeout=0.5))
+        app = FastAPI()
+        app.include_router(bide.router(worker=False), prefix="/api")
+        async with client_of(app) as client:
+            assert (await client.get("/api/ready")).status_code == 200
+            proxy.refusing = True
+            proxy.cut_all()
+            answer = await client.get("/api/ready")
+            assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
+            proxy.refusing = False
+            async with asyncio.timeout(30):
+                while (await client.get("/api/ready")).status_code != 200:
+                    pass
 
 
 HINT = "Another process holds it, or commits as much as the disk can take."

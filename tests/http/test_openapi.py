@@ -117,10 +117,12 @@ async def test_a_type_that_cannot_be_described_is_listed_all_the_same(tmp_path: 
     bide = Bide[None](f"sqlite:///{tmp_path}/a.db")
 
     @bide.job(expose=True)
-    async def odd(ctx: JobContext, it: InstanceOf[Opaque] | None = None) -> InstanceOf[Opaque] | None: ...
+    async def odd(ctx: JobContext, it: InstanceOf[Opaque] | None = None) -> InstanceOf[Opaque] | None:
+        return it
 
     @bide.job(expose=True)
-    async def even(ctx: JobContext, n: int) -> int: ...
+    async def even(ctx: JobContext, n: int) -> int:
+        return n
 
     app = FastAPI()
     app.include_router(bide.router(authorize=anyone), prefix="/api")

@@ -50,6 +50,10 @@ def run_server(
         timeout_graceful_shutdown=math.ceil(app.settings.drain + 1),
     )
     logging.getLogger("uvicorn.error").addFilter(_is_news)
+    # What else the first request would wait for, and all others and the jobs with it: its routes, and at /docs the
+    # document, are made at first use.
+    api.openapi()
+    config.load()
     freeze()
     with listening(host, port) as sockets, asyncio.Runner() as runner:
         address = f"http://{f'[{host}]' if ':' in host else host}:{sockets[0].getsockname()[1]}"

@@ -226,7 +226,7 @@ async def get_job(request: Request) -> Response:
     job_id = _read(_JOB_ID, request.path_params["job_id"], "path", "job_id")
     row = await call.row(job_id)
     full = call.full
-    known = _tags(",".join(request.headers.getlist("if-none-match")))
+    known = _tags(request)
     wait = _wait(request) if request.scope["query_string"] else 0.0
     if wait and not row.status.terminal and (not known or known & {"*", render.etag(row, full=full)}):
         seq = row.seq
@@ -235,12 +235,13 @@ async def get_job(request: Request) -> Response:
     headers = {"ETag": tag}
     if tag in known or "*" in known:
         return Response(status_code=304, headers=headers)
-    return render.response(render.job(row, full=full), headers=headers)
+    return render.response(call.runtime.bodies.job(row, tag, full=full), headers=headers)
 
 
-def _tags(header: str) -> frozenset[str]:
+def _tags(request: Request) -> frozenset[str]:
     """The tags of `If-None-Match`, which compares weakly (RFC 9110, 13.1.2)."""
-    return frozenset(tag.strip().removeprefix("W/") for tag in header.split(",") if tag)
+    sent = b",".join([value for name, value in request.scope["headers"] if name == b"if-none-match"])
+    return frozenset(tag.strip().removeprefix("W/") for tag in sent.decode("latin-1").split(",") if tag)
 
 
 _JOB_ID: TypeAdapter[UUID] = TypeAdapter(UUID)

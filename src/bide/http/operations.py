@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from bide.clock import instant
-from bide.errors import StoreUnavailable, UnencodableType
+from bide.errors import UnencodableType
+from bide.http import problems
 from bide.http.call import ThisCall
+from bide.http.refusals import Unavailable
 from bide.http.schemas import (
     Cleaned,
     Cleanup,
@@ -89,8 +91,10 @@ async def get_health() -> Health:
 async def get_readiness(call: ThisCall) -> Readiness:
     """Whether to send requests here: the database answers, and the server is not about to end."""
     if not call.runtime.ready:
-        raise StoreUnavailable(
-            "This process takes no requests now: it has not started, it is about to end, or its worker has failed."
+        raise Unavailable(
+            "This process takes no requests now: it has not started, it is about to end, or its worker has failed.",
+            retry_after=problems.RETRY_AFTER,
         )
-    call.app.store.mark()
+    # Asked, and not taken from what is known: a database may have gone away since.
+    await call.app.store.next_due()
     return Readiness()
