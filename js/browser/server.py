@@ -45,7 +45,8 @@ class Lines(BaseModel):
         return text
 
 
-CASES = {model.__name__: (model, answer) for model, answer in [*models.CASES, *models.MORE, (Lines, {"text": "even"})]}
+ASKED: list[tuple[type[BaseModel], object]] = [*models.CASES, *models.MORE, (Lines, {"text": "even"})]
+CASES = {model.__name__: (model, answer) for model, answer in ASKED}
 
 bide = Bide(sys.argv[1])
 
