@@ -1,7 +1,7 @@
 import type { Prompt } from "@bide/client";
 import { useEffect, useRef, useState } from "react";
 import { classes } from "../classes.js";
-import { type Json, sendable } from "../form/json.js";
+import type { Json } from "../form/json.js";
 import { useJobWatch, useWatch } from "../hooks/useWatch.js";
 import { useBide } from "../provider.js";
 import { useTexts } from "../texts/context.js";
@@ -24,7 +24,7 @@ export function JobPrompt({ job, onAnswered, className, ...view }: JobPromptProp
   const box = useRef<HTMLDivElement>(null);
 
   async function respond(prompt: Prompt, value: Json) {
-    await client.respond(prompt.id, sendable(value) as object);
+    await client.respond(prompt.id, value as object);
     // The form with the focus goes away: it must not fall back to the top of the page.
     if (box.current?.contains(document.activeElement)) box.current.focus();
     answered(prompt.id);

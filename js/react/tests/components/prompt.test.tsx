@@ -1,4 +1,4 @@
-import type { Prompt } from "@bide/client";
+import { BideError, type Prompt } from "@bide/client";
 import { render, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { describe, expect, test } from "vitest";
@@ -27,7 +27,7 @@ function prompt(kind: string, data: Record<string, unknown>, more: Partial<Promp
 
 /** What the client rejects with: the server's problem. */
 function refusal(problem: Record<string, unknown>): Error {
-  return Object.assign(new Error(String(problem.message ?? "no")), problem, { problem });
+  return new BideError(409, problem);
 }
 
 function show(asked: Prompt, props: Partial<JobPromptViewProps> = {}, refuse: Error[] = []) {

@@ -7,6 +7,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { Page } from "../../../tests/page.js";
 import {
   BideProvider,
+  JobPrompt,
   useBide,
   useEnqueue,
   useJob,
@@ -262,6 +263,16 @@ describe("questions", () => {
     expect((await client.settled(id)).result).toEqual({ rooms: 3, street: "Lane" });
   });
 
+  it("come back with every digit of the long integers that they came with", async () => {
+    const client = new Page().client();
+    const { id } = await client.create("keep", {});
+    render(<JobPrompt job={{ id }} />, { wrapper: wrapper(client) });
+    expect((await screen.findByLabelText<HTMLInputElement>(/^Number/)).value).toBe("9223372036854775807");
+    expect(screen.getByLabelText<HTMLInputElement>(/^Limit/).value).toBe("9007199254740993");
+    await userEvent.click(screen.getByRole("button", { name: "Send answer" }));
+    expect((await client.settled(id)).result).toBe("9223372036854775807 9007199254740993");
+  });
+
   it("of all jobs are in the inbox", async () => {
     const client = new Page().client();
     const { result } = renderHook(() => usePrompts(), { wrapper: wrapper(client) });
@@ -287,6 +298,13 @@ describe("useEnqueue", () => {
     await userEvent.click(screen.getByRole("button"));
     await waitFor(() => expect(made).toHaveLength(3));
     expect((await client.list()).items).toHaveLength(2);
+  });
+
+  it("takes integers of any length", async () => {
+    const client = new Page().client();
+    const { result } = renderHook(() => useEnqueue("add"), { wrapper: wrapper(client) });
+    const { id } = await act(() => result.current.enqueue({ a: 9007199254740993n, b: -9007199254740990n }));
+    expect((await client.settled(id)).result).toBe(3);
   });
 
   it("shows why it was refused, and need not be caught", async () => {
