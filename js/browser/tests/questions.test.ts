@@ -124,12 +124,12 @@ test("50 jobs on one page use one connection, end once each, and then none", asy
   const { page, wrongs } = await world.page();
   await page.goto(`${world.url}/?jobs=${ids}`);
   const waiting = page.locator('.bide-status[data-bide-status="pending_hitl"]');
-  await expect.poll(() => waiting.count(), { timeout: 30_000 }).toBe(50);
+  await expect.poll(() => waiting.count()).toBe(50);
   await expect.poll(async () => (await world.counted()).streams).toEqual(["/api/events"]);
 
   for (const id of ids) await world.answer(id, { text: "even" });
   const completed = page.locator('.bide-status[data-bide-status="completed"]');
-  await expect.poll(() => completed.count(), { timeout: 30_000 }).toBe(50);
+  await expect.poll(() => completed.count()).toBe(50);
   await expect.poll(async () => (await world.counted()).streams).toEqual([]);
   expect(await page.locator("output").textContent()).toBe("50");
   const { requests } = await world.counted();

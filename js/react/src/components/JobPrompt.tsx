@@ -1,4 +1,4 @@
-import type { Prompt } from "@bide/client";
+import type { BideError, Prompt } from "@bide/client";
 import { useEffect, useRef, useState } from "react";
 import { classes } from "../classes.js";
 import type { Json } from "../form/json.js";
@@ -82,8 +82,9 @@ function useShown(job: string | null, prompts: readonly Prompt[]) {
         if (now.status === "open") return; // it is only not known to be open any more, after a reconnection say
         setClosed({ reason: now.status, by: now.answer?.by ?? null, response: now.response as Json | undefined });
       },
-      () => {
-        if (!asked.signal.aborted) setClosed({ reason: "withdrawn", by: null, response: undefined });
+      (error: BideError) => {
+        // Where the server is only away, nothing is known of it.
+        if (error.retryable === false) setClosed({ reason: "withdrawn", by: null, response: undefined });
       },
     );
     return () => asked.abort();

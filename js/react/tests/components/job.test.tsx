@@ -31,9 +31,16 @@ describe("the bar", () => {
     ["running, nothing known", job("running", null), "indeterminate", null, "In progress"],
     ["running at 0", job("running", 0), "determinate", "0", "0%"],
     ["running", job("running", 42.4), "determinate", "42", "42%"],
-    ["nearly done", job("running", 99.9), "determinate", "100", "99%"],
+    ["nearly done", job("running", 99.9), "determinate", "99", "99%"],
     ["waiting", job("pending_hitl", 60), "determinate", "60", "Waiting for you, 60%"],
     ["queued", job("pending", null), "none", null, "Queued"],
+    [
+      "being cancelled",
+      { ...job("running", 60), cancel_requested_at: "2026-01-01" },
+      "determinate",
+      "60",
+      "Cancelling…, 60%",
+    ],
     ["completed", job("completed", 80), "determinate", "100", "Completed"],
     ["failed", job("failed", 71), "determinate", "71", "Failed, 71%"],
     ["cancelled, nothing known", job("cancelled", null), "none", null, "Cancelled"],
@@ -59,6 +66,14 @@ describe("the bar", () => {
     expect(screen.getByText("Check")).toBeDefined();
     expect(screen.getByText("Reading")).toBeDefined();
     expect(screen.getByRole("progressbar").getAttribute("aria-valuetext")).toBe("10%, Reading");
+  });
+
+  test("shows a stage within another of the same name", () => {
+    const progress = { percent: 10, message: null, stages: [{ name: "Part", item: 1, of: 2 }, { name: "Part" }] };
+    const complaints = vi.spyOn(console, "error");
+    render(<JobProgressBar job={{ status: "running", progress }} />);
+    expect(screen.getAllByRole("listitem").map(({ textContent }) => textContent)).toEqual(["Part (1 of 2)", "Part"]);
+    expect(complaints).not.toHaveBeenCalled();
   });
 
   test("its parts are replaced", () => {

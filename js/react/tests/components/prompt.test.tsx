@@ -333,7 +333,10 @@ describe("parts are replaced", () => {
 describe("the inbox", () => {
   test("opens a question, answers it, and says how many there are", async () => {
     const given: unknown[] = [];
-    const prompts = [prompt("confirm", { summary: "First plan" }), { ...prompt("clarify", QUESTIONS), id: "0192-2" }];
+    const prompts = [
+      prompt("confirm", { summary: "First **plan**" }),
+      { ...prompt("clarify", QUESTIONS), id: "0192-2" },
+    ];
     const view = (open: Prompt[] | null) => (
       <PromptInboxView prompts={open} onRespond={async (asked, value) => given.push([asked.id, value])} />
     );

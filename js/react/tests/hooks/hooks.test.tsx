@@ -273,6 +273,26 @@ describe("questions", () => {
     expect((await client.settled(id)).result).toBe("9223372036854775807 9007199254740993");
   });
 
+  it("are not said to be withdrawn where the server is only away", async () => {
+    const page = new Page();
+    const { id } = await page.client().create("ask", {});
+    let missed = 0;
+    const client = page.client({
+      fetch: (url, init) => {
+        if (!/\/prompts\/[^/]+$/.test(String(url))) return fetch(url, init);
+        missed += 1;
+        return Promise.reject(new TypeError("no network"));
+      },
+    });
+    render(<JobPrompt job={{ id }} />, { wrapper: wrapper(client) });
+    await screen.findByRole("button", { name: "Approve" });
+    const [asked] = await page.client().prompts(id);
+    await page.client().respond(asked?.id as string, { action: "proceed" });
+    await waitFor(() => expect(missed).toBeGreaterThan(0));
+    await act(() => client.get(id));
+    expect(screen.queryByText(/withdrawn/)).toBeNull();
+  });
+
   it("of all jobs are in the inbox", async () => {
     const client = new Page().client();
     const { result } = renderHook(() => usePrompts(), { wrapper: wrapper(client) });
