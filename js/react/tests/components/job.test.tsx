@@ -5,12 +5,14 @@ import { describe, expect, test, vi } from "vitest";
 import {
   BideTexts,
   CancelButtonView,
+  type CancelParts,
   JobOutputView,
   JobProgressBar,
   JobStatus,
   JobTimelineView,
   ptBR,
   type ShownJob,
+  type StatusParts,
 } from "../../src/index.js";
 
 function job(status: string, percent: number | null, more: Partial<ShownJob> = {}): ShownJob {
@@ -20,6 +22,17 @@ function job(status: string, percent: number | null, more: Partial<ShownJob> = {
 function Bar({ percent }: { percent: number | null }) {
   return <b>{percent} of a hundred</b>;
 }
+
+const STATUS_PARTS: StatusParts = {
+  Badge: ({ job, label }) => `${job.status}: ${label}`,
+  Details: ({ job }) => `run ${job.attempt}`,
+  Failure: ({ error }) => <b>{error.type}</b>,
+};
+
+const CANCEL_PARTS: CancelParts = {
+  Button: ({ label, onClick }) => <input type="button" value={`× ${label}`} onClick={onClick} />,
+  Confirm: ({ question, onYes }) => <input type="button" value={`${question} Of course`} onClick={onYes} />,
+};
 
 function Nothing() {
   return null;
@@ -99,6 +112,13 @@ describe("the status", () => {
     expect(screen.getByText(/no such topic/)).toBeDefined();
   });
 
+  test("its parts are replaced", () => {
+    const error = { type: "ValueError", message: "no such topic", traceback: null };
+    const shown = { ...job("pending", 1), reason: "retrying", attempt: 2, error };
+    const { container } = render(<JobStatus job={shown} components={STATUS_PARTS} />);
+    expect(container.textContent).toBe("pending: Queuedrun 2ValueError");
+  });
+
   test("in Portuguese", () => {
     render(
       <BideTexts texts={ptBR}>
@@ -134,6 +154,16 @@ describe("the cancel button", () => {
     expect(onCancel).toHaveBeenCalledTimes(1);
     finish();
     expect(await screen.findByRole("button", { name: "Cancel" })).toBeDefined();
+  });
+
+  test("its parts are replaced", async () => {
+    const user = userEvent.setup();
+    const onCancel = vi.fn(async () => {});
+    render(<CancelButtonView onCancel={onCancel} components={CANCEL_PARTS} />);
+    await user.click(screen.getByRole("button", { name: "× Cancel" }));
+    await user.click(screen.getByRole("button", { name: "Cancel this job? Of course" }));
+    expect(onCancel).toHaveBeenCalledTimes(1);
+    expect(await screen.findByRole("button", { name: "× Cancel" })).toBeDefined();
   });
 
   test("says that it did not work", async () => {

@@ -356,4 +356,17 @@ describe("the inbox", () => {
     rerender(view([]));
     expect(within(inbox).getByText("No open questions.")).toBeDefined();
   });
+
+  test("its parts are replaced", async () => {
+    render(
+      <PromptInboxView
+        prompts={[prompt("confirm", { summary: "First plan" })]}
+        onRespond={async () => {}}
+        renderEntry={({ key }) => <b>entry {key}</b>}
+        renderPrompt={({ key }) => <i>question {key}</i>}
+      />,
+    );
+    await userEvent.click(screen.getByRole("button", { name: "entry k" }));
+    expect(screen.getByText("question k")).toBeDefined();
+  });
 });
