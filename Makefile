@@ -30,9 +30,8 @@ demo: $(VENV)/demo.stamp ## Watch a real job be killed twice, ask you, and finis
 
 quickstart: $(VENV)/demo.stamp node_modules/.stamp ## See a question appear in a page: on http://127.0.0.1:8000
 	@echo '==> Building the page, and the packages it uses'
-	@$(NPM) run build --workspace @bide/client --workspace @bide/react --workspace @bide/quickstart >/dev/null
-	@echo '==> Open http://127.0.0.1:8000 in a browser; end with Ctrl+C'
-	@$(BIN)/python -m uvicorn examples.quickstart.blog:app --log-level warning $(ARGS)
+	@$(NPM) run page >/dev/null
+	@$(BIN)/bide quickstart $(ARGS)
 
 test: check $(VENV)/browser.stamp ## Run every check, then every test
 	@echo '==> Running the tests of the Python package'

@@ -1,4 +1,4 @@
-"""`bide serve`: the HTTP API of a user's app, and its worker, until a signal ends them."""
+"""`bide serve` and `bide quickstart`: the HTTP API of an app, and its worker, until a signal ends them."""
 
 from __future__ import annotations
 
@@ -33,12 +33,18 @@ def run_server(
     authorize: Callable[..., Any] | None,
     root_path: str,
 ) -> None:
-    """Serve until SIGTERM or SIGINT. Ends the process with 128 + signal where a second one cut the drain off.
-
-    Raises InvalidOption where it cannot listen there; nothing has begun by then.
-    """
+    """Serve the API alone, as `run_api` does."""
     api = FastAPI(title="Bide", summary=name, version=VERSION)
     api.include_router(app.router(authorize=authorize, worker=worker))
+    run_api(app, api, host=host, port=port, root_path=root_path)
+
+
+def run_api(app: Bide[Any], api: FastAPI, *, host: str, port: int, root_path: str = "") -> None:
+    """Serve `api`, which includes the router of `app`, until SIGTERM or SIGINT.
+
+    Ends the process with 128 + signal where a second one cut the drain off. Raises InvalidOption where it cannot listen
+    there; nothing has begun by then.
+    """
     config = uvicorn.Config(
         api,
         root_path=root_path,
