@@ -15,6 +15,7 @@ from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import psutil
+import psycopg
 
 from tests.postgres import Server
 
@@ -46,6 +47,10 @@ class Pooler:
             "[pgbouncer]\n"
             "pool_mode = transaction\n"
             f"default_pool_size = {SIZE}\n"
+            "query_wait_timeout = 5\n"
+            "server_login_retry = 1\n"
+            # Each transaction in another session than the one before, where there is one.
+            "server_round_robin = 1\n"
             "max_client_conn = 1000\n"
             "auth_type = any\n"
             "admin_users = postgres\n"
@@ -71,6 +76,13 @@ class Pooler:
         """The same database, through here."""
         parts = urlsplit(url)
         return urlunsplit(parts._replace(netloc="postgres@", query=f"host={self._folder}&port=6432"))
+
+    def tell(self, command: str) -> list[tuple[Any, ...]]:
+        """Say this on its console, which knows the simple protocol only."""
+        console = self.url("postgresql:///pgbouncer")
+        with psycopg.connect(console, autocommit=True, cursor_factory=psycopg.ClientCursor) as db:
+            answer = db.execute(command.encode())
+            return answer.fetchall() if answer.description else []
 
     def start(self) -> None:
         self._guard = subprocess.Popen(

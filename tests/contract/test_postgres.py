@@ -37,4 +37,4 @@ class TestPooled(TestPostgres):
 
     @pytest.fixture
     def make_store(self, pooled_url: str, clock: ManualClock) -> Callable[[], Store]:
-        return lambda: PostgresStore(pooled_url, clock=clock, cached_statements=0)
+        return lambda: PostgresStore(pooled_url, clock=clock)
