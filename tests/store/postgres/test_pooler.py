@@ -6,14 +6,14 @@ import asyncio
 import signal
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
 
-from bide import Bide, EventKind, JobStatus, Proceed
+from bide import Bide, EventKind, JobContext, JobStatus, JobType, Proceed
+from bide.clock import alive_for
 from bide.errors import StoreBusy, StoreUnavailable
 from bide.job import JobStatus as S
 from bide.store.base import Accepted, Completed, Hint, Settle, Settled
@@ -23,11 +23,8 @@ from bide.testing.checker import assert_sound
 from bide.testing.contract.moves import claims, enqueue, new_job, register, row, wanting
 from bide.testing.contract.reading import listening
 from tests.pgbouncer import SIZE, Pooler
-from tests.postgres import execute
 from tests.store.postgres.app import App
-from tests.support import WorkerProcess, comes, finished, holds, quick, until
-
-TARGET = "tests.store.postgres.app:bide"
+from tests.support import comes, finished, holds, quick, until
 
 
 @pytest_asyncio.fixture
@@ -86,7 +83,7 @@ async def test_nothing_stays_in_a_session(pooled_url: str) -> None:
         assert {job.status for job in done} == {JobStatus.COMPLETED}
         sessions = await left(pooled_url)
     assert len(sessions) == SIZE
-    assert sessions == dict.fromkeys(sessions, [])
+    assert [some for some in sessions.values() if some] == []
     # And that what stays would be seen.
     db = await connect(pooled_url, cached_statements=0)
     await db.execute("set lock_timeout = 1; listen ears; create temp table crumbs (); select pg_advisory_lock(1)")
@@ -130,13 +127,16 @@ async def test_statements_that_were_to_be_kept_are_told_with_the_remedy(pooled_u
     await store.open()
     job = await enqueue(store)
     await row(store, job)
-    with pytest.raises(StoreUnavailable) as mixed:
+
+    async def look_in_each_session() -> None:
         async with holding_all(pooled_url) as clients:
-            # One after another is given back: the statement was prepared on one of them.
             for db in clients:
                 await db.execute("rollback")
                 await row(store, job)
                 await db.execute("begin")
+
+    with pytest.raises(StoreUnavailable) as mixed:
+        await look_in_each_session()
     assert "BIDE_CACHED_STATEMENTS=0" in (mixed.value.hint or "")
     await store.close()
 
@@ -202,9 +202,7 @@ async def test_while_it_pauses_calls_wait_and_are_then_done(
     assert beat.alive
 
 
-async def test_where_others_have_all_connections_it_is_told_in_time_and_heals(
-    pooled_url: str, pooler: Pooler
-) -> None:
+async def test_where_others_have_all_connections_it_is_told_in_time_and_heals(pooled_url: str, pooler: Pooler) -> None:
     store = PostgresStore(pooled_url, patience=1.0)
     await store.open()
     worker, new = await register(store), new_job()
@@ -224,3 +222,45 @@ async def test_where_others_have_all_connections_it_is_told_in_time_and_heals(
     assert [run.id for run in await claims(store, worker, wanting())] == [new.id]
     await assert_sound(store)
     await store.close()
+
+
+async def test_leases_that_end_while_others_have_all_connections_are_made_good(pooled_url: str, pooler: Pooler) -> None:
+    """A heartbeat has a connection to the pooler to itself, but none to the server."""
+    gate = asyncio.Event()
+    began: list[int] = []
+    over: list[int] = []
+    late: list[str] = []
+
+    def make() -> tuple[Bide[None], JobType[[], str]]:
+        bide: Bide[None] = Bide(pooled_url, settings=quick(lease=1.0, busy_timeout=1.0))
+
+        @bide.job(max_attempts=3)
+        async def patient(ctx: JobContext) -> str:
+            began.append(ctx.attempt)
+            await gate.wait()
+            try:
+                return await ctx.step(work)
+            finally:
+                over.append(ctx.attempt)
+
+        async def work() -> str:
+            late.append("worked")
+            return "done"
+
+        return bide, patient
+
+    one, patient = make()
+    other, _ = make()
+    async with one, one.worker() as first, other, other.worker() as second:
+        job = await patient.enqueue()
+        await holds(lambda: bool(began))
+        async with told(pooler, "set query_wait_timeout = 1", "set query_wait_timeout = 5"), holding_all(pooled_url):
+            await holds(lambda: alive_for() > max(first.lease_valid_until, second.lease_valid_until))
+            gate.set()
+            # As far as it knows, it may have lost the job: it does not begin the step.
+            await holds(lambda: bool(over))
+            assert late == []
+        done = await finished(one, job)
+        assert (done.status, done.result, late) == (JobStatus.COMPLETED, "done", ["worked"])
+        assert done.attempt <= 2
+        await assert_sound(one.store, expected=[str(job.id)], at_rest=True)

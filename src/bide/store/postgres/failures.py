@@ -83,7 +83,7 @@ def translate(error: BaseException, name: str) -> StoreError:
     if code in _MIXED_UP:
         return StoreUnavailable(
             f"{name}: a pooler hands out other sessions than those in which statements were prepared.",
-            hint="Set BIDE_CACHED_STATEMENTS=0, or let the pooler keep them: max_prepared_statements of pgbouncer 1.21.",
+            hint="Set BIDE_CACHED_STATEMENTS=0, or let the pooler keep them (pgbouncer 1.21: max_prepared_statements).",
         )
     return StoreUnavailable(
         f"{name}: {str(error) or type(error).__name__}.",

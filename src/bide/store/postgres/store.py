@@ -72,9 +72,9 @@ class PostgresStore:
     writes, one for heartbeats, and one to listen on. `patience`, seconds, is how long a call waits for the database
     before it is refused.
 
-    Behind a pooler, which may hand out a connection for a transaction only, nothing is left in a session: no statement is
-    kept prepared, unless `cached_statements` says how many, and no notification is heard, unless `listen_url` says where
-    a session is one: as a rule the database itself.
+    Behind a pooler, which may hand out a connection for a transaction only, nothing is left in a session: no statement
+    is kept prepared, unless `cached_statements` says how many, and no notification is heard, unless `listen_url` says
+    where a session is one: as a rule the database itself.
 
     Without a clock the time is the database's, as far as this process has learnt it: see `DatabaseClock`.
     """
