@@ -117,8 +117,8 @@ def _program() -> str:
     found = os.environ.get("PGBOUNCER") or shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
     if found is None:
         raise FileNotFoundError(
-            "These tests need pgbouncer. On Debian and Ubuntu: apt install pgbouncer; on macOS: brew install pgbouncer. "
-            "Elsewhere: PGBOUNCER=/path/to/it."
+            "These tests need pgbouncer. On Debian and Ubuntu: apt install pgbouncer; with Homebrew: brew install "
+            "pgbouncer. Elsewhere: PGBOUNCER=/path/to/it."
         )
     return found
 

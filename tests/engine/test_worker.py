@@ -92,8 +92,10 @@ async def test_what_cannot_begin_while_the_database_is_at_work_is_told_at_once(
         raise RuntimeError("no more tasks")
 
     monkeypatch.setattr(worker_module, "execute", refuse)
-    with pytest.raises(RuntimeError, match="no more tasks"):
-        async with asyncio.timeout(PATIENCE) as patience, bide.worker() as worker:
+    patience = asyncio.timeout(PATIENCE)
+
+    async def serve() -> None:
+        async with patience, bide.worker() as worker:
             claim = bide.store.settle_and_claim
 
             async def claim_while_more_comes(*given: Any, **options: Any) -> Any:
@@ -105,6 +107,9 @@ async def test_what_cannot_begin_while_the_database_is_at_work_is_told_at_once(
             monkeypatch.setattr(bide.store, "settle_and_claim", claim_while_more_comes)
             await brief.enqueue()
             await worker.ended()
+
+    with pytest.raises(RuntimeError, match="no more tasks"):
+        await serve()
     assert not patience.expired()
 
 
