@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from configparser import ConfigParser
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,6 +20,8 @@ import psutil
 import psycopg
 
 from tests.postgres import Server
+
+PAGE = Path(__file__).parents[1] / "docs" / "postgres.md"
 
 SIZE = 4
 """Connections to the server, for all who use one database through here."""
@@ -41,24 +45,8 @@ class Pooler:
 
     def __enter__(self) -> Self:
         settings = self._folder / "pgbouncer.ini"
-        settings.write_text(
-            "[databases]\n"
-            f"* = host={self._host} user=postgres\n"
-            "[pgbouncer]\n"
-            "pool_mode = transaction\n"
-            f"default_pool_size = {SIZE}\n"
-            "query_wait_timeout = 5\n"
-            "server_login_retry = 1\n"
-            # Each transaction in another session than the one before, where there is one.
-            "server_round_robin = 1\n"
-            "max_client_conn = 1000\n"
-            "auth_type = any\n"
-            "admin_users = postgres\n"
-            "listen_addr =\n"
-            f"unix_socket_dir = {self._folder}\n"
-            f"logfile = {self._folder / 'log'}\n"
-            f"pidfile = {self._pid}\n"
-        )
+        with settings.open("w") as file:
+            self._settings().write(file)
         if who := self._who():
             for path in (self._folder, settings):
                 os.chown(path, who["user"], who["group"])
@@ -103,6 +91,25 @@ class Pooler:
         # What it leaves where it is killed.
         for path in (self._socket, self._pid):
             path.unlink(missing_ok=True)
+
+    def _settings(self) -> ConfigParser:
+        """What the page for operators advises, here."""
+        (advised,) = re.findall(r"^```ini\n(.+?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+        settings = ConfigParser()
+        settings.read_string(advised)
+        settings["databases"] = {"*": f"host={self._host} user=postgres"}
+        settings["pgbouncer"].update(
+            default_pool_size=str(SIZE),
+            # Each transaction in another session than the one before, where there is one.
+            server_round_robin="1",
+            auth_type="any",
+            admin_users="postgres",
+            listen_addr="",
+            unix_socket_dir=str(self._folder),
+            logfile=str(self._folder / "log"),
+            pidfile=str(self._pid),
+        )
+        return settings
 
     def _who(self) -> dict[str, Any]:
         """It refuses to run as root: then as who runs the server, whose socket nobody else may reach."""
