@@ -33,7 +33,7 @@ quickstart: $(VENV)/demo.stamp node_modules/.stamp ## See a question appear in a
 	@$(NPM) run page >/dev/null
 	@$(BIN)/bide quickstart $(ARGS)
 
-test: check $(VENV)/browser.stamp ## Run every check, then every test
+test: check $(VENV)/browser.stamp $(VENV)/pooler.stamp ## Run every check, then every test
 	@echo '==> Running the tests of the Python package'
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 	@echo '==> Running the tests of the JavaScript packages, in Node and in a browser'
@@ -138,5 +138,16 @@ $(VENV)/browser.stamp: $(VENV)/created.stamp
 			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; \
 		else \
 			echo 'The tests of the pages need Chromium. On Debian: apt install chromium. Elsewhere: CHROMIUM=/path/to/it make test' >&2; exit 1; \
+		fi; }
+	@touch $@
+
+# Nor is a pooler. Debian has it where only root looks.
+$(VENV)/pooler.stamp: $(VENV)/created.stamp
+	@test -n "$${PGBOUNCER:-}" || PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo '==> Installing pgbouncer, for the tests of PostgreSQL behind it'; \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends pgbouncer >/dev/null; \
+		else \
+			echo 'The tests of PostgreSQL need pgbouncer. On Debian: apt install pgbouncer; with Homebrew: brew install pgbouncer. Elsewhere: PGBOUNCER=/path/to/it make test' >&2; exit 1; \
 		fi; }
 	@touch $@

@@ -594,8 +594,13 @@ async def serve(
         await process.wait()
 
 
-async def test_serve_executes_and_ends_in_time_whatever_is_open(tmp_path: Path) -> None:
-    shell = Shell(tmp_path)
+@pytest.fixture(params=["sqlite", "postgres"])
+def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Shell:
+    """On a database of each kind."""
+    return Shell(tmp_path, request.getfixturevalue("postgres_url") if request.param == "postgres" else None)
+
+
+async def test_serve_executes_and_ends_in_time_whatever_is_open(shell: Shell) -> None:
     async with make_app(shell.url) as app, serve(shell, env={"BIDE_DRAIN": "1s"}) as served:
         client = httpx.AsyncClient(base_url=served.address, timeout=30)
         async with client:
@@ -628,9 +633,8 @@ async def stall(address: str) -> asyncio.StreamWriter:
     return writer
 
 
-async def test_a_second_signal_to_serve_gives_the_running_job_back_unspent(tmp_path: Path) -> None:
-    shell = Shell(tmp_path)
-    gate = tmp_path / "gate"
+async def test_a_second_signal_to_serve_gives_the_running_job_back_unspent(shell: Shell) -> None:
+    gate = shell.folder / "gate"
     async with make_app(shell.url) as app:
         job = await enqueue(app, "slow", str(gate))
         async with serve(shell) as served:
@@ -659,8 +663,8 @@ async def knocked(port: int) -> None:
         await came.wait()
 
 
-async def test_watch_goes_on_while_the_server_is_started_anew(tmp_path: Path) -> None:
-    shell, port, gate = Shell(tmp_path), free_port(), tmp_path / "gate"
+async def test_watch_goes_on_while_the_server_is_started_anew(shell: Shell) -> None:
+    port, gate = free_port(), shell.folder / "gate"
     shell.env["BIDE_URL"] = f"http://127.0.0.1:{port}"
     async with make_app(shell.url) as app:
         job = await enqueue(app, "slow", str(gate))
@@ -678,8 +682,7 @@ async def test_watch_goes_on_while_the_server_is_started_anew(tmp_path: Path) ->
     assert "completed  100 %" in out.decode().splitlines()[-1]
 
 
-async def test_serve_without_a_worker_behind_a_prefix_and_a_guard(tmp_path: Path) -> None:
-    shell = Shell(tmp_path)
+async def test_serve_without_a_worker_behind_a_prefix_and_a_guard(shell: Shell) -> None:
     options = ("--no-worker", "--host", "0.0.0.0", "--authorize", "their_app:authorize", "--root-path", "/bide")
     async with make_app(shell.url) as app, serve(shell, *options) as served:
         job = await enqueue(app, "slow", "never")

@@ -372,7 +372,9 @@ class Worker:
 
     def _start_claimed(self) -> None:
         while self._claimed:
-            self._start(self._claimed.popleft())
+            # It stays until it is started: where this is called by the loop and fails, the pump comes upon it again.
+            self._start(self._claimed[0])
+            self._claimed.popleft()
         # A beat that is asked for from here on must know these claims.
         self._flushes += 1
 

@@ -6,7 +6,6 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -25,8 +24,8 @@ NOBODYS = "01999f5e-3c1a-7b2d-9a4e-5f6071829304"
 
 
 @pytest.fixture
-async def shop(tmp_path: Path) -> Shop:
-    return Shop(tmp_path / "shop.db")
+async def shop(database: str) -> Shop:
+    return Shop(database)
 
 
 @pytest.fixture

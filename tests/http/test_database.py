@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 
 import httpx
@@ -15,8 +15,10 @@ from fastapi import FastAPI
 from bide import Bide, Settings
 from bide import errors as e
 from bide.http import problems
+from bide.store.postgres.driver import connect
 from tests.http.server import client_of
 from tests.http.shop import Shop
+from tests.pgbouncer import SIZE, Pooler
 from tests.store.postgres.proxy import Proxy
 
 ADD = {"type": "add", "input": {"a": 1}}
@@ -94,3 +96,23 @@ def test_of_every_error_of_the_database_a_client_is_told_a_sentence_of_ours(kind
     assert "/data" not in str(told)
     assert told["code"] == kind.code
     assert told["retryable"] is kind.retryable
+
+
+async def test_behind_a_pooler_whose_connections_others_have_it_is_told_and_heals(
+    pooler: Pooler, pooled_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop = Shop(pooled_url, worker=False, busy_timeout="1s")
+    async with client_of(shop.app, who="ann") as ann, AsyncExitStack() as others:
+        await asyncio.to_thread(pooler.tell, "set query_wait_timeout = 1")
+        others.callback(pooler.tell, "set query_wait_timeout = 5")
+        for _ in range(SIZE):
+            db = await connect(pooled_url, cached_statements=0)
+            others.push_async_callback(db.close)
+            await db.execute("begin")
+        for answer in await asyncio.gather(ann.post("/api/jobs", json=ADD), ann.get("/api/jobs")):
+            told = answer.json()
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "1"), told
+            assert "bide-pgbouncer" not in answer.text
+        assert any("query_wait_timeout" in line for line in logged(caplog))
+        await others.aclose()
+        assert (await ann.post("/api/jobs", json=ADD)).status_code == 202

@@ -35,6 +35,8 @@ from bide.testing.contract.moves import (
 )
 from tests.support import comes
 
+pytestmark = pytest.mark.parametrize("way", ["postgres_url", "pooled_url"], ids=["direct", "pooled"], indirect=True)
+
 OUTCOMES: list[Outcome] = [Completed("1"), Released(), Retrying(BROKEN, 0)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
 from bide.store.base import EventRow
@@ -12,6 +13,8 @@ from bide.store.postgres import PostgresStore
 from bide.store.postgres.driver import Connection, connect
 from bide.testing.contract.moves import enqueue, history, new_job, percent, register, start
 from tests.support import comes
+
+pytestmark = pytest.mark.parametrize("way", ["postgres_url", "pooled_url"], ids=["direct", "pooled"], indirect=True)
 
 
 @pytest_asyncio.fixture

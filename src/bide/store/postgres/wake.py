@@ -42,12 +42,17 @@ _LOOK = statement("look")
 
 
 class Wakes:
-    """One per store, of the event loop that opened it. `subscribe` and `note` may be called from any thread."""
+    """One per store, of the event loop that opened it. `subscribe` and `note` may be called from any thread.
 
-    def __init__(self, url: str, schema: str, clock: DatabaseClock | None) -> None:
+    `listens`: a session of `url` is one. Through a pooler that shares out transactions LISTEN would stay with a
+    connection that others use next: there it only looks.
+    """
+
+    def __init__(self, url: str, schema: str, clock: DatabaseClock | None, *, listens: bool) -> None:
         self._url = url
         self._schema = schema
         self._clock = clock
+        self._listens = listens
         self._home = asyncio.get_running_loop()
         self._subscribers = Subscribers()
         self._me = secrets.token_hex(6)
@@ -120,7 +125,6 @@ class Wakes:
         wait, longest = BACKOFF
         while True:
             try:
-                # One of its own, not behind a pooler: LISTEN belongs to a session.
                 db = await connect(self._url, cached_statements=0)
             except Exception as error:  # noqa: BLE001 - as long as it takes
                 log.warning("no connection to listen on, trying again: %s", error)
@@ -142,7 +146,8 @@ class Wakes:
     async def _hear_from(self, db: Connection) -> None:
         lost = asyncio.Event()
         db.add_termination_listener(lambda *_: lost.set())
-        await db.add_listener(self._schema, self._heard)
+        if self._listens:
+            await db.add_listener(self._schema, self._heard)
         self._listening = db
         self._subscribers.tell(tuple(Hint))
         while not lost.is_set():
@@ -163,6 +168,8 @@ class Wakes:
         if position != self._position:
             self._position = position
             self._subscribers.tell(tuple(Hint))
+        if not self._listens:
+            return False
         try:
             async with asyncio.timeout(DEAF):
                 await self._back.wait()
@@ -174,7 +181,7 @@ class Wakes:
         sender, _, letters = payload.partition(":")
         if sender == self._me:
             self._back.set()
-        else:
+        elif letters:
             self._subscribers.tell([Hint.CHANGED, *(hint for hint, letter in _LETTERS.items() if letter in letters)])
 
     async def _fetch(self, db: Connection, what: Statement, **parameters: str) -> list[tuple[int, int]]:
