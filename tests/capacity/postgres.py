@@ -173,9 +173,7 @@ async def _measure(figures: Figures, empty: str, full: str) -> None:
                 for store, samples in zip(stores, (beside.empty, beside.full), strict=True):
                     await _timed(verb(store), samples)
     figures.times["answered to resumed"] = Beside(await answers(empty), await answers(full))
-    figures.times["start of a worker"] = Beside(
-        [1_000 * await time_a_start(empty)], [1_000 * await time_a_start(full)]
-    )
+    figures.times["start of a worker"] = Beside([1_000 * await time_a_start(empty)], [1_000 * await time_a_start(full)])
 
 
 async def _claims(apps: Sequence[App]) -> tuple[Beside, Beside]:
