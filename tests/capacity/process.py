@@ -14,6 +14,7 @@ from typing import NamedTuple
 import psutil
 
 from bide import Bide, Confirm, JobContext, JobType, Settings
+from tests.postgres import apart, execute
 
 
 class App(NamedTuple):
@@ -60,24 +61,31 @@ class Held(NamedTuple):
     threads: int
     descriptors: int
     connections: int
-    """Descriptors of the database: of its file, or of sockets to its server."""
+    """Descriptors of the database's file; or all connections to the database that PostgreSQL has."""
 
 
 class WorkerProcess:
     def __init__(self, url: str) -> None:
+        self._url = url
         self._file = url.partition("sqlite:///")[2]
         self._popen = subprocess.Popen([sys.executable, "-m", "tests.capacity.process", url])
         self._process = psutil.Process(self._popen.pid)
 
     def held(self) -> Held:
         opened = [file.path for file in self._process.open_files()]
-        sockets = [socket for socket in self._process.net_connections("unix") if ".PGSQL." in str(socket.raddr)]
-        connections = opened.count(self._file) if self._file else len(sockets)
+        connections = opened.count(self._file) if self._file else apart(connections_to(self._url))
         return Held(self._process.num_threads(), self._process.num_fds(), connections)
 
     def stop(self) -> None:
         self._popen.kill()
         self._popen.wait()
+
+
+async def connections_to(url: str) -> int:
+    """How many PostgreSQL has to this database, but for the one that asks."""
+    count = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+    ((connections,),) = await execute(url, count)
+    return int(connections)
 
 
 @contextmanager

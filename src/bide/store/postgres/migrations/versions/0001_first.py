@@ -187,6 +187,8 @@ FUNCTIONS = (
     "settle_claim_v1",
     "note_v1",
     "record_v1",
+    "expire_v1",
+    "held_v1",
 )
 
 
