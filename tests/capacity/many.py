@@ -15,7 +15,7 @@ CHANGED = {
         "input": f"replace(old.input, '{FIRST}', 'subject ' || new.n)",
         "due_at": "old.due_at + new.n",
     },
-    "event": {"job": "new.job", "data": "replace(old.data, prompt.id, new.prompt)"},
+    "event": {"job": "new.job", "data": "coalesce(replace(old.data, prompt.id, new.prompt), old.data)"},
     "prompt": {
         "id": "new.prompt",
         "job": "new.job",
