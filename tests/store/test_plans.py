@@ -44,12 +44,17 @@ DRIVEN = {
     "last_closed": "INDEX bide_prompt_job (job=?)",
     "answered_by": "INDEX sqlite_autoindex_bide_prompt_1 (id=?)",
     "open_prompts": "INDEX bide_prompt_job (job=?)",
+    "inbox": "INDEX bide_prompt_open (id>?)",
+    "count_open": "INDEX bide_prompt_open",
+    "stats_owned": "INDEX bide_job_owner (owner=?)",
+    "count_open_owned": "INDEX bide_job_owner (owner=?)",
     "key_of": "INDEX bide_job_key (owner=? AND idempotency_key=?)",
     "response": "INDEX sqlite_autoindex_bide_response_",
     "steps": "INDEX sqlite_autoindex_bide_step_1 (job=?)",
 }
 
 SORTS = {
+    "stats_owned",
     "prompts",
     "prompts_of_job",
     "last_closed",

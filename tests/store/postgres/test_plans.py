@@ -92,6 +92,10 @@ DRIVEN = {
     "last_closed": "prompt_job",
     "answered_by": "response_id_key",
     "open_prompts": "prompt_job",
+    "inbox": "prompt_open",
+    "count_open": "prompt_open",
+    "stats_owned": "job_owner",
+    "count_open_owned": "job_owner",
     "keys_of": "job_key",
     "response": "response_",
     "steps": "step_pkey",
@@ -105,7 +109,7 @@ DRIVEN = {
 PARTS = {"job_row", "prompt_row", "step_row", "prunable", "list_filter"}
 """Those that are not a statement by themselves."""
 
-SCANS = {"stats", "orphans", "count_open", "count_prunable", "prompts", "workers", "forget_workers", "register"}
+SCANS = {"stats", "orphans", "count_prunable", "prompts", "workers", "forget_workers", "register"}
 """Those few that may read a whole table: of administration, or of tables that are small."""
 
 

@@ -34,6 +34,7 @@ _LIST_LABELLED = statement("list_labelled")
 _HISTORY = statement("history")
 _FEED = statement("feed")
 _PROMPTS = statement("prompts")
+_INBOX = statement("inbox")
 _PROMPTS_OF_JOB = statement("prompts_of_job")
 _PROMPT = statement("prompt")
 _ANSWERED_BY = statement("answered_by")
@@ -43,7 +44,9 @@ _STEP_RESULT = statement("step_result")
 _EMITTERS = statement("emitters")
 _ORPHANS = statement("orphans")
 _STATS = statement("stats")
+_STATS_OWNED = statement("stats_owned")
 _COUNT_OPEN = statement("count_open")
+_COUNT_OPEN_OWNED = statement("count_open_owned")
 _COUNT_PRUNABLE = statement("count_prunable")
 _WORKERS = statement("workers")
 _TIMED = statement("timed")
@@ -109,7 +112,7 @@ def prompts(
 ) -> Callable[[Tx], Awaitable[list[PromptRow]]]:
     async def query(tx: Tx) -> list[PromptRow]:
         if prompt is None:
-            which = _PROMPTS if job is None else _PROMPTS_OF_JOB
+            which = _PROMPTS_OF_JOB if job is not None else _INBOX if open_only else _PROMPTS
             found = await tx.fetch(which, owner=owner, job=job, open_only=open_only, after=after or "", limit=limit)
             return [prompt_row(row) for row in found]
         # One at most, by its id: what else is asked of it is compared here.
@@ -182,8 +185,8 @@ async def next_due(tx: Tx) -> int | None:
 
 def stats(owner: str | None) -> Callable[[Tx], Awaitable[Stats]]:
     async def query(tx: Tx) -> Stats:
-        rows = await tx.fetch(_STATS, owner=owner)
-        ((open_prompts,),) = await tx.fetch(_COUNT_OPEN, owner=owner)
+        rows = await tx.fetch(_STATS if owner is None else _STATS_OWNED, owner=owner)
+        ((open_prompts,),) = await tx.fetch(_COUNT_OPEN if owner is None else _COUNT_OPEN_OWNED, owner=owner)
         return stats_of(rows, open_prompts)
 
     return query

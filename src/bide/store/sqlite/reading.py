@@ -36,6 +36,7 @@ _LIST_LABELLED = statement("list_labelled")
 _HISTORY = statement("history")
 _FEED = statement("feed")
 _PROMPTS = statement("prompts")
+_INBOX = statement("inbox")
 _PROMPTS_OF_JOB = statement("prompts_of_job")
 _PROMPT = statement("prompt")
 _ANSWERED_BY = statement("answered_by")
@@ -45,7 +46,9 @@ _STEP_RESULT = statement("step_result")
 _EMITTERS = statement("emitters")
 _ORPHANS = statement("orphans")
 _STATS = statement("stats")
+_STATS_OWNED = statement("stats_owned")
 _COUNT_OPEN = statement("count_open")
+_COUNT_OPEN_OWNED = statement("count_open_owned")
 _COUNT_PRUNABLE = statement("count_prunable")
 _WORKERS = statement("workers")
 _TIMED = statement("timed")
@@ -106,7 +109,8 @@ def prompts(
 
     def query(db: sqlite3.Connection) -> list[PromptRow]:
         if prompt is None:
-            found = db.execute(_PROMPTS if job is None else _PROMPTS_OF_JOB, parameters).fetchall()
+            which = _PROMPTS_OF_JOB if job is not None else _INBOX if open_only else _PROMPTS
+            found = db.execute(which, parameters).fetchall()
             return [prompt_row(row) for row in found]
         # One at most, by its id: what else is asked of it is compared here.
         rows = [prompt_row(row) for row in db.execute(_PROMPT, parameters).fetchall()]
@@ -175,8 +179,9 @@ def next_due(db: sqlite3.Connection) -> int | None:
 def stats(owner: str | None) -> Callable[[sqlite3.Connection], Stats]:
     def query(db: sqlite3.Connection) -> Stats:
         with snapshot(db):
-            rows = db.execute(_STATS, {"owner": owner}).fetchall()
-            (open_prompts,) = db.execute(_COUNT_OPEN, {"owner": owner}).fetchone()
+            rows = db.execute(_STATS if owner is None else _STATS_OWNED, {"owner": owner}).fetchall()
+            count = _COUNT_OPEN if owner is None else _COUNT_OPEN_OWNED
+            (open_prompts,) = db.execute(count, {"owner": owner}).fetchone()
         return stats_of(rows, open_prompts)
 
     return query

@@ -175,6 +175,7 @@ INDEXES = (
     "create unique index event_seq on bide.event (job, seq)",
     "create unique index prompt_key on bide.prompt (job, key) where status <> 'withdrawn'",
     "create index prompt_job on bide.prompt (job)",
+    "create index prompt_open on bide.prompt (id) where status = 'open'",
     "create index prompt_deadline on bide.prompt (deadline_at) where status = 'open' and deadline_at is not null",
 )
 

@@ -176,6 +176,7 @@ INDEXES = (
     "create unique index bide_event_seq on bide_event (job, seq)",
     "create unique index bide_prompt_key on bide_prompt (job, key) where status <> 'withdrawn'",
     "create index bide_prompt_job on bide_prompt (job)",
+    "create index bide_prompt_open on bide_prompt (id) where status = 'open'",
     "create index bide_prompt_deadline on bide_prompt (deadline_at) where status = 'open' and deadline_at is not null",
 )
 
