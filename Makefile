@@ -77,7 +77,7 @@ crash: $(VENV)/dev.stamp ## Crash at every commit, and print the table
 	@echo '==> Crashing at every commit'
 	@$(BIN)/python -m tests.crash $(ARGS)
 
-capacity: $(VENV)/dev.stamp ## Measure what 100,000 jobs cost that wait for people
+capacity: $(VENV)/dev.stamp ## Measure what jobs cost that wait for people; with ARGS="--store postgres", a million
 	@echo '==> Letting jobs wait'
 	@$(BIN)/python -m tests.capacity $(ARGS)
 
