@@ -29,6 +29,7 @@ DRIVEN = {
     "prune": "INDEX bide_job_finished (finished_at>? AND finished_at<?)",
     "count_prunable": "INDEX bide_job_finished (finished_at>? AND finished_at<?)",
     "list_jobs": "INDEX sqlite_autoindex_bide_job_1 (id<?)",
+    "list_status": "INDEX bide_job_status (status=? AND id<?)",
     "list_owned": "INDEX bide_job_owner (owner=? AND id<?)",
     "list_labelled": "PRIMARY KEY (name=? AND value=? AND job<?)",
     "delete_labels": "INDEX bide_label_job (job=?)",

@@ -77,6 +77,7 @@ DRIVEN = {
     "abandoned": "job_worker",
     "prune": "job_finished",
     "list_jobs": "job_pkey",
+    "list_status": "job_status",
     "list_owned": "job_owner",
     "list_labelled": "label_pkey",
     "delete_labels": "label_job",

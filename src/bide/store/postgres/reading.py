@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any
 
 from bide.errors import NotFound
+from bide.job import JobStatus as S
 from bide.store.base import (
     PAGE_BYTES,
     Changes,
@@ -30,6 +31,7 @@ from bide.store.rows import stats as stats_of
 
 _LIST = statement("list_jobs")
 _LIST_OWNED = statement("list_owned")
+_LIST_STATUS = statement("list_status")
 _LIST_LABELLED = statement("list_labelled")
 _HISTORY = statement("history")
 _FEED = statement("feed")
@@ -56,6 +58,9 @@ _POSITION = statement("position")
 _CHANGED = statement("changed")
 _JOB_STATE = statement("job_state")
 _SHOWN = statement("shown")
+
+_ASIDE = {S.PENDING_HITL, S.FAILED, S.CANCELLED}
+"""The statuses that `list_status.sql` has an index for."""
 
 _YOUNGER = "~"
 """Sorts after every id, so that the first page is a seek as every other is."""
@@ -93,8 +98,21 @@ def list_jobs(filter: JobFilter, owner: str | None) -> Callable[[Tx], Awaitable[
             "values": [value for _, value in others],
         }
 
+    elif owner is None and filter.statuses and _ASIDE.issuperset(filter.statuses):
+        return _list_by_status(filter, parameters)
+
     async def query(tx: Tx) -> list[JobRow]:
         return [job_row(row) for row in await tx.fetch(which, **parameters)]
+
+    return query
+
+
+def _list_by_status(filter: JobFilter, parameters: dict[str, Any]) -> Callable[[Tx], Awaitable[list[JobRow]]]:
+    async def query(tx: Tx) -> list[JobRow]:
+        found: list[JobRow] = []
+        for status in set(filter.statuses):
+            found += [job_row(row) for row in await tx.fetch(_LIST_STATUS, status=str(status), **parameters)]
+        return sorted(found, key=lambda row: row.id, reverse=True)[: filter.limit]
 
     return query
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
+from typing import Any
 
 from bide.batch import split
 from bide.errors import NotFound
+from bide.job import JobStatus as S
 from bide.store.base import (
     PAGE_BYTES,
     Changes,
@@ -32,6 +34,7 @@ from bide.store.sqlite.upkeep import prunable_by
 
 _LIST = statement("list_jobs")
 _LIST_OWNED = statement("list_owned")
+_LIST_STATUS = statement("list_status")
 _LIST_LABELLED = statement("list_labelled")
 _HISTORY = statement("history")
 _FEED = statement("feed")
@@ -58,6 +61,9 @@ _POSITION = statement("position")
 _CHANGED = statement("changed")
 _JOB_STATE = statement("job_state")
 _SHOWN = statement("shown")
+
+_ASIDE = {S.PENDING_HITL, S.FAILED, S.CANCELLED}
+"""The statuses that `list_status.sql` has an index for."""
 
 _YOUNGER = "~"
 """Sorts after every id, so that the first page is a seek as every other is."""
@@ -86,7 +92,21 @@ def list_jobs(filter: JobFilter, owner: str | None) -> Callable[[sqlite3.Connect
         (name, value), *others = filter.labels
         query = _LIST_LABELLED
         parameters |= {"name": name, "value": value, "labels": json(others)}
+    elif owner is None and filter.statuses and _ASIDE.issuperset(filter.statuses):
+        return _list_by_status(filter, parameters)
     return lambda db: [job_row(row) for row in db.execute(query, parameters).fetchall()]
+
+
+def _list_by_status(filter: JobFilter, parameters: dict[str, Any]) -> Callable[[sqlite3.Connection], list[JobRow]]:
+    def query(db: sqlite3.Connection) -> list[JobRow]:
+        found: list[JobRow] = []
+        with snapshot(db):
+            for status in set(filter.statuses):
+                rows = db.execute(_LIST_STATUS, {**parameters, "status": str(status)}).fetchall()
+                found += [job_row(row) for row in rows]
+        return sorted(found, key=lambda row: row.id, reverse=True)[: filter.limit]
+
+    return query
 
 
 def history(job: str, owner: str | None, after: int, limit: int) -> Callable[[sqlite3.Connection], list[EventRow]]:
