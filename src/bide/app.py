@@ -452,8 +452,9 @@ class Bide(Generic[D]):
     ) -> Sequence[Job[Any]]:
         """Jobs, newest first; `before` is the id of the last one of the page before.
 
-        They have all of these labels, and were created from `created_after` on and before `created_before`, which have
-        a time zone. Raises InvalidOption.
+        `result` is None in all of them, as a page of results may be large: `get` has it. They have all of these labels,
+        and were created from `created_after` on and before `created_before`, which have a time zone. Raises
+        InvalidOption.
         """
         if not 1 <= limit <= PAGE:
             raise InvalidOption(f"limit={limit}: expected 1 to {PAGE}.")
@@ -773,7 +774,7 @@ class Bide(Generic[D]):
         """
         row = await self.row(_id(job), owner)
         if not 0 <= after <= row.seq:
-            raise InvalidOption(f"after={after}: the last event of the job is {row.seq}.")
+            raise InvalidOption(f"after={after}: the last event of the job is {row.seq}.", option="after")
         return await self._fork(row.id, after, by, idempotency_key, owner)
 
     async def _fork(
@@ -834,8 +835,10 @@ class Bide(Generic[D]):
         chosen = tuple(statuses)
         unfinished = [status.value for status in chosen if not status.terminal]
         if unfinished:
-            raise InvalidOption(f"Unfinished jobs are never deleted: {', '.join(unfinished)}.")
-        return Prunable(before=self.store.now() - round(seconds(older_than) * 1_000_000), statuses=chosen)
+            raise InvalidOption(f"Unfinished jobs are never deleted: {', '.join(unfinished)}.", option="statuses")
+        return Prunable(
+            before=self.store.now() - round(seconds(older_than, option="older_than") * 1_000_000), statuses=chosen
+        )
 
     async def stats(self, *, owner: str | None = None) -> Stats:
         """Counts per status, of what is ready, and of open questions."""

@@ -97,7 +97,13 @@ class UnencodableType(BideError, TypeError):
 
 
 class InvalidDuration(BideError, ValueError):
+    """`errors` has the flaw, as `InvalidResponse` has them, where it is the value of the option of this name."""
+
     code = "invalid_duration"
+
+    def __init__(self, message: str, *, hint: str | None = None, option: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.errors = _of_option(option, message)
 
 
 class InvalidArguments(BideError, TypeError):
@@ -111,7 +117,17 @@ class InvalidArguments(BideError, TypeError):
 
 
 class InvalidOption(BideError, ValueError):
+    """`errors` has the flaw, as `InvalidResponse` has them, where it is the value of the option of this name."""
+
     code = "invalid_option"
+
+    def __init__(self, message: str, *, hint: str | None = None, option: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.errors = _of_option(option, message)
+
+
+def _of_option(option: str | None, message: str) -> list[dict[str, str]]:
+    return [] if option is None else [{"path": f"/{option}", "message": message}]
 
 
 class UnknownJobType(BideError):

@@ -128,7 +128,7 @@ class JobType(Generic[P, R_co]):
         Raises InvalidOption, naming the remedy.
         """
         if priority is not None and priority not in PRIORITIES:
-            raise InvalidOption(f"priority={priority!r}: expected a whole number from -100 to 100.")
+            raise InvalidOption(f"priority={priority!r}: expected a whole number from -100 to 100.", option="priority")
         if owner is not None:
             check_text("owner", owner)
         if idempotency_key is not None:
@@ -143,11 +143,12 @@ class JobType(Generic[P, R_co]):
                 raise InvalidOption(
                     f"{len(labels)} labels: a job has at most {LABELS}.",
                     hint="Labels are for finding jobs; what a job works with belongs in its arguments.",
+                    option="labels",
                 )
         options = EnqueueOptions(
             queue=before.queue if queue is None else queue,
             priority=before.priority if priority is None else priority,
-            delay=before.delay if delay is None else seconds(delay),
+            delay=before.delay if delay is None else seconds(delay, option="delay"),
             owner=before.owner if owner is None else owner,
             idempotency_key=before.idempotency_key if idempotency_key is None else idempotency_key,
             labels=before.labels if labels is None else labels,
@@ -429,12 +430,12 @@ def check_text(what: str, text: str) -> None:
     try:
         encode(text)
     except InvalidPayload as odd:
-        raise InvalidOption(f"{what}={text!r}: {odd.reason}.") from None
+        raise InvalidOption(f"{what}={text!r}: {odd.reason}.", option=what) from None
 
 
 def check_key(idempotency_key: str) -> None:
     if not 1 <= len(idempotency_key) <= 255:
-        raise InvalidOption("idempotency_key: expected 1 to 255 characters.")
+        raise InvalidOption("idempotency_key: expected 1 to 255 characters.", option="idempotency_key")
     check_text("idempotency_key", idempotency_key)
 
 
@@ -445,14 +446,16 @@ def check_labels(labels: Mapping[Any, Any]) -> None:
             raise InvalidOption(
                 f"labels: {name!r} is no name of a label.",
                 hint="Write 1 to 63 of the letters A-Z and a-z, digits, and . _ / -",
+                option="labels",
             )
         if not isinstance(value, str) or len(value) > LABEL_LIMIT or not value.isprintable():
             raise InvalidOption(
                 f"labels: {value!r:.300} cannot be the value of {name!r}.",
                 hint=f"Write a text of up to {LABEL_LIMIT} printable characters.",
+                option="labels",
             )
 
 
 def check_name(what: str, name: str, limit: int) -> None:
     if not 1 <= len(name) <= limit or not name.isprintable():
-        raise InvalidOption(f"{what}={name!r}: expected 1 to {limit} printable characters.")
+        raise InvalidOption(f"{what}={name!r}: expected 1 to {limit} printable characters.", option=what)

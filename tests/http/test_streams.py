@@ -231,6 +231,57 @@ async def test_a_listener_that_falls_behind_reads_what_it_missed(
     assert set(seen) == expected
 
 
+async def test_who_comes_again_need_not_read_past_the_events_of_others(
+    shop: Shop, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bide.http.feed.KEEP_ALIVE", 0.02)
+    monkeypatch.setattr("bide.store.sqlite.reading.TOLD", 10)
+    store = shop.bide.store
+    before = (await store.feed(-1, None)).position
+    for _ in range(5):
+        await shop.bide.result(await shop.stages.options(owner="bob").enqueue(4))
+    end = (await store.feed(-1, None)).position
+
+    async def told(headers: dict[str, str]) -> list[int]:
+        """The ids that come, each alone, until all is known to have been looked at."""
+        ids: list[int] = []
+        async with client.stream("GET", "events", headers=headers) as response:
+            lines = response.aiter_lines()
+            async for line in lines:
+                name, _, value = line.partition(": ")
+                assert name in {"", "retry", "id"}, line
+                if name == "id":
+                    assert await anext(lines) == ""
+                    ids.append(int(value))
+                    if ids[-1] == end:
+                        return ids
+        raise AssertionError("it does not end by itself")
+
+    # What was missed is looked through in windows, and each is told: who is cut off again does not begin anew.
+    ids = await told({"Last-Event-ID": str(before)})
+    assert ids == sorted(set(ids))
+    assert len(ids) > 2
+    # What happens while the stream is open.
+    async with client.stream("GET", "events") as response:
+        stream = response.aiter_lines()
+        while not (await anext(stream)).startswith("data:"):
+            pass
+        await shop.bide.result(await shop.stages.options(owner="bob").enqueue(4))
+        end = (await store.feed(-1, None)).position
+        while await anext(stream) != f"id: {end}":
+            pass
+    looked: list[int] = []
+    feed = store.feed
+
+    async def counted(after: int, *rest: Any, **more: Any) -> Any:
+        looked.append(after)
+        return await feed(after, *rest, **more)
+
+    monkeypatch.setattr(store, "feed", counted)
+    assert set(await told({"Last-Event-ID": str(end)})) == {end}
+    assert {after for after in looked if after >= 0} == {end}
+
+
 async def test_many_readers_of_one_job_share_their_queries(shop: Shop, client: httpx.AsyncClient) -> None:
     job = await shop.hold.options(owner="ann").enqueue()
     reads = 0

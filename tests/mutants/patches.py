@@ -646,7 +646,7 @@ PATCHES = (
     ),
     Patch(
         "the connection of who takes nothing stays",
-        "cli/serve.py",
+        "cli/listening.py",
         "round(UNTAKEN * 1_000)",
         "round(UNTAKEN * 0)",
         f"{HTTP}test_stalled.py::test_bide_serve_cuts_the_connection_of_who_takes_nothing",

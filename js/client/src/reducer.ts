@@ -123,7 +123,7 @@ export function apply<J extends JobSummary>(job: J, { seq, at, kind, attempt, da
   if (status) {
     next.status = status;
     next.reason = (data.reason as string | undefined) ?? null;
-    next.due_at = instant(data.due_at);
+    next.due_at = (data.due_at as string | undefined) ?? null;
     if (status === "running") next.started_at ??= at;
     if (status === "cancelled") next.finished_at = at;
   }
@@ -177,9 +177,4 @@ function remember(history: History, waiting: readonly Event[]): History {
   }
   if (seen === history.seen) return history;
   return { seen, output, events: fresh.length ? [...history.events, ...fresh] : history.events };
-}
-
-/** Events count microseconds since 1970. */
-function instant(microseconds: unknown): string | null {
-  return microseconds ? new Date((microseconds as number) / 1_000).toISOString() : null;
 }

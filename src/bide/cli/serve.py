@@ -7,7 +7,6 @@ import logging
 import math
 import signal
 import socket
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
@@ -17,14 +16,11 @@ import uvicorn
 from fastapi import FastAPI
 
 from bide.app import Bide
+from bide.cli.listening import listening
 from bide.cli.work import SIGNALS, freeze, leave
 from bide.version import VERSION
 
 log = logging.getLogger("bide.cli")
-
-UNTAKEN = 120.0
-"""Seconds for which a client may take nothing of what it was sent, before its connection is cut: where the system can
-do so, as nothing above it can. Twice as long as a stream waits for it."""
 
 
 def run_server(
@@ -37,13 +33,14 @@ def run_server(
     authorize: Callable[..., Any] | None,
     root_path: str,
 ) -> None:
-    """Serve until SIGTERM or SIGINT. Ends the process with 128 + signal where a second one cut the drain off."""
+    """Serve until SIGTERM or SIGINT. Ends the process with 128 + signal where a second one cut the drain off.
+
+    Raises InvalidOption where it cannot listen there; nothing has begun by then.
+    """
     api = FastAPI(title="Bide", summary=name, version=VERSION)
     api.include_router(app.router(authorize=authorize, worker=worker))
     config = uvicorn.Config(
         api,
-        host=host,
-        port=port,
         root_path=root_path,
         lifespan="on",
         # Logging is set up already. Paths are not logged: a page's may hold a token.
@@ -54,8 +51,9 @@ def run_server(
     )
     logging.getLogger("uvicorn.error").addFilter(_is_news)
     freeze()
-    with asyncio.Runner() as runner:
-        leave(runner.run(_serve(app, _Server(config, runner.get_loop()))))
+    with listening(host, port) as sockets, asyncio.Runner() as runner:
+        address = f"http://{f'[{host}]' if ':' in host else host}:{sockets[0].getsockname()[1]}"
+        leave(runner.run(_serve(app, _Server(config, runner.get_loop(), address), sockets)))
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -66,18 +64,16 @@ def _is_news(record: logging.LogRecord) -> bool:
 class _Server(uvicorn.Server):
     """Uvicorn's, which a second signal of either kind ends at once, and which keeps them to itself."""
 
-    def __init__(self, config: uvicorn.Config, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, config: uvicorn.Config, loop: asyncio.AbstractEventLoop, address: str) -> None:
         super().__init__(config)
         self._loop = loop
+        self._address = address
         self.told: list[int] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if self.started and sys.platform == "linux":
-            for server in self.servers:
-                for listening in server.sockets:
-                    # Each connection that it accepts inherits it.
-                    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(UNTAKEN * 1_000))
+        if self.started:
+            log.info("running on %s", self._address)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - as signal.signal calls it
         # A signal comes between any two instructions, the next one within this: so count now, and tell later.
@@ -94,7 +90,7 @@ class _Server(uvicorn.Server):
             log.warning("%s again: stopping at once; what runs is given back, no attempt is spent", name)
 
 
-async def _serve(app: Bide[Any], server: _Server) -> int | None:
+async def _serve(app: Bide[Any], server: _Server, sockets: list[socket.socket]) -> int | None:
     """Serve until told to stop; returns the signal that cut the drain off, if one did."""
     for number in SIGNALS:
         # Before it starts, and after it has ended.
@@ -102,9 +98,9 @@ async def _serve(app: Bide[Any], server: _Server) -> int | None:
     # What cannot be opened is told here as everywhere, and not from within the server.
     async with app:
         try:
-            await server.serve()
+            await server.serve(sockets)
         except SystemExit:
-            # The address is taken, say; it has told.
+            # The app has not started; it has told.
             raise SystemExit(1) from None
         if server.started and server.force_exit:
             # It has cut its connections and left the rest to whoever ends it: jobs are to be given back.

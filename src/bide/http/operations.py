@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 from bide.clock import instant
-from bide.errors import StoreUnavailable
+from bide.errors import StoreUnavailable, UnencodableType
 from bide.http.call import ThisCall
 from bide.http.schemas import (
     Cleaned,
@@ -37,9 +38,17 @@ def _type(known: JobType[..., Any]) -> JobTypeView:
         version=definition.version,
         queue=definition.queue,
         description=inspect.getdoc(definition.fn) or "",
-        input=known.input_schema(),
-        result=known.result_schema(),
+        input=_described(known.input_schema, {"type": "object"}),
+        result=_described(known.result_schema, {}),
     )
+
+
+def _described(schema: Callable[[], dict[str, Any]], otherwise: dict[str, Any]) -> dict[str, Any]:
+    """`otherwise` where Pydantic has no schema: the type may be created all the same."""
+    try:
+        return schema()
+    except UnencodableType:
+        return otherwise
 
 
 async def get_stats(call: ThisCall) -> StatsView:

@@ -719,7 +719,7 @@ class Store(Protocol):
         ...
 
     async def list(self, filter: JobFilter, owner: str | None) -> Sequence[JobRow]:
-        """Newest first."""
+        """Newest first, without their payloads: `input` is empty and `result` None, however large they are."""
         ...
 
     async def history(self, job: str, owner: str | None, after: int, limit: int) -> Sequence[EventRow]:

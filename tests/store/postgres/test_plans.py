@@ -107,7 +107,7 @@ DRIVEN = {
     "get": "job_pkey",
 }
 
-PARTS = {"job_row", "prompt_row", "step_row", "prunable", "list_filter"}
+PARTS = {"job_row", "listed_row", "prompt_row", "step_row", "prunable", "list_filter"}
 """Those that are not a statement by themselves."""
 
 SCANS = {"stats", "orphans", "count_prunable", "prompts", "workers", "forget_workers", "register"}

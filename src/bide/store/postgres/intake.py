@@ -7,7 +7,7 @@ from typing import Any
 
 from bide.store.base import Accepted, Existing, IdempotencyClash, Inserted, JobRow, NewJob
 from bide.store.postgres.database import Database, Tx
-from bide.store.postgres.rows import job_rows
+from bide.store.postgres.rows import job_rows, shared
 from bide.store.postgres.sql import statement
 from bide.store.rows import enqueued
 
@@ -58,20 +58,20 @@ def _parameters(tx: Tx, jobs: Sequence[NewJob]) -> dict[str, Any]:
     return {
         "now": tx.now,
         "ids": ids,
-        "types": types,
-        "type_versions": type_versions,
-        "queues": queues,
-        "priorities": priorities,
-        "owners": owners,
-        "max_attempts": max_attempts,
-        "timeouts": timeouts,
-        "delays": [max(delay, 0) for delay in delays],
-        "keys": keys,
-        "digests": digests,
-        "parents": parents,
-        "labels": [one or None for one in labels],
+        "types": shared(types),
+        "type_versions": shared(type_versions),
+        "queues": shared(queues),
+        "priorities": shared(priorities),
+        "owners": shared(owners),
+        "max_attempts": shared(max_attempts),
+        "timeouts": shared(timeouts),
+        "delays": shared([max(delay, 0) for delay in delays]),
+        "keys": shared(keys),
+        "digests": shared(digests),
+        "parents": shared(parents),
+        "labels": shared([one or None for one in labels]),
         "inputs": inputs,
-        "data": data,
+        "data": shared(data),
     }
 
 

@@ -87,7 +87,7 @@ def list_jobs(filter: JobFilter, owner: str | None) -> Callable[[Tx], Awaitable[
         "created_before": filter.created_before,
         "limit": filter.limit,
     }
-    which = _LIST if owner is None else _LIST_OWNED
+    which = _LIST_OWNED if owner else _LIST
     if filter.labels:
         (name, value), *others = filter.labels
         which = _LIST_LABELLED
@@ -97,8 +97,7 @@ def list_jobs(filter: JobFilter, owner: str | None) -> Callable[[Tx], Awaitable[
             "names": [name for name, _ in others],
             "values": [value for _, value in others],
         }
-
-    elif owner is None and filter.statuses and _ASIDE.issuperset(filter.statuses):
+    elif not owner and filter.statuses and _ASIDE.issuperset(filter.statuses):
         return _list_by_status(filter, parameters)
 
     async def query(tx: Tx) -> list[JobRow]:
@@ -203,8 +202,8 @@ async def next_due(tx: Tx) -> int | None:
 
 def stats(owner: str | None) -> Callable[[Tx], Awaitable[Stats]]:
     async def query(tx: Tx) -> Stats:
-        rows = await tx.fetch(_STATS if owner is None else _STATS_OWNED, owner=owner)
-        ((open_prompts,),) = await tx.fetch(_COUNT_OPEN if owner is None else _COUNT_OPEN_OWNED, owner=owner)
+        rows = await tx.fetch(_STATS_OWNED if owner else _STATS, owner=owner)
+        ((open_prompts,),) = await tx.fetch(_COUNT_OPEN_OWNED if owner else _COUNT_OPEN, owner=owner)
         return stats_of(rows, open_prompts)
 
     return query

@@ -13,7 +13,7 @@ from bide.store.base import Fact, NewPrompt, PromptRow, StepRow
 from bide.store.postgres.database import Database, Tx
 from bide.store.postgres.moves import append, withdraw_one
 from bide.store.postgres.sql import statement
-from bide.store.rows import data, prompt_row
+from bide.store.rows import data, moment, prompt_row
 
 _RUNNING = statement("running")
 _STILL_RUNNING = statement("still_running")
@@ -141,7 +141,7 @@ def ask(job: str, lease: int, prompt: NewPrompt) -> Callable[[Tx], Awaitable[Pro
             now=tx.now,
             deadline_at=deadline_at,
         )
-        about = data(prompt=prompt.id, key=prompt.key, kind=prompt.kind, deadline_at=deadline_at)
+        about = data(prompt=prompt.id, key=prompt.key, kind=prompt.kind, deadline_at=moment(deadline_at))
         await append(tx, job, EventKind.PROMPT_OPENED, about)
         asked = await tx.first(_PROMPT_OF_KEY, job=job, key=prompt.key)
         assert asked is not None, "it was opened in this transaction"

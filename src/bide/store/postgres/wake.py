@@ -18,8 +18,8 @@ from collections.abc import Callable
 from bide.store.base import Hint
 from bide.store.postgres.clock import DatabaseClock
 from bide.store.postgres.driver import Connection, connect
-from bide.store.postgres.sql import Statement, statement
-from bide.store.subscribers import Subscribers
+from bide.store.postgres.sql import Statement, quote, statement
+from bide.store.subscribers import Subscribers, soon
 
 log = logging.getLogger("bide.store")
 
@@ -38,7 +38,6 @@ PATIENCE = 5.0
 BACKOFF = 0.1, 1.0
 """Seconds between two tries to connect, at first and at most. Each is a look, too: whoever listens is woken."""
 
-_NOTIFY = statement("notify")
 _LOOK = statement("look")
 
 
@@ -79,7 +78,7 @@ class Wakes:
             hints.add(Hint.CHANGED)
             self._subscribers.tell(hints)
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell others
-                self._home.call_soon_threadsafe(self._keep, hints)
+                soon(self._home, self._keep, hints)
 
     async def close(self) -> None:
         """Tell what was noted last, then nobody any more."""
@@ -108,7 +107,9 @@ class Wakes:
                 continue  # others look for themselves
             letters = "".join(_LETTERS[hint] for hint in (noted - {Hint.CHANGED}) or noted)
             try:
-                await self._fetch(db, _NOTIFY, channel=self._schema, payload=f"{self._me}:{letters}")
+                # A statement without parameters is one exchange, where one with them is to be prepared before.
+                async with self._using:
+                    await db.execute(f"notify {quote(self._schema)}, '{self._me}:{letters}'")
             except Exception as error:  # noqa: BLE001 - whatever it is, this task goes on telling
                 log.debug("could not notify: %s", error)
                 db.terminate()

@@ -1,1 +1,3 @@
-select count(*) from bide_prompt where status = 'open'
+select count(*) from bide_prompt as prompt
+where prompt.status = 'open'
+    and (:owner is null or (select owner from bide_job where id = prompt.job) = :owner)

@@ -87,12 +87,12 @@ def list_jobs(filter: JobFilter, owner: str | None) -> Callable[[sqlite3.Connect
         "created_before": filter.created_before,
         "limit": filter.limit,
     }
-    query = _LIST if owner is None else _LIST_OWNED
+    query = _LIST_OWNED if owner else _LIST
     if filter.labels:
         (name, value), *others = filter.labels
         query = _LIST_LABELLED
         parameters |= {"name": name, "value": value, "labels": json(others)}
-    elif owner is None and filter.statuses and _ASIDE.issuperset(filter.statuses):
+    elif not owner and filter.statuses and _ASIDE.issuperset(filter.statuses):
         return _list_by_status(filter, parameters)
     return lambda db: [job_row(row) for row in db.execute(query, parameters).fetchall()]
 
@@ -199,8 +199,8 @@ def next_due(db: sqlite3.Connection) -> int | None:
 def stats(owner: str | None) -> Callable[[sqlite3.Connection], Stats]:
     def query(db: sqlite3.Connection) -> Stats:
         with snapshot(db):
-            rows = db.execute(_STATS if owner is None else _STATS_OWNED, {"owner": owner}).fetchall()
-            count = _COUNT_OPEN if owner is None else _COUNT_OPEN_OWNED
+            rows = db.execute(_STATS_OWNED if owner else _STATS, {"owner": owner}).fetchall()
+            count = _COUNT_OPEN_OWNED if owner else _COUNT_OPEN
             (open_prompts,) = db.execute(count, {"owner": owner}).fetchone()
         return stats_of(rows, open_prompts)
 

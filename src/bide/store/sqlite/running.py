@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from bide.errors import LeaseLost
 from bide.events import EventKind
 from bide.store.base import Fact, NewPrompt, PromptRow, StepRow
-from bide.store.rows import data, json, prompt_row
+from bide.store.rows import data, json, moment, prompt_row
 from bide.store.sqlite.moves import append, withdraw_one
 from bide.store.sqlite.sql import statement
 from bide.store.sqlite.writer import Tx
@@ -67,7 +67,7 @@ def ask(job: str, lease: int, prompt: NewPrompt) -> Callable[[Tx], PromptRow]:
                 "deadline_at": deadline_at,
             },
         )
-        about = data(prompt=prompt.id, key=prompt.key, kind=prompt.kind, deadline_at=deadline_at)
+        about = data(prompt=prompt.id, key=prompt.key, kind=prompt.kind, deadline_at=moment(deadline_at))
         append(tx, job, EventKind.PROMPT_OPENED, about)
         return prompt_row(tx.db.execute(_PROMPT_OF_KEY, asked).fetchone())
 

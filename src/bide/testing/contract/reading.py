@@ -15,6 +15,7 @@ from bide.errors import NotFound
 from bide.events import EventKind as E
 from bide.job import JobStatus as S
 from bide.store.base import (
+    LAZY_BYTES,
     PAGE_BYTES,
     Cancelled,
     Completed,
@@ -188,6 +189,18 @@ class Reading(Fixtures):
         assert seen == wanted
         assert list(await store.list(JobFilter(statuses=statuses, types=("other",)), None)) == []
         assert [job.id for job in await store.list(JobFilter(statuses=(S.FAILED,)), None)] == wanted[1::2]
+
+    async def test_a_list_reads_no_payloads_however_it_is_asked_for(self, store: Store, worker: str) -> None:
+        large = '"' + "x" * (LAZY_BYTES + 1) + '"'
+        run = await start(store, worker, input=large, owner="ann", labels='{"a":"1"}')
+        await settle(store, worker, run, Completed(large))
+        small = await finish(store, worker, owner="ann", labels='{"a":"1"}')
+        whole = [await row(store, job) for job in (small, run.id)]
+        assert all(job.result is not None for job in whole)
+        listed = [job._replace(input="", result=None) for job in whole]
+        assert await store.list(JobFilter(), None) == listed
+        assert await store.list(JobFilter(), "ann") == listed
+        assert await store.list(JobFilter(labels=(("a", "1"),)), None) == listed
 
     async def test_a_list_shows_what_the_filter_says(self, store: Store, worker: str) -> None:
         done = await finish(store, worker)

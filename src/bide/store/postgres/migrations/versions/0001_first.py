@@ -175,7 +175,7 @@ INDEXES = (
     create index job_status on bide.job (status, id)
         where status in ('pending_hitl', 'failed', 'cancelled')
     """,
-    "create index job_owner on bide.job (owner, id)",
+    "create index job_owner on bide.job (owner, id) where owner <> ''",
     "create index label_job on bide.label (job)",
     "create unique index event_seq on bide.event (job, seq)",
     "create unique index prompt_key on bide.prompt (job, key) where status <> 'withdrawn'",
@@ -185,6 +185,7 @@ INDEXES = (
 )
 
 FUNCTIONS = (
+    "spread_v1",
     "ticket_v1",
     "horizon_v1",
     "changes_v1",

@@ -176,7 +176,7 @@ INDEXES = (
     create index bide_job_status on bide_job (status, id)
         where status in ('pending_hitl', 'failed', 'cancelled')
     """,
-    "create index bide_job_owner on bide_job (owner, id)",
+    "create index bide_job_owner on bide_job (owner, id) where owner <> ''",
     "create index bide_label_job on bide_label (job)",
     "create unique index bide_event_seq on bide_event (job, seq)",
     "create unique index bide_prompt_key on bide_prompt (job, key) where status <> 'withdrawn'",
