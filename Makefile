@@ -73,7 +73,7 @@ soak: $(VENV)/dev.stamp ## Run 20,000 jobs while the worker is killed 50 times
 	@echo '==> Killing workers at random'
 	@$(BIN)/python -m tests.soak $(ARGS)
 
-crash: $(VENV)/dev.stamp ## Crash at every commit, and print the table
+crash: $(VENV)/dev.stamp ## Crash at every commit, and print the table; on one store with ARGS=sqlite or postgres
 	@echo '==> Crashing at every commit'
 	@$(BIN)/python -m tests.crash $(ARGS)
 

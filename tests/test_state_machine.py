@@ -675,7 +675,7 @@ class PostgresHarness(Harness[Any]):
         super().__init__(bide, now=START)
         self._url = url
 
-    def _make_store(self, folder: Path) -> Store:  # noqa: ARG002 - that of a file
+    def _make_store(self, folder: Path) -> Store:
         return PostgresStore(self._url, clock=self.clock)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -69,7 +69,7 @@ class PostgresGround:
         return _statements()
 
     @contextmanager
-    def kept(self, base: Path) -> Generator[None]:  # noqa: ARG002 - the folders of files
+    def kept(self, base: Path) -> Generator[None]:
         with self._server:
             yield
 
@@ -82,21 +82,27 @@ class PostgresGround:
     async def clear(self, folder: Path) -> None:
         await execute(self._server.url(), f"drop database if exists {_database(folder)} with (force)")
 
-    @contextmanager
-    def counted(self, faults: Faults) -> Generator[None]:
-        async def connect(url: str, **options: Any) -> Any:
-            connection = await _connect(url, connection_class=Connection, **options)
-            connection.begin_to_count(faults)
-            return connection
-
-        with patch.object(asyncpg, "connect", connect):
-            yield
+    def counted(self, faults: Faults) -> AbstractContextManager[None]:
+        return counting(faults)
 
     async def migrate(self, folder: Path) -> None:
         await run.up(self._server.url(_database(folder)))
 
-    def store(self, folder: Path, clock: ManualClock, faults: Faults) -> Store:  # noqa: ARG002 - they are patched in
+    def store(self, folder: Path, clock: ManualClock, faults: Faults) -> Store:
         return PostgresStore(self._server.url(_database(folder)), clock=clock)
+
+
+@contextmanager
+def counting(faults: Faults) -> Generator[None]:
+    """Let all connections that are made meanwhile be counted by `faults`."""
+
+    async def connect(url: str, **options: Any) -> Any:
+        connection = await _connect(url, connection_class=Connection, **options)
+        connection.begin_to_count(faults)
+        return connection
+
+    with patch.object(asyncpg, "connect", connect):
+        yield
 
 
 def _database(folder: Path) -> str:

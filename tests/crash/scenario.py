@@ -385,6 +385,8 @@ async def losing(stage: Stage) -> None:
             beat = await stage.store.beat(worker)
         assert set(beat.running) == {claim.id for claim in claims}
         facts = [Fact(claim.id, claim.lease, E.LOG, '{"message":"noted once"}') for claim in claims]
+        late = [fact._replace(lease=fact.lease - 1) for fact in facts]
+        assert not any(await stage.store.note(late))
         stage.faults.arm()
         assert all(await stage.store.note(facts))
         await stage.complete(worker, claims)
