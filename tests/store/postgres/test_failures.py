@@ -52,6 +52,8 @@ async def test_what_was_taken_back_because_of_others_is_done_again(
         ("40P01", StoreBusy),
         ("25006", StoreUnavailable),
         ("57P03", StoreUnavailable),
+        ("53000", StoreUnavailable),
+        ("58030", StoreUnavailable),
     ],
 )
 async def test_what_cannot_be_done_is_told_with_a_remedy_and_heals(
