@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeAlias, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import psutil
@@ -23,6 +23,9 @@ from bide.store.postgres.driver import Connection, connect
 from bide.store.postgres.migrations import run
 
 T = TypeVar("T")
+
+End: TypeAlias = Literal["fast", "immediate", "killed"]
+"""How a server ends."""
 
 EMPTY = "empty"
 """A database with the tables of Bide and nothing in them: every other one is a copy of it."""
@@ -61,7 +64,7 @@ class Server:
         self._server.cleanup()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def stop(self, how: Literal["fast", "immediate", "killed"]) -> None:
+    def stop(self, how: End) -> None:
         """As an administrator does, in two ways; or as the kernel does to the process that all others belong to."""
         info = self._server.get_postmaster_info()
         if how == "killed":

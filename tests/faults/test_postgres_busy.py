@@ -213,7 +213,7 @@ async def test_a_turn_that_is_taken_back_is_done_again(code: str, bide: Bide[Non
         await execute(
             bide.url,
             "create function fail() returns trigger language plpgsql as $$ begin"
-            f" if nextval('failures') % 3 = 0 then raise exception 'as the test wants' using errcode = '{code}'; end if;"
+            f" if nextval('failures') % 3 = 0 then raise exception 'as it is to be' using errcode = '{code}'; end if;"
             " return null; end $$",
         )
         await execute(

@@ -16,7 +16,7 @@ from bide.errors import StoreUnavailable
 from bide.http import anyone
 from tests.faults.app import App
 from tests.faults.rows import Row, covers
-from tests.postgres import Server, execute
+from tests.postgres import End, Server, execute
 from tests.store.postgres.proxy import Proxy
 from tests.support import WorkerProcess, comes, finished, holds, quick, told, until
 
@@ -46,7 +46,7 @@ async def end_backends(own: Server) -> None:
 
 @covers(Row.SERVER_ENDS)
 @pytest.mark.parametrize("how", ["fast", "immediate", "killed"])
-async def test_jobs_outlast_a_server_that_ends(how: str, own: Server, bide: Bide[None]) -> None:
+async def test_jobs_outlast_a_server_that_ends(how: End, own: Server, bide: Bide[None]) -> None:
     # With a poll so long that nothing would be in time without notifications.
     bide = Bide(bide.url, settings=quick(poll=600.0, lease=60.0, busy_timeout=1.0))
     began, go_on = asyncio.Event(), asyncio.Event()
@@ -221,6 +221,6 @@ async def test_after_a_restart_all_connections_are_of_use(own: Server, bide: Bid
 
         async def alone() -> bool:
             count = "select count(*) from pg_stat_activity where datname = current_database()"
-            return (await execute(bide.url, count))[0][0] <= bide.settings.pool_size + 4
+            return int((await execute(bide.url, count))[0][0]) <= bide.settings.pool_size + 4
 
         await comes(alone)
