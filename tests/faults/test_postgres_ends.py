@@ -169,7 +169,7 @@ LOSSES: dict[str, Callable[[Proxy], None]] = {"dropped": Proxy.cut_all, "half-op
 @covers(Row.DEAF)
 @pytest.mark.parametrize("loss", LOSSES)
 async def test_who_does_not_hear_any_more_hears_again(loss: str, url: str, proxy: Proxy) -> None:
-    deaf: Bide[None] = Bide(url, settings=quick(poll=600.0, lease=60.0, listen_url=proxy.url))
+    deaf: Bide[None] = Bide(url, settings=quick(poll=600.0, lease=600.0, listen_url=proxy.url))
     other: Bide[None] = Bide(url, settings=quick())
 
     async def brief(ctx: JobContext) -> str:
