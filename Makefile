@@ -73,7 +73,7 @@ soak: $(VENV)/dev.stamp ## Kill workers at random; with ARGS="--store postgres",
 	@echo '==> Killing workers, and databases, at random'
 	@$(BIN)/python -m tests.soak $(ARGS)
 
-crash: $(VENV)/dev.stamp ## Crash at every commit, and print the table
+crash: $(VENV)/dev.stamp ## Crash at every commit, and print the table; on one store with ARGS=sqlite or postgres
 	@echo '==> Crashing at every commit'
 	@$(BIN)/python -m tests.crash $(ARGS)
 

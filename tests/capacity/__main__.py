@@ -25,6 +25,7 @@ def main() -> int:
     jobs: int = options.jobs or JOBS[store]
     if store == "postgres":
         with Server(durable=True) as server:
+            server.wait_for_disk()
             stages = asyncio.run(measure_postgres(server, jobs, lambda text: print(text, flush=True)))
         return 0 if all(at(0.5, stage.times["answered to resumed"].full) <= 20.0 for stage in stages) else 1
     with tempfile.TemporaryDirectory(prefix="bide-capacity-") as folder:

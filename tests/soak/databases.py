@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import sqlite3
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from tests.postgres import Server, execute
+from tests.postgres import End, Server, execute
 
-STOPS = (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)
-"""How PostgreSQL is stopped, in turn: fast, immediately, and without being asked."""
+STOPS: tuple[End, ...] = ("fast", "immediate", "killed")
+"""How PostgreSQL is stopped, in turn."""
 
 
 class Database(Protocol):
@@ -64,4 +63,5 @@ def database(store: str, folder: Path) -> Generator[Database]:
         yield SQLiteFile(folder / "jobs.db")
     else:
         with Server(durable=True) as server:
+            server.wait_for_disk()
             yield PostgresServer(server)
