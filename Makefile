@@ -68,15 +68,15 @@ mutants: $(VENV)/dev.stamp ## Plant known faults one by one, and see each caught
 	@echo '==> Planting faults'
 	@$(BIN)/python -m tests.mutants $(ARGS)
 
-soak: $(VENV)/dev.stamp ## Run 20,000 jobs while the worker is killed 50 times
-	@echo '==> Killing workers at random'
+soak: $(VENV)/dev.stamp ## Kill workers at random; with ARGS="--store postgres", restart the database too
+	@echo '==> Killing workers, and databases, at random'
 	@$(BIN)/python -m tests.soak $(ARGS)
 
-crash: $(VENV)/dev.stamp ## Crash at every commit, and print the table
+crash: $(VENV)/dev.stamp ## Crash at every commit, and print the table; on one store with ARGS=sqlite or postgres
 	@echo '==> Crashing at every commit'
 	@$(BIN)/python -m tests.crash $(ARGS)
 
-capacity: $(VENV)/dev.stamp ## Measure what 100,000 jobs cost that wait for people
+capacity: $(VENV)/dev.stamp ## Measure what jobs cost that wait for people; with ARGS="--store postgres", a million
 	@echo '==> Letting jobs wait'
 	@$(BIN)/python -m tests.capacity $(ARGS)
 

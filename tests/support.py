@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
@@ -16,9 +15,11 @@ from typing import Any, Self, TypeVar
 from uuid import UUID
 
 import psutil
+import psycopg
 
 from bide import Bide, Event, Job, Settings
-from bide.store.base import Clock
+from bide.store.base import Clock, Store
+from bide.store.postgres import PostgresStore
 from bide.store.sqlite import SQLiteStore
 from bide.store.sqlite.filelock import FileLock, lock_path
 from bide.worker import Worker
@@ -78,9 +79,9 @@ class WorkerProcess:
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
-    async def pause(self, database: Path) -> None:
-        """SIGSTOP, outside a transaction: one that is stopped in the middle of it holds up every other writer."""
-        with writes_held(database):
+    async def pause(self, url: str) -> None:
+        """SIGSTOP, outside a transaction: one that is stopped in the middle of it holds up other writers."""
+        with writes_held(url):
             self.send(signal.SIGSTOP)
             await holds(lambda: psutil.Process(self.pid).status() == psutil.STATUS_STOPPED)
 
@@ -99,14 +100,35 @@ class WorkerProcess:
 
 
 @contextmanager
-def writes_held(database: Path) -> Generator[None]:
-    """Keep every process of Bide from writing meanwhile: none of them is inside a transaction."""
-    lock = FileLock(lock_path(str(database)))
+def writes_held(url: str) -> Generator[None]:
+    """Keep every process of Bide from writing to this database meanwhile: none of them is inside a transaction."""
+    if not is_file(url):
+        with psycopg.connect(url) as db:
+            db.execute("lock table bide.worker, bide.job in exclusive mode")
+            yield
+        return
+    lock = FileLock(lock_path(str(file_of(url))))
     try:
         with lock:
             yield
     finally:
         lock.close()
+
+
+def is_file(url: str) -> bool:
+    """Whether this is the address of an SQLite file; else it is that of a PostgreSQL."""
+    return url.startswith("sqlite")
+
+
+def file_of(url: str) -> Path:
+    return Path(url.removeprefix("sqlite:///"))
+
+
+def store_at(url: str, clock: Clock | None = None) -> Store:
+    """A store of the database at this address."""
+    if is_file(url):
+        return SQLiteStore(file_of(url), clock=clock, synchronous="NORMAL")
+    return PostgresStore(url, clock=clock)
 
 
 async def holds(fact: Callable[[], bool]) -> None:
@@ -149,15 +171,9 @@ async def finished(bide: Bide[Any], job: Job[Any]) -> Job[Any]:
 
 
 @asynccontextmanager
-async def working(
-    bide: Bide[Any],
-    path: Path,
-    clock: Clock | None = None,
-    *,
-    connect: Callable[..., sqlite3.Connection] = sqlite3.connect,
-) -> AsyncGenerator[Worker]:
-    """A worker of the app, on a store that the test makes: with its clock, or its connections."""
-    await bide.open_on(lambda: SQLiteStore(path, clock=clock, synchronous="NORMAL", connect=connect))
+async def working(bide: Bide[Any], make_store: Callable[[], Store]) -> AsyncGenerator[Worker]:
+    """A worker of the app, on a store that the test makes: with a clock or connections of its own."""
+    await bide.open_on(make_store)
     try:
         async with bide.worker() as worker:
             yield worker

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +27,8 @@ from bide.store.base import (
     Store,
     Suspended,
 )
+from bide.store.postgres import PostgresStore
+from bide.store.postgres.driver import connect
 from bide.store.sqlite import SQLiteStore
 from bide.testing import ManualClock, Unsound, assert_sound, check
 from bide.testing.checker.__main__ import main
@@ -52,6 +54,7 @@ from bide.testing.contract.moves import (
     wait_for_answer,
     wanting,
 )
+from tests.postgres import apart
 
 
 @dataclass(frozen=True)
@@ -59,17 +62,37 @@ class World:
     """A database with jobs in every state, named by what became of them."""
 
     store: Store
-    path: Path
+    url: str
     jobs: dict[str, str]
 
     def plant(self, statements: Iterable[str]) -> None:
         """Write past the store; `:done` in a statement is the id of the job named so."""
-        database = sqlite3.connect(self.path)
-        with database:
-            for statement in statements:
-                changed = database.execute(statement, self.jobs).rowcount
-                assert changed != 0, f"nothing was planted by {statement}"
-        database.close()
+        if self.url.startswith("sqlite"):
+            plant_in_sqlite(self.url, statements, self.jobs)
+        else:
+            apart(plant_in_postgres(self.url, statements, self.jobs))
+
+
+def plant_in_sqlite(url: str, statements: Iterable[str], jobs: Mapping[str, str]) -> None:
+    database = sqlite3.connect(url.removeprefix("sqlite:///"))
+    with database:
+        for statement in statements:
+            changed = database.execute(statement, jobs).rowcount
+            assert changed != 0, f"nothing was planted by {statement}"
+    database.close()
+
+
+async def plant_in_postgres(url: str, statements: Iterable[str], jobs: Mapping[str, str]) -> None:
+    database = await connect(url)
+    await database.execute("begin")
+    for statement in statements:
+        there = re.sub(r"\bbide_", "bide.", statement)
+        there = re.sub(r"(ready|defaulted) = ([01])", r"\1 = (\2 = 1)", there)
+        there = re.sub(r":([a-z]+)", lambda name: f"'{jobs[name[1]]}'", there)
+        changed = await database.execute(there)
+        assert not changed.endswith(" 0"), f"nothing was planted by {there}"
+    await database.execute("commit")
+    await database.close()
 
 
 HISTORY_OF_DONE = [
@@ -146,10 +169,20 @@ def clock() -> ManualClock:
     return ManualClock(datetime(2030, 1, 1, tzinfo=UTC))
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-async def world(tmp_path: Path, clock: ManualClock) -> AsyncIterator[World]:
-    path = tmp_path / "jobs.db"
-    store = SQLiteStore(path, clock=clock, synchronous="NORMAL")
+async def world(kind: str, tmp_path: Path, clock: ManualClock, request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    store: SQLiteStore | PostgresStore
+    if kind == "sqlite":
+        url = f"sqlite:///{tmp_path}/jobs.db"
+        store = SQLiteStore(tmp_path / "jobs.db", clock=clock, synchronous="NORMAL")
+    else:
+        url = str(request.getfixturevalue("postgres_url"))
+        store = PostgresStore(url, clock=clock)
     await store.open()
     worker = await register(store)
     jobs = {
@@ -163,7 +196,7 @@ async def world(tmp_path: Path, clock: ManualClock) -> AsyncIterator[World]:
         "delayed": await enqueue(store, delay=HOUR),
         "nobody": new_id(),
     }
-    yield World(store, path, jobs)
+    yield World(store, url, jobs)
     await store.close()
 
 
@@ -341,8 +374,8 @@ PLANTED = {
         )
         for table, job in {"event": "done", "step": "done", "prompt": "waiting", "response": "done"}.items()
     },
-    "a payload that is nobody's": Planted(
-        14, None, "orphan", ("insert into bide_payload (job, slot, body) values (:nobody, 'input', '1')",)
+    "a label that is nobody's": Planted(
+        14, None, "orphan", ("insert into bide_label (name, value, job) values ('a', 'b', :nobody)",)
     ),
     "an answer given to another job": Planted(14, None, "orphan", (response("job = :other"),)),
     "two open questions with one key": Planted(
@@ -358,6 +391,15 @@ PLANTED = {
     "a response to nothing": Planted(14, None, "orphan", ("delete from bide_prompt where job = :done",)),
 }
 
+OF_SQLITE = {
+    "a payload that is nobody's": Planted(
+        14, None, "orphan", ("insert into bide_payload (job, slot, body) values (:nobody, 'input', '1')",)
+    ),
+}
+"""PostgreSQL keeps payloads in the row of their job."""
+
+EVERYWHERE = [("sqlite", name) for name in (*PLANTED, *OF_SQLITE)] + [("postgres", name) for name in PLANTED]
+
 
 async def test_what_the_store_wrote_is_sound(world: World) -> None:
     jobs = [job for name, job in world.jobs.items() if name != "nobody"]
@@ -365,9 +407,9 @@ async def test_what_the_store_wrote_is_sound(world: World) -> None:
     await assert_sound(world.store, expected=jobs)
 
 
-@pytest.mark.parametrize("name", PLANTED)
+@pytest.mark.parametrize(("kind", "name"), EVERYWHERE)
 async def test_what_is_planted_is_named(world: World, name: str) -> None:
-    planted = PLANTED[name]
+    planted = {**PLANTED, **OF_SQLITE}[name]
     before = await check(world.store, at_rest=planted.at_rest)
     world.plant(planted.statements)
     violations = await check(world.store, at_rest=planted.at_rest)
@@ -380,7 +422,7 @@ async def test_what_is_planted_is_named(world: World, name: str) -> None:
 
 
 class Lying:
-    """A store whose tables do not forbid what SQLite's do: it gives these prompts and these steps."""
+    """A store whose tables do not forbid what ours do: it gives these prompts and these steps."""
 
     def __init__(
         self, store: Store, *, prompts: Sequence[PromptRow] | None = None, steps: Sequence[StepRow] | None = None
@@ -466,11 +508,10 @@ async def test_a_kind_of_event_from_a_later_version_is_no_violation(world: World
 
 async def test_the_command_prints_what_it_found(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     await world.store.close()
-    url = f"sqlite:///{world.path}"
-    await run_command(url, 0)
+    await run_command(world.url, 0)
     assert "no violations" in capsys.readouterr().out
     world.plant([row("done", "seq = 99")])
-    await run_command(url, 1)
+    await run_command(world.url, 1)
     told = capsys.readouterr().out
     assert f"invariant 3, job {world.jobs['done']}" in told
     assert "; 1 violation\n" in told

@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar, assert_never, get_args
 from uuid import UUID
 
@@ -57,7 +58,10 @@ from bide.errors import (
     PromptClosed,
     PromptNotServed,
 )
+from bide.store.base import Store
+from bide.store.postgres import PostgresStore
 from bide.testing import Harness, assert_sound
+from tests.postgres import execute
 
 T = TypeVar("T")
 E = TypeVar("E", bound=BideError)
@@ -328,11 +332,14 @@ class Jobs(RuleBasedStateMachine):
         self.gone: dict[UUID, Expected] = {}
         self.crashes = 0
         self.responses = 0
-        self.harness = Harness(bide, now=START)
+        self.harness = self.make_harness()
         self.pause = AsyncExitStack()
         self.do(self.harness.__aenter__())
         self.do(self.pause.enter_async_context(self.harness.paused()))
         world = World()
+
+    def make_harness(self) -> Harness[Any]:
+        return Harness(bide, now=START)
 
     def do(self, op: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(op)
@@ -661,10 +668,44 @@ class Jobs(RuleBasedStateMachine):
             self.runner.close()
 
 
-def test_jobs_do_what_the_model_says() -> None:
+class PostgresHarness(Harness[Any]):
+    """On a database that the test hands it."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(bide, now=START)
+        self._url = url
+
+    def _make_store(self, folder: Path) -> Store:
+        return PostgresStore(self._url, clock=self.clock)
+
+
+def machine_on(url: str) -> type[Jobs]:
+    """The machine, each example of which begins with this PostgreSQL emptied."""
+
+    class JobsInPostgres(Jobs):
+        def make_harness(self) -> Harness[Any]:
+            tables = ("job", "label", "event", "step", "prompt", "response", "worker")
+            self.do(execute(url, "truncate " + ", ".join(f"bide.{table}" for table in tables)))
+            return PostgresHarness(url)
+
+    return JobsInPostgres
+
+
+def run(machine: type[Jobs], examples: int) -> None:
     run_state_machine_as_test(
-        Jobs,
+        machine,
         settings=settings(
-            max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+            max_examples=examples,
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow],
         ),
     )
+
+
+def test_jobs_do_what_the_model_says() -> None:
+    run(Jobs, 40)
+
+
+def test_jobs_in_postgres_do_what_the_model_says(postgres_url: str) -> None:
+    run(machine_on(postgres_url), 20)

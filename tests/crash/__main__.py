@@ -7,39 +7,51 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from tests.crash.faults import MODES, Mode, sql_files
-from tests.crash.runner import Outcome, Trace, crash_everywhere, timed, trace, workplace
+from tests.crash.faults import MODES, Mode
+from tests.crash.ground import Ground
+from tests.crash.runner import GROUNDS, Outcome, Trace, crash_everywhere, firsts, timed, trace, workplace
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
+    parser.add_argument("stores", nargs="*", metavar="STORE", help=f"by default all of {', '.join(GROUNDS)}")
     parser.add_argument("--only", type=int, nargs="*", default=[], metavar="N", help="only these commits")
+    parser.add_argument("--firsts", action="store_true", help="only the first commit of each kind")
     parser.add_argument("--modes", nargs="*", default=MODES, choices=MODES, help="only these ways to fail")
     parser.add_argument("--keep", type=Path, help="work in this folder, and keep what failed")
     parser.add_argument("--json", type=Path, help="write all of it to this file, too")
     options = parser.parse_args(arguments)
+    if unknown := [name for name in options.stores if name not in GROUNDS]:
+        parser.error(f"there is no store {', '.join(unknown)}; there are {', '.join(GROUNDS)}")
+    found = {name: _crash(GROUNDS[name](), options) for name in options.stores or GROUNDS}
+    if options.json:
+        options.json.write_text(json.dumps(found), encoding="utf-8")
+    return 1 if any(error for one in found.values() for _, _, error in one["outcomes"]) else 0
+
+
+def _crash(ground: Ground, options: argparse.Namespace) -> dict[str, Any]:
     seconds = timed()
     outcomes: list[Outcome] = []
     modes: Sequence[Mode] = options.modes
-    with workplace(options.keep) as base:
-        traced = trace(base)
-        crash_everywhere(base, traced.commits, modes=modes, only=options.only, told=outcomes.append)
+    with workplace(ground, options.keep) as base:
+        traced = trace(ground, base)
+        only = firsts(traced.commits) if options.firsts else options.only
+        crash_everywhere(ground, base, traced.commits, modes=modes, only=only, told=outcomes.append)
+    print(f"\n{ground.name}\n")
     _print(traced, outcomes)
     failed = [outcome for outcome in outcomes if outcome.error]
     print(
-        f"\n{len(traced.commits)} commits, {len(traced.files)} of {len(sql_files())} SQL files,"
+        f"\n{ground.name}: {len(traced.commits)} commits, {len(traced.files)} of {len(ground.texts())} SQL files,"
         f" {len(outcomes)} crashes, {len(failed)} not survived, {seconds():.0f} s"
     )
-    if options.json:
-        found = {
-            "commits": traced.commits,
-            "files": sorted(traced.files),
-            "outcomes": [[outcome.n, outcome.mode, outcome.error] for outcome in outcomes],
-            "seconds": seconds(),
-        }
-        options.json.write_text(json.dumps(found), encoding="utf-8")
-    return 1 if failed else 0
+    return {
+        "commits": traced.commits,
+        "files": sorted(traced.files),
+        "outcomes": [[outcome.n, outcome.mode, outcome.error] for outcome in outcomes],
+        "seconds": seconds(),
+    }
 
 
 def _print(traced: Trace, outcomes: Sequence[Outcome]) -> None:

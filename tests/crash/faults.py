@@ -1,48 +1,20 @@
-"""Connections that count the commits of their process, and end it, or fail, at a chosen one."""
+"""The commits of a process, counted; and the one of them at which it ends, or fails."""
 
 from __future__ import annotations
 
 import os
+import re
 import signal
-import sqlite3
 import threading
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import resources
-from typing import Any, Literal, NamedTuple, NoReturn, TypeAlias, get_args
-
-from bide.store.sqlite.procedure import TURN
-from bide.store.sqlite.sql import statement
+from typing import Literal, NamedTuple, NoReturn, TypeAlias, get_args
 
 Mode: TypeAlias = Literal["before", "after", "error"]
-"""SIGKILL before the commit; SIGKILL after it; the commit happens, and its caller sees an I/O error."""
+"""SIGKILL before the commit; SIGKILL after it; the commit happens, and its caller sees an error."""
 
 MODES: tuple[Mode, ...] = get_args(Mode)
-
-
-_connect = sqlite3.connect
-
-
-@cache
-def sql_files() -> Mapping[str, str]:
-    """The text of each SQL file of the store, by its name."""
-    folder = resources.files("bide.store.sqlite")
-    names = [entry.name.removesuffix(".sql") for entry in folder.iterdir() if entry.name.endswith(".sql")]
-    return {name: statement(name) for name in sorted(names)}
-
-
-@cache
-def _names() -> Mapping[str, str]:
-    return {text: name for name, text in sql_files().items()}
-
-
-def _parts_of_turn(parameters: Mapping[str, str]) -> Sequence[str]:
-    """What one call of several statements had to do."""
-    completed = ("complete", "completed") if parameters["rows"] != "[]" else ()
-    claimed = ("claim", "claimed") if parameters["picked"] != "[]" else ()
-    return ("turn", *completed, *claimed)
 
 
 class Place(NamedTuple):
@@ -71,6 +43,9 @@ class Commit(NamedTuple):
 SCHEMA = "the schema"
 """What stands for the statements of a migration."""
 
+OPENING = "opening"
+"""The story of an app that opens its database."""
+
 
 @dataclass
 class Faults:
@@ -88,6 +63,7 @@ class Faults:
     _seen: int = 0
     _armed: bool = False
     _beats: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def fails(self) -> bool:
@@ -107,94 +83,48 @@ class Faults:
         finally:
             self._beats = False
 
-    def commit(self, files: Sequence[str], execute: Callable[[], Any]) -> Any:
+    def coming(self, files: Sequence[str]) -> Mode | None:
+        """Count a commit of what these files changed, which is about to be done; returns what is to go wrong with it.
+        Does not return where that is an end before it."""
         if not self._beats and set(files) == {"beat"}:
-            return execute()
-        self.commits.append(Commit(self.story, tuple(dict.fromkeys(files)) or (SCHEMA,)))
-        mode = self._mode()
+            return None
+        with self._lock:
+            commit = Commit(self.story, tuple(dict.fromkeys(files)) or (SCHEMA,))
+            self.commits.append(commit)
+            mode = self._mode(commit)
+            if mode is None and self._armed:
+                self._armed = False
+                mode = "error"
         if mode == "before":
-            _die()
-        result = execute()
-        if mode == "after":
-            _die()
-        if mode == "error" or self._armed:
-            self._armed = False
-            error = sqlite3.OperationalError("disk I/O error")
-            error.sqlite_errorcode = sqlite3.SQLITE_IOERR
-            raise error
-        return result
+            die()
+        return mode
 
-    def _mode(self) -> Mode | None:
-        """What is to happen at the last of the commits."""
+    def _mode(self, commit: Commit) -> Mode | None:
         if self.met or self.fault is None:
             return None
-        place, commit = self.fault.place, self.commits[-1]
+        place = self.fault.place
         if commit.story != place.story or place.file not in commit.files:
             return None
         self._seen += 1
         self.met = self._seen == place.nth
         return self.fault.mode if self.met else None
 
-    def connect(self, path: str, **options: Any) -> sqlite3.Connection:
-        """As `sqlite3.connect`."""
-        faults = self
 
-        class Connection(sqlite3.Connection):
-            """Sees what is executed, whether on it or on its cursors, and every COMMIT, however it is called."""
-
-            def __init__(self, *args: Any, **kwargs: Any) -> None:
-                super().__init__(*args, **kwargs)
-                self._changes = 0
-                self._files: list[str] = []
-
-            def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
-                if sql == "commit":
-                    cursor: sqlite3.Cursor = self._counted(lambda: super(Connection, self).execute(sql))
-                    return cursor
-                if sql.startswith("begin"):
-                    self._begin()
-                with self._seen(sql, parameters):
-                    return super().execute(sql, parameters)
-
-            def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
-                given = list(parameters)
-                if not given:
-                    return super().executemany(sql, given)
-                with self._seen(sql):
-                    return super().executemany(sql, given)
-
-            def commit(self) -> None:
-                self._counted(super().commit)
-
-            def _begin(self) -> None:
-                self._changes = self.total_changes
-                self._files.clear()
-
-            @contextmanager
-            def _seen(self, sql: str, parameters: Any = ()) -> Generator[None]:
-                names, changes = (
-                    _parts_of_turn(parameters) if sql == TURN.call else (_names().get(sql),),
-                    self.total_changes,
-                )
-                yield
-                for name in names:
-                    if name is not None:
-                        faults.used.add(name)
-                        if self.total_changes != changes:
-                            self._files.append(name)
-
-            def _counted(self, commit: Callable[[], Any]) -> Any:
-                if not self.in_transaction or self.total_changes == self._changes:
-                    return commit()
-                try:
-                    return faults.commit(self._files, commit)
-                finally:
-                    self._begin()
-
-        return _connect(path, factory=Connection, **options)
-
-
-def _die() -> NoReturn:
+def die() -> NoReturn:
     os.kill(os.getpid(), signal.SIGKILL)
     while True:  # the kernel needs a moment
         threading.Event().wait()
+
+
+_PARTS = re.compile(r"\{\{(\w+)\}\}|\bbide\.(\w+_v\d+)\(")
+
+
+def with_parts(names: Collection[str], texts: Mapping[str, str]) -> frozenset[str]:
+    """These SQL files, and those that they include or call."""
+    found = set(names)
+    waiting = list(names)
+    while waiting:
+        parts = {included or called for included, called in _PARTS.findall(texts[waiting.pop()])} - found
+        found |= parts
+        waiting += parts
+    return frozenset(found)

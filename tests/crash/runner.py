@@ -17,15 +17,19 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bide.store.sqlite.migrations.run import up
-from tests.crash.faults import MODES, Commit, Fault, Faults, Mode, Place, sql_files
+from tests.crash.faults import MODES, Commit, Fault, Faults, Mode, Place, with_parts
+from tests.crash.ground import Ground
+from tests.crash.postgres import PostgresGround
 from tests.crash.scenario import play
+from tests.crash.sqlite import SQLiteGround
+
+GROUNDS: Mapping[str, Callable[[], Ground]] = {"sqlite": SQLiteGround, "postgres": PostgresGround}
 
 PATIENCE = 40
 """Seconds after which a child counts as hanging, and says where; its event loop may hang as well, a little later."""
@@ -53,28 +57,30 @@ class Outcome:
     error: str | None
 
 
-def _with_included(names: Collection[str]) -> frozenset[str]:
-    files = sql_files()
-    return frozenset(part for part in files if any(files[part] in files[name] for name in names))
-
-
 # ── Children ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _fork(folder: Path, fault: Fault | None) -> int:
-    """Start a child that plays the scenario in `folder`; returns its pid."""
+def _fork(ground: Ground, folder: Path, fault: Fault | None) -> int:
+    """Start a child that plays the scenario in `folder`, or takes it up; returns its pid."""
     pid = os.fork()
     if pid == 0:
-        _child(folder, Faults(fault))
+        _child(ground, folder, Faults(fault))
     return pid
 
 
-def _child(folder: Path, faults: Faults) -> NoReturn:
+async def _play(ground: Ground, folder: Path, faults: Faults) -> None:
+    if not any(folder.glob("witness*")):
+        await ground.lay(folder, faults.fault)
+    await play(ground, folder, faults)
+    await ground.clear(folder)
+
+
+def _child(ground: Ground, folder: Path, faults: Faults) -> NoReturn:
     code = 1
     try:
         with (folder / "stuck.txt").open("w") as stuck:
             faulthandler.dump_traceback_later(PATIENCE * 1.5, exit=True, file=stuck)
-            asyncio.run(asyncio.wait_for(play(folder, faults), PATIENCE))
+            asyncio.run(asyncio.wait_for(_play(ground, folder, faults), PATIENCE))
             told = {"commits": faults.commits, "used": sorted(faults.used), "met": faults.met}
             (folder / "trace.json").write_text(json.dumps(told), encoding="utf-8")
             code = 0
@@ -100,7 +106,8 @@ def _read(folder: Path) -> dict[str, Any]:
 class _Case:
     """One fault: the process that meets it, and where it was killed the one that takes up the scenario."""
 
-    def __init__(self, base: Path, n: int, place: Place, mode: Mode) -> None:
+    def __init__(self, ground: Ground, base: Path, n: int, place: Place, mode: Mode) -> None:
+        self.ground = ground
         self.n = n
         self.place = place
         self.mode: Mode = mode
@@ -111,7 +118,7 @@ class _Case:
     def start(self) -> int:
         self._tries += 1
         self.folder.mkdir()
-        return _fork(self.folder, Fault(self.place, self.mode))
+        return _fork(self.ground, self.folder, Fault(self.place, self.mode))
 
     def next(self, status: int) -> int | Outcome:
         """After a process of it has ended: the pid of the next, or what came of it all."""
@@ -127,7 +134,7 @@ class _Case:
             shutil.rmtree(self.folder)
             return self.start()
         self._met = True
-        return _fork(self.folder, None)
+        return _fork(self.ground, self.folder, None)
 
     def _end(self, problem: str | None) -> Outcome:
         if problem is None:
@@ -139,14 +146,15 @@ class _Case:
 
 
 @contextmanager
-def workplace(keep: Path | None = None) -> Generator[Path]:
-    """A folder for the databases, and one for the sockets and locks beside them; both go in the end."""
+def workplace(ground: Ground, keep: Path | None = None) -> Generator[Path]:
+    """A folder for the scenarios, and one for the sockets and locks beside files; both go in the end."""
     with tempfile.TemporaryDirectory(prefix="bide-crash-") as made:
         before = os.environ.get("XDG_RUNTIME_DIR")
         os.environ["XDG_RUNTIME_DIR"] = made
         try:
-            _warm_up(Path(made))
-            yield keep or Path(made)
+            with ground.kept(Path(made)):
+                gc.freeze()
+                yield keep or Path(made)
         finally:
             if before is None:
                 del os.environ["XDG_RUNTIME_DIR"]
@@ -154,22 +162,16 @@ def workplace(keep: Path | None = None) -> Generator[Path]:
                 os.environ["XDG_RUNTIME_DIR"] = before
 
 
-def _warm_up(base: Path) -> None:
-    """Import, in this process, what each child would import: Alembic is slow to come."""
-    up(str(base / "warm.db"))
-    gc.freeze()
-
-
-def trace(base: Path) -> Trace:
+def trace(ground: Ground, base: Path) -> Trace:
     """Play the scenario undisturbed. Raises AssertionError where that alone goes wrong."""
     folder = base / "undisturbed"
     folder.mkdir()
-    _, status = os.waitpid(_fork(folder, None), 0)
+    _, status = os.waitpid(_fork(ground, folder, None), 0)
     if problem := _problem(folder, status):
         raise AssertionError(problem)
     read = _read(folder)
     commits = [Commit(story, tuple(files)) for story, files in read["commits"]]
-    return Trace(commits, _with_included(read["used"]))
+    return Trace(commits, with_parts(read["used"], ground.texts()))
 
 
 def places(commits: Sequence[Commit]) -> list[Place]:
@@ -184,7 +186,16 @@ def places(commits: Sequence[Commit]) -> list[Place]:
     return found
 
 
+def firsts(commits: Sequence[Commit]) -> list[int]:
+    """The number of the first commit of each kind: of those that change something by the same files."""
+    found: dict[frozenset[str], int] = {}
+    for n, commit in enumerate(commits, start=1):
+        found.setdefault(frozenset(commit.files), n)
+    return sorted(found.values())
+
+
 def crash_everywhere(
+    ground: Ground,
     base: Path,
     commits: Sequence[Commit],
     *,
@@ -194,7 +205,7 @@ def crash_everywhere(
 ) -> None:
     """Meet every fault; `told` hears of each when it is over."""
     numbered = enumerate(places(commits), start=1)
-    waiting = [_Case(base, n, place, mode) for n, place in numbered if not only or n in only for mode in modes]
+    waiting = [_Case(ground, base, n, place, mode) for n, place in numbered if not only or n in only for mode in modes]
     waiting.reverse()
     running: dict[int, _Case] = {}
     while waiting or running:

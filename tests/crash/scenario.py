@@ -16,7 +16,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
-from unittest.mock import patch
 
 import pytest
 
@@ -39,14 +38,15 @@ from bide.store.base import (
     Prunable,
     Settle,
     Settled,
+    Store,
     WorkerRow,
 )
-from bide.store.sqlite import SQLiteStore
 from bide.testing import ManualClock, assert_sound
 from bide.upkeep import Upkeep
 from bide.worker import Worker, WorkerOptions
 from tests.crash import jobs
-from tests.crash.faults import Faults
+from tests.crash.faults import OPENING, Faults
+from tests.crash.ground import Ground
 from tests.crash.jobs import bide, scene
 from tests.witness import Witness, repeated_steps
 
@@ -74,7 +74,7 @@ def named(name: str) -> str:
 class Stage:
     """What the stories of one process have in common."""
 
-    def __init__(self, witness: Witness, faults: Faults, store: SQLiteStore, clock: ManualClock) -> None:
+    def __init__(self, witness: Witness, faults: Faults, store: Store, clock: ManualClock) -> None:
         self.witness = witness
         self.faults = faults
         self.store = store
@@ -385,6 +385,8 @@ async def losing(stage: Stage) -> None:
             beat = await stage.store.beat(worker)
         assert set(beat.running) == {claim.id for claim in claims}
         facts = [Fact(claim.id, claim.lease, E.LOG, '{"message":"noted once"}') for claim in claims]
+        late = [fact._replace(lease=fact.lease - 1) for fact in facts]
+        assert not any(await stage.store.note(late))
         stage.faults.arm()
         assert all(await stage.store.note(facts))
         await stage.complete(worker, claims)
@@ -470,7 +472,7 @@ async def reading(stage: Stage) -> None:
     assert (await store.changes(mark - 50)).jobs
     assert await store.step_result(named("article"), "fetch", "") == '{"hedgehogs ":10}'
     assert await store.next_due() is None
-    assert store.mark()
+    assert store.mark() >= 0
 
 
 async def _running(stage: Stage, name: str) -> None:
@@ -548,7 +550,7 @@ async def _end(name: str) -> tuple[S, object]:
         return job.status, None
 
 
-async def play(folder: Path, faults: Faults) -> None:
+async def play(ground: Ground, folder: Path, faults: Faults) -> None:
     """Play the scenario in `folder`, from wherever it stands there, to its end, and verify."""
     witness = Witness(folder / "witness.jsonl")
     lines = list(witness.lines())
@@ -556,30 +558,38 @@ async def play(folder: Path, faults: Faults) -> None:
     clock = ManualClock(BEGIN)
     if now is not None:
         clock.advance(us=now - clock.now())
-    store = SQLiteStore(folder / "jobs.db", clock=clock, synchronous="NORMAL", connect=faults.connect)
     scene.witness, scene.gate = witness, asyncio.Event()
-    stage = Stage(witness, faults, store, clock)
-    stage.taken_up = bool(lines)
-    faults.story = "opening"
-    # The migration makes its own connection.
-    with patch("sqlite3.connect", faults.connect):
+    with ground.counted(faults):
+        faults.story = OPENING
         try:
-            await bide.open_on(lambda: store)
+            store = await _opened(ground, folder, clock, faults)
         except StoreUnavailable:
             assert faults.fails
-            await bide.open_on(lambda: store)
-    try:
-        faults.story = "taking up"
-        await _take_up(stage, lines)
-        told = {line["name"] for line in lines if line["what"] == "told"}
-        for tell in STORIES:
-            if tell.__name__ not in told:
-                faults.story = tell.__name__
-                await tell(stage)
-                witness.write("told", name=tell.__name__)
-        await verify(stage)
-    finally:
-        await bide.shut()
+            store = await _opened(ground, folder, clock, faults)
+        try:
+            await _tell(Stage(witness, faults, store, clock), lines)
+        finally:
+            await bide.shut()
+
+
+async def _opened(ground: Ground, folder: Path, clock: ManualClock, faults: Faults) -> Store:
+    await ground.migrate(folder)
+    store = ground.store(folder, clock, faults)
+    await bide.open_on(lambda: store)
+    return store
+
+
+async def _tell(stage: Stage, lines: Collection[Mapping[str, Any]]) -> None:
+    stage.taken_up = bool(lines)
+    stage.faults.story = "taking up"
+    await _take_up(stage, lines)
+    told = {line["name"] for line in lines if line["what"] == "told"}
+    for tell in STORIES:
+        if tell.__name__ not in told:
+            stage.faults.story = tell.__name__
+            await tell(stage)
+            stage.witness.write("told", name=tell.__name__)
+    await verify(stage)
 
 
 async def _take_up(stage: Stage, lines: Collection[Mapping[str, Any]]) -> None:

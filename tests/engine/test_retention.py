@@ -11,24 +11,23 @@ import pytest
 from bide import Bide, JobContext
 from bide.errors import NotFound
 from bide.testing import ManualClock
-from tests.support import PATIENCE, finished, quick, working
+from tests.support import PATIENCE, finished, quick, store_at, working
 
 
 async def test_a_worker_deletes_what_finished_before_the_retention_and_nothing_else(tmp_path: Path) -> None:
-    path = tmp_path / "jobs.db"
     clock = ManualClock()
-    bide: Bide[None] = Bide(f"sqlite:///{path}", settings=quick(retention="30d"))
+    bide: Bide[None] = Bide(f"sqlite:///{tmp_path}/jobs.db", settings=quick(retention="30d"))
 
     @bide.job
     async def brief(ctx: JobContext) -> None: ...
 
-    async with working(bide, path, clock):
+    async with working(bide, lambda: store_at(bide.url, clock)):
         old = await finished(bide, await brief.enqueue())
         clock.advance("20d")
         recent = await finished(bide, await brief.enqueue())
         assert {job.id for job in await bide.list()} == {old.id, recent.id}
     clock.advance("20d")
-    async with working(bide, path, clock):
+    async with working(bide, lambda: store_at(bide.url, clock)):
         async with asyncio.timeout(PATIENCE):
             while old.id in {job.id for job in await bide.list()}:  # noqa: ASYNC110 - the database is what is asked
                 await asyncio.sleep(0.01)
@@ -37,14 +36,13 @@ async def test_a_worker_deletes_what_finished_before_the_retention_and_nothing_e
 
 async def test_what_a_worker_deleted_is_not_served_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bide.upkeep.PRUNE_EVERY", 0.0)
-    path = tmp_path / "jobs.db"
     clock = ManualClock()
-    bide: Bide[None] = Bide(f"sqlite:///{path}", settings=quick(retention="30d", lease=0.3))
+    bide: Bide[None] = Bide(f"sqlite:///{tmp_path}/jobs.db", settings=quick(retention="30d", lease=0.3))
 
     @bide.job
     async def brief(ctx: JobContext) -> None: ...
 
-    async with working(bide, path, clock):
+    async with working(bide, lambda: store_at(bide.url, clock)):
         old = await finished(bide, await brief.enqueue())
         assert await bide.get(old) == old
         clock.advance("31d")

@@ -7,50 +7,32 @@ python -m tests.faults.answer FOLDER enqueue '' '' after
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import sqlite3
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import cast
 from uuid import UUID
 
 from bide.store.sqlite import SQLiteStore
+from tests.crash.faults import Fault, Faults, Mode, Place
+from tests.crash.postgres import counting
+from tests.crash.sqlite import connecting
 from tests.faults.app import App
-
-
-def killing(when: str, armed: Callable[[], bool]) -> type[sqlite3.Connection]:
-    """Connections that end the process at the first commit once armed."""
-
-    class Connection(sqlite3.Connection):
-        def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
-            last = sql == "commit" and armed()
-            if last and when == "before":
-                os.kill(os.getpid(), signal.SIGKILL)
-            cursor = super().execute(sql, parameters)
-            if last:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return cursor
-
-    return Connection
+from tests.support import file_of, is_file, store_at
 
 
 async def main(folder: str, job: str, prompt: str, response: str, when: str) -> None:
-    armed = False
+    faults = Faults(Fault(Place("", "insert_jobs" if job == "enqueue" else "respond", 1), cast("Mode", when)))
     app = App(Path(folder))
-    factory = killing(when, lambda: armed)
-
-    def connect(path: str, **options: Any) -> sqlite3.Connection:
-        return sqlite3.connect(path, factory=factory, **options)
-
-    await app.bide.open_on(lambda: SQLiteStore(Path(folder, "jobs.db"), connect=connect))
-    armed = True
-    if job == "enqueue":
-        await app.chain.options(idempotency_key="once").enqueue()
-    else:
-        answer = {"action": "proceed"}
-        await app.bide.respond(job, answer, prompt=prompt, by="ann", response_id=UUID(response))
+    with counting(faults):
+        if is_file(app.url):
+            await app.bide.open_on(lambda: SQLiteStore(file_of(app.url), connect=connecting(faults)))
+        else:
+            await app.bide.open_on(lambda: store_at(app.url))
+        if job == "enqueue":
+            await app.chain.options(idempotency_key="once").enqueue()
+        else:
+            answer = {"action": "proceed"}
+            await app.bide.respond(job, answer, prompt=prompt, by="ann", response_id=UUID(response))
 
 
 if __name__ == "__main__":

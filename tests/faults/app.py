@@ -23,9 +23,9 @@ class App:
 
     def __init__(self, folder: Path, settings: Settings | None = None) -> None:
         self.folder = folder
-        self.database = folder / "jobs.db"
         self.witness = Witness(folder / "witness")
-        self.bide = Bide(f"sqlite:///{folder}/jobs.db", settings=settings)
+        self.url = os.environ["BIDE_TEST_URL"]
+        self.bide = Bide(self.url, settings=settings)
         job = self.bide.job(max_attempts=3)
         self.chain: JobType[[], str] = job(self._chain)
         self.asking: JobType[[], str] = job(self._asking)

@@ -42,6 +42,19 @@ class Row(Enum):
     CHANGED_CODE = "a job's function is gone, renamed or changed while it waits", "parked and visible, unspent"
     TWO_VERSIONS = "workers of two versions", "an older worker does not claim what it does not know"
     TIMEOUT = "a job runs past its timeout", "it ends as timed out; time waiting for a person does not count"
+    SERVER_ENDS = (
+        "PostgreSQL restarts, crashes, or ends all its backends",
+        "calls are refused as retryable; jobs run on, and nothing acknowledged is lost; it is heard again",
+    )
+    SERVER_COMMIT = "the answer to a COMMIT is lost", "never blindly retried; found by its token, or told as unknown"
+    POOL = "every connection of the pool is in use", "refused in time; heartbeats have a connection of their own"
+    TAKEN_BACK = (
+        "statement timeout, lock wait, deadlock, serialization failure",
+        "rolled back, tried again within bounds, no attempt spent",
+    )
+    DEAF = "the connection that listens is dropped, or stands half-open", "armed again; polling is always enough"
+    SERVER_FULL = "the disk of PostgreSQL is full", "refused, nothing acknowledged; heals when space is back"
+    MIGRATION = "a migration while workers run", "it waits for no lock for long; older workers go on"
     STARVATION = "urgent jobs without end", "what has been ready for long goes before every priority"
 
 

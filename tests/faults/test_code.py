@@ -20,12 +20,13 @@ from pydantic import BaseModel
 from bide import Bide, Confirm, EventKind, JobContext, JobStatus, Retry, RetryPolicy
 from bide.errors import IdempotencyConflict, InvalidOption, InvalidPayload
 from bide.store.base import Suspended
+from bide.store.sqlite import SQLiteStore
 from bide.store.sqlite.procedure import TURN
 from bide.testing import ManualClock, check
 from bide.testing.contract.moves import claim, register, row, settle
 from bide.upkeep import Upkeep
 from tests.faults.rows import Row, covers
-from tests.support import finished, holds, quick, told, until, working
+from tests.support import finished, holds, quick, store_at, told, until, working
 
 HOUR = 3_600_000_000
 
@@ -362,7 +363,8 @@ async def test_a_claim_whose_answer_waits_for_a_blocked_loop_is_not_given_back(b
     async with bide:
         await blocking.enqueue()
         job = await beside.enqueue()
-    async with working(bide, path, connect=partial(sqlite3.connect, factory=Slow)):
+    connect = partial(sqlite3.connect, factory=Slow)
+    async with working(bide, lambda: SQLiteStore(path, synchronous="NORMAL", connect=connect)):
         await finished(bide, job)
         assert EventKind.RELEASED not in await told(bide, job)
     assert effects == ["begins"]
@@ -462,7 +464,7 @@ async def test_who_runs_past_its_timeout_in_a_blocked_loop_is_taken_from_it(bide
 
 
 @covers(Row.TIMEOUT)
-async def test_time_that_a_job_waits_does_not_count(bide: Bide[None], path: Path) -> None:
+async def test_time_that_a_job_waits_does_not_count(bide: Bide[None]) -> None:
     clock = ManualClock()
 
     @bide.job(timeout="1h", max_attempts=1)
@@ -471,7 +473,7 @@ async def test_time_that_a_job_waits_does_not_count(bide: Bide[None], path: Path
         await ctx.sleep("2h", key="nap")
         return decision.action
 
-    async with working(bide, path, clock):
+    async with working(bide, lambda: store_at(bide.url, clock)):
         job = await asking.enqueue()
         await until(bide, job, EventKind.WAITING)
         clock.advance("2h")

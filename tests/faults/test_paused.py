@@ -14,7 +14,6 @@ import pytest_asyncio
 
 from bide import Bide, EventKind, JobContext, JobStatus, LeaseLost
 from bide.store.base import Completed, Fact, Failed, Released, Retrying, Settled, Suspended
-from bide.store.sqlite import SQLiteStore
 from bide.testing.contract.moves import (
     BROKEN,
     claim,
@@ -30,13 +29,13 @@ from bide.testing.contract.moves import (
 from bide.upkeep import Upkeep
 from tests.faults.app import App, starts
 from tests.faults.rows import Row, covers
-from tests.support import WorkerProcess, finished, holds, quick, told, until, writes_held
+from tests.support import WorkerProcess, finished, holds, quick, store_at, told, until, writes_held
 
 TARGET = "tests.faults.app:bide"
 
 
 @pytest_asyncio.fixture
-async def app(tmp_path: Path) -> AsyncIterator[App]:
+async def app(url: str, tmp_path: Path) -> AsyncIterator[App]:
     app = App(tmp_path, quick(lease=3.0))
     async with app.bide:
         yield app
@@ -55,7 +54,7 @@ async def test_a_worker_paused_past_its_lease_writes_nothing_when_it_comes_back(
     job = await (app.zombie if kind == "async" else app.zombie_in_thread).enqueue()
     with zombie(app) as worker:
         await holds(lambda: bool(app.wrote("holds")))
-        await worker.pause(app.database)
+        await worker.pause(app.url)
         async with app.bide.worker():
             await until(app.bide, job, EventKind.RESCUED)
             done = await finished(app.bide, job)
@@ -82,9 +81,9 @@ async def test_before_a_step_a_worker_checks_its_own_last_beat(app: App) -> None
     job = await app.zombie_in_thread.enqueue()
     with zombie(app) as worker:
         await holds(lambda: bool(app.wrote("holds")))
-        await worker.pause(app.database)
+        await worker.pause(app.url)
         await asyncio.sleep(1.1)  # its lease: to let it pass is the fault itself
-        with writes_held(app.database):
+        with writes_held(app.url):
             app.open_gate("zombie")
             worker.send(signal.SIGCONT)
             # It could ask nobody: no beat is written meanwhile.
@@ -242,8 +241,8 @@ async def test_every_write_of_a_run_that_lost_its_lease_is_refused(bide: Bide[No
 
 
 @covers(Row.ZOMBIE)
-async def test_no_verb_takes_what_comes_under_a_lease_that_was_lost(path: Path) -> None:
-    store = SQLiteStore(path)
+async def test_no_verb_takes_what_comes_under_a_lease_that_was_lost(url: str) -> None:
+    store = store_at(url)
     await store.open()
     try:
         worker = await register(store)

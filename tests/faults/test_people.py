@@ -36,7 +36,7 @@ from bide.errors import (
 )
 from bide.testing import Harness, ManualClock
 from tests.faults.rows import Row, covers
-from tests.support import finished, told, until, working
+from tests.support import finished, store_at, told, until, working
 
 QUESTION = Confirm(summary="Go on?")
 PROCEED: dict[str, Any] = {"action": "proceed"}
@@ -88,10 +88,10 @@ async def test_of_fifty_people_one_is_heard_and_the_others_are_told_whom(
 
 @covers(Row.LATE_ANSWER)
 async def test_an_answer_at_the_deadline_is_too_late_and_one_before_it_is_not(
-    bide: Bide[None], path: Path, asking: JobType[[], str]
+    bide: Bide[None], asking: JobType[[], str]
 ) -> None:
     clock = ManualClock()
-    async with working(bide, path, clock):
+    async with working(bide, lambda: store_at(bide.url, clock)):
         late, timely = await asking.enqueue(), await asking.enqueue()
         await until(bide, late, EventKind.WAITING)
         await until(bide, timely, EventKind.WAITING)
@@ -115,10 +115,10 @@ async def test_an_answer_at_the_deadline_is_too_late_and_one_before_it_is_not(
 
 @covers(Row.LATE_ANSWER)
 async def test_of_an_answer_and_its_deadline_one_wins_and_the_job_agrees(
-    bide: Bide[None], path: Path, asking: JobType[[], str]
+    bide: Bide[None], asking: JobType[[], str]
 ) -> None:
     clock = ManualClock()
-    async with working(bide, path, clock):
+    async with working(bide, lambda: store_at(bide.url, clock)):
         for _ in range(20):
             job = await asking.enqueue()
             await until(bide, job, EventKind.WAITING)

@@ -21,7 +21,7 @@ SETTINGS: dict[str, Any] = {"lease": 3, "poll": 0.05, "cancel_grace": 0.2, "rete
 
 
 @pytest_asyncio.fixture
-async def app(tmp_path: Path) -> AsyncIterator[App]:
+async def app(url: str, tmp_path: Path) -> AsyncIterator[App]:
     app = App(tmp_path, quick())
     async with app.bide:
         yield app

@@ -19,7 +19,7 @@ from bide.testing import ManualClock
 from bide.testing.contract.moves import register, row, start
 from bide.upkeep import Upkeep
 from tests.faults.rows import Row, covers
-from tests.support import finished, holds, quick, told, until, working
+from tests.support import finished, holds, quick, store_at, told, until, working
 
 SECOND = 1_000_000
 
@@ -59,7 +59,7 @@ async def test_a_full_disk_refuses_new_jobs_and_running_ones_go_on_when_it_heals
     async def large(ctx: JobContext, text: str) -> int:
         return len(text)
 
-    async with working(bide, path, connect=connecting(Disk)):
+    async with working(bide, lambda: SQLiteStore(path, synchronous="NORMAL", connect=connecting(Disk))):
         job = await writing.enqueue()
         await began.wait()
         full.set()
@@ -205,8 +205,8 @@ async def test_a_lock_for_longer_than_a_lease_buries_nobody(
 
 
 @covers(Row.LOCKED)
-async def test_a_time_in_which_nobody_could_look_is_not_time_that_a_worker_stood_still(path: Path) -> None:
-    store = SQLiteStore(path)
+async def test_a_time_in_which_nobody_could_look_is_not_time_that_a_worker_stood_still(url: str) -> None:
+    store = store_at(url)
     await store.open()
     try:
         await register(store, lease=SECOND // 2)
@@ -226,11 +226,11 @@ async def test_a_time_in_which_nobody_could_look_is_not_time_that_a_worker_stood
 
 @covers(Row.CLOCK)
 async def test_a_time_in_which_nobody_could_look_is_not_time_that_a_job_ran(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
     monkeypatch.setattr("bide.upkeep.time.monotonic", lambda: now)
-    store = SQLiteStore(path)
+    store = store_at(url)
     await store.open()
     try:
         run = await start(store, await register(store), timeout=600 * SECOND)
@@ -288,7 +288,7 @@ async def test_a_commit_of_unknown_outcome_is_looked_up_and_not_repeated(bide: B
         effects.append(n)
         return n
 
-    async with working(bide, path, connect=connecting(Unsure)):
+    async with working(bide, lambda: SQLiteStore(path, synchronous="NORMAL", connect=connecting(Unsure))):
         armed.set()
         jobs = [await counting.options(idempotency_key=f"key {n}").enqueue(n) for n in range(10)]
         for job in jobs:
@@ -319,7 +319,7 @@ class JumpingClock:
 
 @covers(Row.CLOCK)
 @pytest.mark.parametrize("jump", [-86_400, 86_400], ids=["a day back", "a day forward"])
-async def test_a_clock_that_jumps_kills_nobody_and_strands_nothing(jump: int, bide: Bide[None], path: Path) -> None:
+async def test_a_clock_that_jumps_kills_nobody_and_strands_nothing(jump: int, bide: Bide[None]) -> None:
     clock = JumpingClock()
     began, go_on = asyncio.Event(), asyncio.Event()
 
@@ -334,11 +334,11 @@ async def test_a_clock_that_jumps_kills_nobody_and_strands_nothing(jump: int, bi
     async def brief(ctx: JobContext) -> str:
         return "done"
 
-    async with working(bide, path, clock) as worker:
+    async with working(bide, lambda: store_at(bide.url, clock)) as worker:
         name = worker.id
         job = await slow.enqueue()
         await began.wait()
-        other = SQLiteStore(path, clock=clock)
+        other = store_at(bide.url, clock)
         await other.open()
         upkeep = Upkeep(other, grace=60, age_limit=600, retention=None)
         await upkeep.sweep()
@@ -360,7 +360,7 @@ async def test_a_clock_that_jumps_kills_nobody_and_strands_nothing(jump: int, bi
 
 
 @covers(Row.CLOCK)
-async def test_what_is_due_waits_for_the_clock_of_the_database(bide: Bide[None], path: Path) -> None:
+async def test_what_is_due_waits_for_the_clock_of_the_database(bide: Bide[None]) -> None:
     clock = ManualClock()
     runs: list[str] = []
 
@@ -371,7 +371,7 @@ async def test_what_is_due_waits_for_the_clock_of_the_database(bide: Bide[None],
         runs.append("woke")
         return "done"
 
-    async with working(bide, path, clock):
+    async with working(bide, lambda: store_at(bide.url, clock)):
         job = await later.options(delay="1h").enqueue()
         clock.advance("59m")
         probe = await later.enqueue()
@@ -389,8 +389,8 @@ async def test_what_is_due_waits_for_the_clock_of_the_database(bide: Bide[None],
 
 
 @covers(Row.TWO_PROCESSES)
-async def test_two_apps_on_one_file_see_each_others_jobs_at_once(bide: Bide[None], path: Path) -> None:
-    reader: Bide[None] = Bide(f"sqlite:///{path}")
+async def test_two_apps_on_one_database_see_each_others_jobs_at_once(bide: Bide[None]) -> None:
+    reader: Bide[None] = Bide(bide.url)
 
     @bide.job
     async def asking(ctx: JobContext) -> str:
@@ -452,7 +452,7 @@ async def test_many_large_inputs_are_claimed_a_few_at_a_time(
 
     async with bide:
         jobs = [await measure.enqueue("x" * 3_000_000) for _ in range(10)]
-    async with working(bide, path, connect=connecting(Narrow)):
+    async with working(bide, lambda: SQLiteStore(path, synchronous="NORMAL", connect=connecting(Narrow))):
         assert [(await finished(bide, job)).result for job in jobs] == [3_000_000] * 10
     assert "one by one" not in caplog.text
 
@@ -476,7 +476,7 @@ async def test_what_cannot_be_read_or_written_does_not_stop_the_others(bide: Bid
         parked = await unreadable.options(priority=1).enqueue("x" * 11_000_000)
         large = await unwritable.enqueue()
         jobs = await bide.enqueue_many(brief.call(n) for n in range(5))
-    async with working(bide, path, connect=connecting(Narrow)):
+    async with working(bide, lambda: SQLiteStore(path, synchronous="NORMAL", connect=connecting(Narrow))):
         assert [(await finished(bide, job)).result for job in jobs] == list(range(5))
         failed = await finished(bide, large)
         assert (failed.status, failed.reason) == (JobStatus.FAILED, "error")

@@ -348,6 +348,8 @@ class Settled(Enum):
     """A cancel had been requested: the job is cancelled instead. A cancel is never overwritten."""
     LOST = auto()
     """The lease had been lost: nothing was written."""
+    HELD = auto()
+    """A transaction of somebody else holds the row: nothing was written yet. To be settled again, a little later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -595,8 +597,11 @@ class Store(Protocol):
         """
         ...
 
-    async def note(self, facts: Sequence[Fact]) -> Sequence[bool]:
-        """Append facts in order; False where the lease was lost. A job may appear more than once."""
+    async def note(self, facts: Sequence[Fact]) -> Sequence[bool | None]:
+        """Append facts in order; False where the lease was lost. A job may appear more than once.
+
+        None where a transaction of somebody else holds the row: to be handed in again, before later facts of the job.
+        """
         ...
 
     # Liveness

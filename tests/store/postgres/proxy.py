@@ -14,6 +14,8 @@ class Proxy:
 
     `cut_before(text)`: the connection is lost when a client next says this, and the server never hears it.
     `cut_after(text)`: the server hears it, does it, and what it answers is lost with the connection.
+    `cut_every(n)`: the same, with every nth thing that any client says.
+    `swallow()`: of the connections that there are, nothing is handed on any more, either way; they stay open.
     """
 
     def __init__(self, url: str) -> None:
@@ -25,6 +27,9 @@ class Proxy:
         self._open: set[asyncio.StreamWriter] = set()
         self._handlers: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
+        self._every = 0
+        self._said = 0
+        self._swallowed: set[asyncio.StreamWriter] = set()
         self.cuts = 0
         self.refusing = False
 
@@ -48,11 +53,23 @@ class Proxy:
         port = self._server.sockets[0].getsockname()[1]
         return f"postgresql://postgres@127.0.0.1:{port}{self._database}?sslmode=disable"
 
+    @property
+    def hands_on(self) -> bool:
+        """Whether there is a connection that works."""
+        return bool(self._open - self._swallowed)
+
     def cut_before(self, text: str) -> None:
         self._before = text.encode()
 
     def cut_after(self, text: str) -> None:
         self._after = text.encode()
+
+    def cut_every(self, n: int) -> None:
+        """0: no more."""
+        self._every = n
+
+    def swallow(self) -> None:
+        self._swallowed |= self._open
 
     def cut_all(self) -> None:
         """Every connection that there is."""
@@ -75,8 +92,10 @@ class Proxy:
                 if self._before is not None and self._before in said:
                     self._before, self.cuts = None, self.cuts + 1
                     return
-                if self._after is not None and self._after in said:
-                    self._after, self.cuts = None, self.cuts + 1
+                if to_client in self._swallowed:
+                    continue
+                if self._is_last(said):
+                    self.cuts += 1
                     answers.cancel()
                     await asyncio.wait([answers])
                     to_server.write(said)
@@ -96,9 +115,19 @@ class Proxy:
                 with contextlib.suppress(ConnectionError, OSError):
                     await writer.wait_closed()
 
+    def _is_last(self, said: bytes) -> bool:
+        """Whether the connection is to be cut after this."""
+        self._said += 1
+        if self._after is not None and self._after in said:
+            self._after = None
+            return True
+        return self._every > 0 and self._said % self._every == 0
+
     async def _hand_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, OSError):
             while said := await reader.read(65_536):
+                if writer in self._swallowed:
+                    continue
                 writer.write(said)
                 await writer.drain()
             writer.close()

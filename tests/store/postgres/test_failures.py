@@ -13,9 +13,10 @@ from bide.errors import SchemaMismatch, StoreBusy, StoreError, StoreFull, StoreU
 from bide.store.base import Accepted
 from bide.store.postgres import PostgresStore
 from bide.store.postgres.driver import connect
-from bide.store.postgres.sql import Statement
+from bide.store.postgres.sql import Statement, in_schema
 from bide.testing.contract.moves import enqueue, finish, kinds, new_job, register
 from tests.postgres import execute
+from tests.support import comes
 
 
 async def fail(url: str, code: str, times: int) -> None:
@@ -51,6 +52,8 @@ async def test_what_was_taken_back_because_of_others_is_done_again(
         ("40P01", StoreBusy),
         ("25006", StoreUnavailable),
         ("57P03", StoreUnavailable),
+        ("53000", StoreUnavailable),
+        ("58030", StoreUnavailable),
     ],
 )
 async def test_what_cannot_be_done_is_told_with_a_remedy_and_heals(
@@ -149,3 +152,35 @@ def test_without_the_driver_the_remedy_is_named() -> None:
 def test_sqlite_loads_no_driver() -> None:
     code = "import sys, bide; bide.Bide('sqlite:///jobs.db'); assert 'asyncpg' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+async def test_what_a_database_is_set_to_does_not_make_a_reader_miss_anything(postgres_url: str, level: str) -> None:
+    """A position and the events below it are looked at one after the other, however strictly others want to read."""
+    name = postgres_url.partition("?")[0].rpartition("/")[2]
+    await execute(postgres_url, f"alter database {name} set default_transaction_isolation = '{level}'")
+    store = PostgresStore(postgres_url)
+    await store.open()
+    job = await enqueue(store)
+    since = (await store.changes(-1)).mark
+    writer = await connect(postgres_url)
+    # Between its gate and its number: who reads now waits for it.
+    await writer.execute("begin isolation level read committed")
+    await writer.execute(in_schema("select pg_advisory_xact_lock_shared(hashtext('bide.event'), 0)", "bide"))
+    looking = asyncio.create_task(store.changes(since))
+    waits = "select 1 from pg_stat_activity where query like '%changes_v1%' and wait_event = 'PgSleep'"
+
+    async def waiting() -> bool:
+        return bool(await execute(postgres_url, waits))
+
+    await comes(waiting)
+    await writer.execute(
+        "insert into bide.event (job, seq, at, kind, attempt, lease)"
+        f" values ('{job}', 2, 0, 'log', 0, 0); update bide.job set seq = 2 where id = '{job}'; commit"
+    )
+    await writer.close()
+    seen = await looking
+    if seen.mark > since:
+        assert set(seen.jobs or ()) == {job}
+    assert set((await store.changes(since)).jobs or ()) == {job}
+    await store.close()

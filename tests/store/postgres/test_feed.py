@@ -8,11 +8,24 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from bide.store.base import EventRow
+from bide.store.base import EventRow, Fork
 from bide.store.postgres import PostgresStore
 from bide.store.postgres.driver import Connection, connect
-from bide.testing.contract.moves import enqueue, history, new_job, percent, register, start
+from bide.store.postgres.sql import in_schema
+from bide.testing.contract.moves import (
+    HOUR,
+    enqueue,
+    history,
+    new_id,
+    new_job,
+    percent,
+    question,
+    register,
+    start,
+    wait_for_answer,
+)
 from tests.support import comes
+from tests.test_checker import cancelled, done
 
 pytestmark = pytest.mark.parametrize("way", ["postgres_url", "pooled_url"], ids=["direct", "pooled"], indirect=True)
 
@@ -143,3 +156,35 @@ async def test_the_low_bits_of_a_position_come_round(store: PostgresStore, late:
     assert await everything(store, before) == []
     await late.execute("commit")
     assert [event.job for event in await everything(store, before)] == [job, job]
+
+
+async def test_whoever_writes_an_event_holds_a_ticket(store: PostgresStore, postgres_url: str) -> None:
+    """One that is below each of them, whatever verb it is: looked at where they are inserted."""
+    db = await connect(postgres_url)
+    await db.execute(
+        in_schema(
+            """
+            create function look() returns trigger language plpgsql as $$ begin
+                if not exists (
+                    select from pg_locks
+                    where pid = pg_backend_pid()
+                        and classid = hashtext('bide.event_pos')::oid
+                        and objid::bigint < new.pos
+                ) then raise exception 'no ticket was taken'; end if;
+                return new;
+            end $$;
+            create trigger look before insert on bide.event for each row execute function look()
+            """,
+            "bide",
+        )
+    )
+    await db.close()
+    worker = await register(store)
+    finished = await done(store, worker)
+    await cancelled(store, worker)
+    run, (prompt,) = await wait_for_answer(store, worker, question(timeout=HOUR))
+    await store.respond(new_id(), prompt.id, None, "cancel", None, "ann")
+    await start(store, worker)
+    assert await store.rescue([worker]) == 1
+    await store.fork(finished, None, Fork(id=new_id()))
+    assert (await history(store, run.id))[-1].kind == "job.cancelled"

@@ -37,6 +37,10 @@ from tests.support import comes
 CUTS = pytest.mark.parametrize("cut", ["before", "after"])
 
 
+COMMIT = "commit\0"
+"""The whole of a message: BEGIN speaks of `committed`, too."""
+
+
 def lose(proxy: Proxy, cut: str, text: str) -> None:
     (proxy.cut_before if cut == "before" else proxy.cut_after)(text)
 
@@ -110,7 +114,7 @@ async def test_a_claim_whose_reply_was_lost_is_told_by_the_next_beat(remote: Pos
 
 
 @CUTS
-@pytest.mark.parametrize("said", ["update", "commit"])
+@pytest.mark.parametrize("said", ["update", COMMIT], ids=["update", "commit"])
 async def test_an_answer_counts_once(remote: PostgresStore, proxy: Proxy, cut: str, said: str) -> None:
     worker = await warm(remote)
     run, (prompt,) = await wait_for_answer(remote, worker, question())
@@ -127,7 +131,7 @@ async def test_what_is_pruned_is_counted_once(remote: PostgresStore, proxy: Prox
     worker = await warm(remote)
     for _ in range(3):
         await finish(remote, worker)
-    lose(proxy, cut, "commit")
+    lose(proxy, cut, COMMIT)
     assert await remote.prune(Prunable(before=2**62), None) == 4
     assert proxy.cuts == 1
     assert await remote.orphans() == []
@@ -137,7 +141,7 @@ async def test_what_is_pruned_is_counted_once(remote: PostgresStore, proxy: Prox
 async def test_what_is_rescued_is_counted_once(remote: PostgresStore, proxy: Proxy, cut: str) -> None:
     worker = await warm(remote)
     runs = [await start(remote, worker, max_attempts=2) for _ in range(3)]
-    lose(proxy, cut, "commit")
+    lose(proxy, cut, COMMIT)
     assert await remote.rescue([worker]) == 3
     assert proxy.cuts == 1
     for run in runs:
@@ -147,7 +151,7 @@ async def test_what_is_rescued_is_counted_once(remote: PostgresStore, proxy: Pro
 @CUTS
 async def test_a_fork_is_made_once(remote: PostgresStore, proxy: Proxy, cut: str) -> None:
     done = await finish(remote, await warm(remote))
-    lose(proxy, cut, "commit")
+    lose(proxy, cut, COMMIT)
     wanted = Fork(id=new_id())
     assert (await remote.fork(done, None, wanted)).id == wanted.id
     assert proxy.cuts == 1
@@ -157,7 +161,7 @@ async def test_a_fork_is_made_once(remote: PostgresStore, proxy: Proxy, cut: str
 @CUTS
 async def test_a_job_is_deleted_without_an_error(remote: PostgresStore, proxy: Proxy, cut: str) -> None:
     done = await finish(remote, await warm(remote))
-    lose(proxy, cut, "commit")
+    lose(proxy, cut, COMMIT)
     await remote.delete(done, None)
     assert proxy.cuts == 1
     assert list(await remote.get([done], None)) == []

@@ -39,8 +39,13 @@ LOCK_TIMEOUT = 2_000
 IDLE_TIMEOUT = 10_000
 """Milliseconds for which a process may stand still within a transaction, before the rows it holds are let go."""
 
+LEVEL = "read committed"
+"""What every transaction runs at: statements that wait for rows, or for those who write events, then see what these
+have committed."""
+
 _BEGIN = (
-    f"begin; set local lock_timeout = {LOCK_TIMEOUT}; set local idle_in_transaction_session_timeout = {IDLE_TIMEOUT}"
+    f"begin isolation level {LEVEL}; set local lock_timeout = {LOCK_TIMEOUT};"
+    f" set local idle_in_transaction_session_timeout = {IDLE_TIMEOUT}"
 )
 _TICKET = statement("ticket")
 
@@ -95,9 +100,18 @@ class Database:
         self._home = asyncio.get_running_loop()
         self._calls: set[asyncio.Task[Any]] = set()
         self._closed = False
+        self._stricter = False
+        """Whether the database or the role is set to another level: then no statement is a transaction by itself."""
 
-        def make() -> Awaitable[Connection]:
-            return connect(url, cached_statements=cached_statements)
+        async def make() -> Connection:
+            db = await connect(url, cached_statements=cached_statements)
+            try:
+                ((level,),) = await db.fetch("show default_transaction_isolation")
+            except BaseException:
+                db.terminate()
+                raise
+            self._stricter = level != LEVEL
+            return db
 
         self.writes = Connections(make, 1, patience, "writes")
         """All that is written in batches goes through one: two batches of a process never wait for each other."""
@@ -176,7 +190,7 @@ class Database:
             try:
                 async with connections.take() as db:
                     tx = Tx(db, self._schema, self._clock.now(), unknown)
-                    if single:
+                    if single and not self._stricter:
                         sent = not reads
                         value = await verb(tx)
                     else:
@@ -186,7 +200,7 @@ class Database:
                         except BaseException:
                             await _take_back(db)
                             raise
-                        sent = True
+                        sent = not reads
                         await db.execute("commit")
                 self._wakes.note(ready=tx.ready, cancel=tx.cancel, changed=tx.changed)
                 return value

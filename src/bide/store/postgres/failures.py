@@ -28,8 +28,6 @@ _MIXED_UP = {"26000", "42P05"}
 _REFUSED = {
     "55P03",  # a lock was not to be had in time
     "57014",  # a statement took too long
-    "53100",  # no space
-    "53200",  # no memory
     "25006",  # a server that follows another one
     "42501",  # no right
     "3F000",  # no schema
@@ -43,12 +41,21 @@ _REFUSED = {
 }
 _MISMATCHED = {"3F000", "42P01", "42883", "42703"}
 _FULL = {"53100", "53200"}
+_LACKING = ("53", "58")
+"""Classes of what a server has too little of, and of what its operating system refuses."""
+_FILES = {"md.c", "fd.c", "buffile.c"}
+"""Where the server handles files. A quota or a limit that is reached has no code of its own: only its place tells."""
 _BUSY = {"55P03", "57014", *_UNDONE}
 
 
 def code_of(error: BaseException) -> str:
     """The SQLSTATE; empty where the error is not of the database."""
     return getattr(error, "sqlstate", None) or ""
+
+
+def _is_full(error: BaseException) -> bool:
+    code = code_of(error)
+    return code in _FULL or (code == "XX000" and getattr(error, "server_source_filename", "") in _FILES)
 
 
 def fate_of(error: BaseException) -> Fate:
@@ -61,6 +68,8 @@ def fate_of(error: BaseException) -> Fate:
     # Class 08 is of connections, 57P of servers that stop or start, 53300 of servers that take no more connections.
     if code.startswith(("08", "57P")) or code in {"53300", "25P03"}:
         return Fate.GONE
+    if code.startswith(_LACKING) or _is_full(error):
+        return Fate.REFUSED
     # The last one: the connection ended between two messages of an answer.
     lost = OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError
     if isinstance(error, lost) and not code:
@@ -76,7 +85,7 @@ def translate(error: BaseException, name: str) -> StoreError:
             f"{name}: {error}.",
             hint="Does a transaction of yours keep a row of Bide locked? Commit it sooner.",
         )
-    if code in _FULL:
+    if _is_full(error):
         return StoreFull(f"{name}: {error}.", hint="Nothing was written. Free some space, and try again.")
     if code in _MISMATCHED:
         return SchemaMismatch(f"{name}: {error}.", hint="Bring the schema up to date: bide migrate up.")

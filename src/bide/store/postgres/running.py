@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
+import contextlib
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, TypeVar
 
-from bide.errors import BideError, LeaseLost
+from bide.errors import LeaseLost, StoreError
 from bide.events import EventKind
 from bide.store.base import Fact, NewPrompt, PromptRow, StepRow
 from bide.store.postgres.database import Database, Tx
 from bide.store.postgres.moves import append, withdraw_one
 from bide.store.postgres.sql import statement
 from bide.store.rows import data, moment, prompt_row
-
-log = logging.getLogger("bide.store")
 
 _RUNNING = statement("running")
 _STILL_RUNNING = statement("still_running")
@@ -37,8 +34,8 @@ class Recording(NamedTuple):
     data: str
 
 
-async def record(database: Database, recordings: Sequence[Recording]) -> Sequence[bool]:
-    """Remember steps; False where the lease was lost."""
+async def record(database: Database, recordings: Sequence[Recording]) -> Sequence[bool | None]:
+    """Remember steps; False where the lease was lost, None where another transaction holds the row."""
 
     async def verb(tx: Tx, some: Sequence[Recording]) -> list[bool]:
         steps = [one.step for one in some]
@@ -57,10 +54,10 @@ async def record(database: Database, recordings: Sequence[Recording]) -> Sequenc
         )
         return _written(tx, [row[0] for row in rows], len(some))
 
-    return await _patiently(database, recordings, verb)
+    return await _write(database, recordings, verb)
 
 
-async def note(database: Database, facts: Sequence[Fact]) -> Sequence[bool]:
+async def note(database: Database, facts: Sequence[Fact]) -> Sequence[bool | None]:
     # Facts have no ids: a number for all of them is their token, should the outcome be unknown.
     batch = secrets.randbits(62)
 
@@ -81,55 +78,31 @@ async def note(database: Database, facts: Sequence[Fact]) -> Sequence[bool]:
         )
         return _written(tx, [row[0] for row in rows], len(some))
 
-    return await _patiently(database, facts, verb)
+    return await _write(database, facts, verb)
 
 
-T = TypeVar("T")
 Item = TypeVar("Item", Recording, Fact)
 
 
-async def _patiently(
+async def _write(
     database: Database, items: Sequence[Item], verb: Callable[[Tx, Sequence[Item]], Awaitable[list[bool]]]
-) -> list[bool]:
-    """Write what runs hand in, all at once. What another transaction holds is waited for, job by job."""
+) -> Sequence[bool | None]:
+    """Write what runs hand in, all at once, but for those whose rows others hold."""
     if not items:
         return []
-    answers = await database.batch(lambda tx: verb(tx, items))
-    left = {(item.job, item.lease) for item, answer in zip(items, answers, strict=True) if not answer}
+    written = await database.batch(lambda tx: verb(tx, items))
+    left = {(item.job, item.lease) for item, done in zip(items, written, strict=True) if not done}
     if not left:
-        return answers
+        return written
     jobs, leases = [job for job, _ in left], [lease for _, lease in left]
-    valid = await _insist(database, lambda tx: tx.fetch(_STILL_RUNNING, jobs=jobs, leases=leases))
-    for job, lease in ((row[0], row[1]) for row in valid):
-        places = [place for place, item in enumerate(items) if (item.job, item.lease) == (job, lease)]
-        its = [items[place] for place in places]
-        for place, answer in zip(places, await _insist(database, _singly(verb, job, its)), strict=True):
-            answers[place] = answer
-    return answers
-
-
-async def _insist(database: Database, verb: Callable[[Tx], Awaitable[T]]) -> T:
-    """Try until it is done: others of the same call are written, so it must not be said that nothing was."""
-    wait = 0.05
-    while True:
-        try:
-            return await database.batch(verb, single=False)
-        except BideError as error:
-            if not error.retryable:
-                raise
-            log.info("what a run hands in waits for the row of its job: %s", error)
-        await asyncio.sleep(wait)
-        wait = min(1.0, wait * 2)
-
-
-def _singly(
-    verb: Callable[[Tx, Sequence[Item]], Awaitable[list[bool]]], job: str, its: Sequence[Item]
-) -> Callable[[Tx], Awaitable[list[bool]]]:
-    async def waiting(tx: Tx) -> list[bool]:
-        await tx.fetch(_LOCK, job=job)
-        return await verb(tx, its)
-
-    return waiting
+    held = left
+    # Should this fail, it must not be said that nothing was written: they are tried again.
+    with contextlib.suppress(StoreError):
+        rows = await database.read(lambda tx: tx.fetch(_STILL_RUNNING, jobs=jobs, leases=leases))
+        held = {(row[0], row[1]) for row in rows}
+    return [
+        None if not done and (item.job, item.lease) in held else done for item, done in zip(items, written, strict=True)
+    ]
 
 
 def _written(tx: Tx, numbers: Sequence[int], count: int) -> list[bool]:

@@ -195,7 +195,7 @@ class PostgresStore:
     async def ask(self, job: str, lease: int, prompt: NewPrompt) -> PromptRow:
         return await self.database.write(running.ask(job, lease, prompt))
 
-    async def note(self, facts: Sequence[Fact]) -> Sequence[bool]:
+    async def note(self, facts: Sequence[Fact]) -> Sequence[bool | None]:
         return await running.note(self.database, facts)
 
     # Liveness

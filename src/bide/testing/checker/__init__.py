@@ -2,7 +2,7 @@
 
     violations = await check(store)                       # while others work, too
     await assert_sound(store, expected=ids, at_rest=True)  # after a test: everything came to its end
-    python -m bide.testing.checker sqlite:///jobs.db       # exits 1 on a violation
+    python -m bide.testing.checker sqlite:///jobs.db       # or postgresql://…; exits 1 on a violation
 
 It reads through the store's own verbs, so it checks any store. A job that changes while it is read is read again.
 """
