@@ -43,7 +43,10 @@ async def test_a_client_is_not_told_where_the_database_is_and_the_log_is(
         assert (await ann.post("/api/jobs", json=ADD)).status_code == 202
 
 
-HINT = "Another process holds it, or commits as much as the disk can take."
+HINT = (
+    "Another process holds it, or commits as much as the disk can take; or a transaction of yours is open: commit it"
+    " sooner, and enqueue in it, .options(on=…)."
+)
 
 
 def assert_told(answer: httpx.Response, code: str, message: str, path: Path) -> None:

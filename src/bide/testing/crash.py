@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from bide.store.base import Store
+from bide.store.base import Joined, Store
 
-WRITES = frozenset({"settle_and_claim", "record", "ask", "note"})
-"""The verbs of a worker that change what a job will replay."""
+WRITES = frozenset({"settle_and_claim", "record", "ask", "note", "commit"})
+"""The verbs of a worker that change what a job will replay; `commit` is that of a step's own transaction."""
 
 PLAIN = frozenset({"now", "subscribe", "gone", "mark"})
 """The verbs that are no coroutines: they cannot be left without an answer."""
@@ -32,13 +32,18 @@ class CrashingStore:
         self.crashed = asyncio.Event()
         self.crashed_in = ""
 
+    def join(self, on: object) -> Any:
+        return _CrashingJoined(self, self._store.join(on))
+
     def __getattr__(self, verb: str) -> Any:
         found = getattr(self._store, verb)
         if self.crashed.is_set() and verb not in PLAIN:
             return _signed_off if verb == "retire" else _no_answer
-        return self._counted(verb, found) if verb in WRITES else found
+        return self.counted(verb, found) if verb in WRITES else found
 
-    def _counted(self, verb: str, call: Callable[..., Any]) -> Callable[..., Any]:
+    def counted(self, verb: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        """The same call, as a write that may be where the worker dies."""
+
         async def write(*args: Any, **options: Any) -> Any:
             if verb == "settle_and_claim" and not args[1] and not await self._anything_ready():
                 return await call(*args, **options)
@@ -55,6 +60,22 @@ class CrashingStore:
 
     async def _anything_ready(self) -> bool:
         return (await self._store.stats(None)).ready > 0
+
+
+class _CrashingJoined:
+    """The transaction of a step of that worker: it is taken back where the worker dies before it is committed."""
+
+    def __init__(self, store: CrashingStore, joined: Joined) -> None:
+        self._store = store
+        self._joined = joined
+
+    def __getattr__(self, verb: str) -> Any:
+        found = getattr(self._joined, verb)
+        if verb == "rollback":
+            return found
+        if self._store.crashed.is_set():
+            return _no_answer
+        return self._store.counted(verb, found) if verb == "commit" else found
 
 
 async def _no_answer(*_: Any, **__: Any) -> Any:
