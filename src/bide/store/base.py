@@ -534,7 +534,7 @@ class Joined(Protocol):
         ...
 
     async def commit(self) -> None:
-        """Commit the caller's transaction, and let others know. Where this raises, `Store.recorded` tells what it did."""
+        """Commit the caller's transaction, and let others know. If this raises, `Store.recorded` tells what it did."""
         ...
 
     async def rollback(self) -> None:

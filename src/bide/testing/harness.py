@@ -124,6 +124,11 @@ class Harness(Generic[D]):
         self._worker: asyncio.Task[None] | None = None
         self._pauses = 1
 
+    @property
+    def url(self) -> str:
+        """The URL of its database, for the test's own sessions that jobs are to write on, `on=`. Raises NotStarted."""
+        return f"sqlite:///{cast('SQLiteStore', self._bide.store).path}"
+
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             folder = await asyncio.to_thread(tempfile.mkdtemp, prefix="bide-test-")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from bide.errors import UnusableConnection
 from bide.store.callers import kinds_of
@@ -119,7 +119,11 @@ class AsyncPsycopg(Psycopg):
 
 def _arrays(args: Sequence[Any]) -> list[Any]:
     """psycopg takes a tuple for a row."""
-    return [list(cast("tuple[Any, ...]", value)) if isinstance(value, tuple) else value for value in args]
+    return [_list(value) if isinstance(value, tuple) else value for value in args]
+
+
+def _list(value: Any) -> list[Any]:
+    return list(value)
 
 
 def in_transaction_of_psycopg(connection: Any) -> bool:
