@@ -132,15 +132,16 @@ class Joining(Fixtures):
     async def test_listeners_are_told_after_the_commit(self, store: Store, another: Store, connect: Connect) -> None:
         joined = await _begin(store, connect)
         await joined.insert([new_job()])
-        ready: list[asyncio.Event] = []
+        heard: list[asyncio.Queue[Hint]] = []
         for one in (store, another):
-            heard = asyncio.Event()
-            one.subscribe(lambda hint, heard=heard: heard.set() if hint is Hint.READY else None)
-            ready.append(heard)
+            queue: asyncio.Queue[Hint] = asyncio.Queue()
+            one.subscribe(queue.put_nowait)
+            heard.append(queue)
         await joined.commit()
         async with asyncio.timeout(10):
-            for heard in ready:
-                await heard.wait()
+            for queue in heard:
+                while await queue.get() is not Hint.READY:
+                    pass
 
     async def test_streams_see_what_was_written_in_it_once_and_in_order(
         self, store: Store, another: Store, connect: Connect
