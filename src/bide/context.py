@@ -14,7 +14,7 @@ import sys
 import typing
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -536,8 +536,8 @@ async def _within(
     run, claim = step.run, step.run.claim
     decoded: Any = None
     committing = False
-    # Where `fn` uses the connection, it is used: by one thread at a time, and not on the loop where it may block.
-    with nullcontext() if _is_async(fn) else calling(partial(in_thread, f"{STEP_THREADS}-{step.name}")):
+    # A connection is used where `fn` uses it: by one thread at a time, some of them by no other one.
+    with calling(None if _is_async(fn) else partial(in_thread, f"{STEP_THREADS}-{step.name}")):
         try:
             await run.host.patiently(joined.begin)
             value = await _call(step, timeout, fn, args, kwargs)

@@ -60,8 +60,8 @@ _place: ContextVar[Place | None] = ContextVar("bide_place", default=None)
 
 
 @contextmanager
-def calling(place: Place) -> Generator[None]:
-    """Within, and in the tasks that begin within, `where_lent` makes its calls there."""
+def calling(place: Place | None) -> Generator[None]:
+    """Within, and in the tasks that begin within, `where_lent` makes its calls there; None: where it is called."""
     token = _place.set(place)
     try:
         yield

@@ -103,6 +103,9 @@ class Place:
     async def prepare(self) -> None:
         async with Bide(self.url):
             pass
+        await self.make_table()
+
+    async def make_table(self) -> None:
         async with self.connected() as host:
             await host.begin()
             await host.do(TABLE)
@@ -146,15 +149,19 @@ async def _opened(way: Way, url: str) -> AsyncGenerator[Any]:
             return
         case "AsyncSession" | "AsyncConnection":
             engine = create_async_engine(_through(url, way.driver))
-            async with AsyncSession(engine) if way.kind == "AsyncSession" else engine.connect() as lent:
-                yield lent
-            await engine.dispose()
+            try:
+                async with AsyncSession(engine) if way.kind == "AsyncSession" else engine.connect() as lent:
+                    yield lent
+            finally:
+                await engine.dispose()
             return
         case _:
             plain = create_engine(_through(url, way.driver))
-            with Session(plain) if way.kind == "Session" else plain.connect() as lent:
-                yield lent
-            plain.dispose()
+            try:
+                with Session(plain) if way.kind == "Session" else plain.connect() as lent:
+                    yield lent
+            finally:
+                plain.dispose()
             return
     try:
         yield on

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from bide.store.base import Joined, Store
@@ -41,8 +41,10 @@ class CrashingStore:
             return _signed_off if verb == "retire" else _no_answer
         return self.counted(verb, found) if verb in WRITES else found
 
-    def counted(self, verb: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        """The same call, as a write that may be where the worker dies."""
+    def counted(
+        self, verb: str, call: Callable[..., Any], gone: Callable[[], Awaitable[Any]] | None = None
+    ) -> Callable[..., Any]:
+        """The same call, as a write that may be where the worker dies; `gone` is what comes of it then."""
 
         async def write(*args: Any, **options: Any) -> Any:
             if verb == "settle_and_claim" and not args[1] and not await self._anything_ready():
@@ -54,7 +56,7 @@ class CrashingStore:
                 await call(*args, **options)
             self.crashed_in = verb
             self.crashed.set()
-            return await _no_answer()
+            return await (gone or _no_answer)()
 
         return write
 
@@ -63,7 +65,7 @@ class CrashingStore:
 
 
 class _CrashingJoined:
-    """The transaction of a step of that worker: it is taken back where the worker dies before it is committed."""
+    """The transaction of a step of that worker. It ends with its process: what was not committed is taken back."""
 
     def __init__(self, store: CrashingStore, joined: Joined) -> None:
         self._store = store
@@ -74,8 +76,12 @@ class _CrashingJoined:
         if verb == "rollback":
             return found
         if self._store.crashed.is_set():
-            return _no_answer
-        return self._store.counted(verb, found) if verb == "commit" else found
+            return self._gone
+        return self._store.counted(verb, found, self._gone) if verb == "commit" else found
+
+    async def _gone(self, *_: Any) -> None:
+        await self._joined.rollback()
+        raise asyncio.CancelledError
 
 
 async def _no_answer(*_: Any, **__: Any) -> Any:
