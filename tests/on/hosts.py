@@ -170,7 +170,9 @@ async def _opened(way: Way, url: str) -> AsyncGenerator[Any]:
 
 
 def _through(url: str, driver: str) -> str:
-    return driver + url[url.index(":") :]
+    rest = url[url.index(":") :]
+    # What libpq calls `sslmode`, SQLAlchemy hands to asyncpg as `ssl`.
+    return driver + (rest.replace("sslmode=", "ssl=") if driver.endswith("asyncpg") else rest)
 
 
 async def _awaited(value: Any) -> Any:
