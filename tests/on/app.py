@@ -8,14 +8,18 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.orm import Session
 
 from bide import Bide, JobContext
 from tests.support import quick
+
+T = TypeVar("T")
 
 POINTS = ("written", "recorded", "committed")
 """The user's row is written; so is what Bide writes; both are committed, and nobody knows yet."""
@@ -34,12 +38,12 @@ class App:
     async def _keep(self, ctx: JobContext) -> int:
         return await self.in_session(lambda session: ctx.options(on=session).step(self.write, session, ctx.attempt))
 
-    async def in_session(self, work: Any) -> Any:
+    async def in_session(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
         scheme, _, rest = self.url.partition(":")
         engine = create_async_engine(f"{'sqlite+aiosqlite' if scheme == 'sqlite' else 'postgresql+asyncpg'}:{rest}")
         async with AsyncSession(engine) as session:
-            event.listen(session.sync_session, "before_commit", lambda _: self.die("recorded"))
-            event.listen(session.sync_session, "after_commit", lambda _: self.die("committed"))
+            event.listen(session.sync_session, "before_commit", self._before_commit)
+            event.listen(session.sync_session, "after_commit", self._after_commit)
             result = await work(session)
         await engine.dispose()
         return result
@@ -48,6 +52,12 @@ class App:
         await session.execute(text(f"insert into note (n) values ({n})"))
         self.die("written")
         return n
+
+    def _before_commit(self, _: Session) -> None:
+        self.die("recorded")
+
+    def _after_commit(self, _: Session) -> None:
+        self.die("committed")
 
     def die(self, point: str) -> None:
         chosen = self.folder / "point"

@@ -136,7 +136,7 @@ async def test_what_would_stand_at_once_is_refused(bide: Bide[None], place: Plac
         await closed if asyncio.iscoroutine(closed) else None
 
 
-@pytest.mark.ways(SQLITE[0], SQLITE[1])
+@pytest.mark.ways(SQLITE[0], SQLITE[1], POSTGRES[0], POSTGRES[2], POSTGRES[3])
 async def test_a_closed_connection_is_refused(bide: Bide[None], place: Place) -> None:
     double = job_type(bide)
     async with bide:

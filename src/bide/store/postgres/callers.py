@@ -34,6 +34,9 @@ class Lent(Protocol):
         """Whether a transaction is open, or opens by itself with the next statement."""
         ...
 
+    @property
+    def closed(self) -> bool: ...
+
 
 class Asyncpg:
     """It begins nothing by itself."""
@@ -67,6 +70,10 @@ class Asyncpg:
     def in_transaction(self) -> bool:
         return bool(self._connection.is_in_transaction())
 
+    @property
+    def closed(self) -> bool:
+        return bool(self._connection.is_closed())
+
 
 class Psycopg:
     """Its first statement begins a transaction, unless it commits each by itself."""
@@ -94,6 +101,10 @@ class Psycopg:
 
     def in_transaction(self) -> bool:
         return not self._connection.autocommit or in_transaction_of_psycopg(self._connection)
+
+    @property
+    def closed(self) -> bool:
+        return bool(self._connection.closed)
 
     def _fetch(self, query: str, args: Sequence[Any]) -> Sequence[Row]:
         with self._psycopg.RawCursor(self._connection, row_factory=self._psycopg.rows.tuple_row) as cursor:

@@ -100,6 +100,8 @@ class Joined:
         lent = lend(connection)
         if lent is None:
             raise unsupported(connection, DRIVERS)
+        if lent.closed:
+            raise UnusableConnection("This connection cannot be used: it is closed.", hint="Hand in one that is open.")
         return lent
 
 
