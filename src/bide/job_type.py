@@ -192,8 +192,8 @@ class JobType(Generic[P, R_co]):
     async def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Job[R_co]:
         """Accept a job; it is durable when this returns. The arguments are the function's, without the context.
 
-        With `.options(on=…)` it is durable, and seen by anybody else, once you commit. Nothing that is raised then ends
-        your transaction, except for what the driver itself raises.
+        With `.options(on=…)` it is durable, and seen by anybody else, once you commit. Your transaction goes on after
+        any error of Bide's; what the driver itself raises, it means as ever.
 
         Raises InvalidArguments, InvalidPayload, IdempotencyConflict, NotStarted, UnusableConnection, and StoreBusy,
         StoreFull or StoreUnavailable where nothing was accepted.

@@ -525,7 +525,7 @@ class Joined(Protocol):
     async def insert(self, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
         """As `Store.insert`. A key that another transaction holds is waited for; StoreBusy where that takes too long.
 
-        Whatever it answers or raises, the transaction goes on as it was before.
+        Whatever it answers, and after StoreBusy, the transaction goes on as it was before.
         """
         ...
 

@@ -47,7 +47,9 @@ class Joined:
         if not jobs:
             return []
         lent = await self._in_transaction()
-        async with self._writing(lent) as tx, _savepoint(lent):
+        # Nothing but a key that another transaction holds is waited for.
+        waits = any(job.idempotency_key is not None for job in jobs)
+        async with self._writing(lent) as tx, _savepoint(lent) if waits else contextlib.nullcontext():
             return await inserting(jobs)(tx)
 
     async def record(self, job: str, lease: int, step: StepRow, data: str, facts: Sequence[Fact] = ()) -> None:
