@@ -6,6 +6,7 @@
     ├── InvalidDuration           a duration that cannot be read (also ValueError)
     ├── InvalidArguments          arguments that do not fit a job's signature (also TypeError)
     ├── InvalidOption             an option of a job, a step or a setting that makes no sense (also ValueError)
+    ├── UnusableConnection        what was handed in as `on=` cannot take part: names the remedy (also TypeError)
     ├── UnknownJobType            no job type of this name is registered here
     ├── NotStarted                the app is not open yet: names the remedy
     ├── NotFound                  no such job or prompt for this owner (also LookupError)
@@ -128,6 +129,13 @@ class InvalidOption(BideError, ValueError):
 
 def _of_option(option: str | None, message: str) -> list[dict[str, str]]:
     return [] if option is None else [{"path": f"/{option}", "message": message}]
+
+
+class UnusableConnection(BideError, TypeError):
+    """What was handed in as `on=` is no connection that Bide knows, is one of another database, or has no transaction
+    in which Bide could take part. Nothing was written."""
+
+    code = "unusable_connection"
 
 
 class UnknownJobType(BideError):

@@ -66,7 +66,10 @@ async def test_ready_says_whether_the_database_answers_now(postgres_url: str) ->
                     pass
 
 
-HINT = "Another process holds it, or commits as much as the disk can take."
+HINT = (
+    "Another process holds it, or commits as much as the disk can take; or a transaction of yours is open: commit it"
+    " sooner, and enqueue in it, .options(on=…)."
+)
 
 
 def assert_told(answer: httpx.Response, code: str, message: str, path: Path) -> None:

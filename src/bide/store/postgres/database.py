@@ -21,7 +21,7 @@ from bide.portal import Portal
 from bide.store.base import Clock
 from bide.store.postgres.address import shown
 from bide.store.postgres.connections import Connections
-from bide.store.postgres.driver import Connection, Row, connect
+from bide.store.postgres.driver import Connection, Fetching, Row, connect
 from bide.store.postgres.failures import Fate, fate_of, translate
 from bide.store.postgres.sql import Statement, statement
 from bide.store.postgres.wake import Wakes
@@ -55,7 +55,7 @@ class Tx:
 
     __slots__ = ("_announced", "_db", "_schema", "again", "cancel", "changed", "now", "ready")
 
-    def __init__(self, db: Connection, schema: str, now: int, again: bool) -> None:
+    def __init__(self, db: Fetching, schema: str, now: int, again: bool) -> None:
         self._db = db
         self._schema = schema
         self._announced = False
@@ -146,6 +146,10 @@ class Database:
         self._kept.add(running)
         running.add_done_callback(self._kept.discard)
         return await asyncio.shield(asyncio.wrap_future(running))
+
+    def within(self, db: Fetching) -> Tx:
+        """What a verb runs in that takes part in the transaction of this connection."""
+        return Tx(db, self._schema, self._clock.now(), False)
 
     async def close(self) -> None:
         """Finish what was begun."""

@@ -24,10 +24,15 @@ STANDSTILL = 30.0
 Row: TypeAlias = Sequence[Any]
 
 
-class Connection(Protocol):
-    """A connection of asyncpg."""
+class Fetching(Protocol):
+    """What runs a statement whose parameters are numbered."""
 
     async def fetch(self, query: str, /, *args: Any) -> Sequence[Row]: ...
+
+
+class Connection(Fetching, Protocol):
+    """A connection of asyncpg."""
+
     async def execute(self, query: str, /) -> str: ...
     async def close(self, *, timeout: float | None = None) -> None: ...
     def terminate(self) -> None: ...

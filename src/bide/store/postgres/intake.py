@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from bide.store.base import Accepted, Existing, IdempotencyClash, Inserted, JobRow, NewJob
-from bide.store.postgres.database import Database, Tx
+from bide.store.postgres.database import Database, Tx, Verb
 from bide.store.postgres.rows import job_rows, shared
 from bide.store.postgres.sql import statement
 from bide.store.rows import enqueued
@@ -16,8 +16,10 @@ _KEYS_OF = statement("keys_of")
 
 
 async def insert(database: Database, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
-    if not jobs:
-        return []
+    return await database.batch(inserting(jobs)) if jobs else []
+
+
+def inserting(jobs: Sequence[NewJob]) -> Verb[Sequence[Inserted]]:
     # The times of runs whose outcome is unknown: what they made is new to the caller all the same.
     runs: list[int] = []
 
@@ -37,7 +39,7 @@ async def insert(database: Database, jobs: Sequence[NewJob]) -> Sequence[Inserte
                 await _look(tx, jobs, answers, before)
         return [answer for answer in answers if answer is not None]
 
-    return await database.batch(verb)
+    return verb
 
 
 def _parameters(tx: Tx, jobs: Sequence[NewJob]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ _RUNNING = statement("running")
 _STILL_RUNNING = statement("still_running")
 _LOCK = statement("lock")
 _RECORD = statement("record")
+_STEP_RESULT = statement("step_result")
 _PROMPT_OF_KEY = statement("prompt_of_key")
 _ASK = statement("ask")
 _NOTED = statement("noted")
@@ -36,28 +37,41 @@ class Recording(NamedTuple):
 
 async def record(database: Database, recordings: Sequence[Recording]) -> Sequence[bool | None]:
     """Remember steps; False where the lease was lost, None where another transaction holds the row."""
+    return await _write(database, recordings, recording)
 
-    async def verb(tx: Tx, some: Sequence[Recording]) -> list[bool]:
-        steps = [one.step for one in some]
-        rows = await tx.fetch(
-            _RECORD,
-            now=tx.now,
-            jobs=[one.job for one in some],
-            leases=[one.lease for one in some],
-            names=[step.name for step in steps],
-            keys=[step.key for step in steps],
-            results=[step.result for step in steps],
-            errors=[step.error for step in steps],
-            sizes=[0 if step.result is None else len(step.result.encode()) for step in steps],
-            kinds=[_kind(step) for step in steps],
-            data=[one.data for one in some],
-        )
-        return _written(tx, [row[0] for row in rows], len(some))
 
-    return await _write(database, recordings, verb)
+async def recording(tx: Tx, some: Sequence[Recording]) -> list[bool]:
+    """Remember those whose rows are free; False for the others, too."""
+    steps = [one.step for one in some]
+    rows = await tx.fetch(
+        _RECORD,
+        now=tx.now,
+        jobs=[one.job for one in some],
+        leases=[one.lease for one in some],
+        names=[step.name for step in steps],
+        keys=[step.key for step in steps],
+        results=[step.result for step in steps],
+        errors=[step.error for step in steps],
+        sizes=[0 if step.result is None else len(step.result.encode()) for step in steps],
+        kinds=[_kind(step) for step in steps],
+        data=[one.data for one in some],
+    )
+    return _written(tx, [row[0] for row in rows], len(some))
+
+
+def recorded(job: str, name: str, key: str) -> Callable[[Tx], Awaitable[bool]]:
+    async def verb(tx: Tx) -> bool:
+        await tx.fetch(_LOCK, job=job)  # whoever has recorded it holds the row until it is over
+        return await tx.first(_STEP_RESULT, job=job, name=name, key=key) is not None
+
+    return verb
 
 
 async def note(database: Database, facts: Sequence[Fact]) -> Sequence[bool | None]:
+    return await _write(database, facts, noting())
+
+
+def noting() -> Callable[[Tx, Sequence[Fact]], Awaitable[list[bool]]]:
     # Facts have no ids: a number for all of them is their token, should the outcome be unknown.
     batch = secrets.randbits(62)
 
@@ -78,7 +92,14 @@ async def note(database: Database, facts: Sequence[Fact]) -> Sequence[bool | Non
         )
         return _written(tx, [row[0] for row in rows], len(some))
 
-    return await _write(database, facts, verb)
+    return verb
+
+
+async def hold(tx: Tx, job: str, lease: int) -> None:
+    """Wait for the row of a job that runs under this lease. Raises LeaseLost."""
+    await tx.fetch(_LOCK, job=job)
+    if not await tx.fetch(_RUNNING, job=job, lease=lease):
+        raise lease_lost(job, lease)
 
 
 Item = TypeVar("Item", Recording, Fact)
@@ -119,9 +140,7 @@ def _kind(step: StepRow) -> str:
 
 def ask(job: str, lease: int, prompt: NewPrompt) -> Callable[[Tx], Awaitable[PromptRow]]:
     async def verb(tx: Tx) -> PromptRow:
-        await tx.fetch(_LOCK, job=job)
-        if not await tx.fetch(_RUNNING, job=job, lease=lease):
-            raise lease_lost(job, lease)
+        await hold(tx, job, lease)
         if stored := await tx.first(_PROMPT_OF_KEY, job=job, key=prompt.key):
             earlier = prompt_row(stored)
             if earlier.id != prompt.replaces:

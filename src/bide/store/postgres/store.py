@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+from weakref import WeakSet
 
 from bide.batch import Batcher
 from bide.errors import StoreUnavailable
@@ -40,6 +42,7 @@ from bide.store.postgres import forking, intake, liveness, people, reading, runn
 from bide.store.postgres.clock import DatabaseClock
 from bide.store.postgres.database import Database
 from bide.store.postgres.driver import is_pooled
+from bide.store.postgres.joined import Joined
 from bide.store.postgres.migrations import HEAD, SCHEMA, schema_name
 from bide.store.postgres.migrations import run as migrations
 from bide.store.postgres.migrations.stamp import stamp_of
@@ -58,6 +61,8 @@ class _Opened:
     def __init__(self, database: Database, wakes: Wakes) -> None:
         self.database = database
         self.wakes = wakes
+        self.known: WeakSet[Any] = WeakSet()
+        """Connections of callers that have been seen to be of this database."""
         self.records: Batcher[Recording, bool] = Batcher(lambda steps: running.record(database, steps))
 
     async def remember(self, recording: Recording) -> bool:
@@ -151,6 +156,10 @@ class PostgresStore:
     def subscribe(self, wake: Callable[[Hint], None]) -> Callable[[], None]:
         return self._parts.wakes.subscribe(wake)
 
+    def join(self, on: object) -> Joined:
+        opened = self._parts
+        return Joined(on, opened.database, self.schema, opened.known)
+
     # Intake
 
     async def insert(self, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
@@ -185,6 +194,9 @@ class PostgresStore:
         opened, recording = self._parts, Recording(job, lease, step, data)
         if not await opened.database.at_home(lambda: opened.remember(recording)):
             raise running.lease_lost(job, lease)
+
+    async def recorded(self, job: str, name: str, key: str) -> bool:
+        return await self.database.write(running.recorded(job, name, key))
 
     async def step_result(self, job: str, name: str, key: str) -> str:
         return await self.database.read(reading.step_result(job, name, key))

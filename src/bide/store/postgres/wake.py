@@ -41,6 +41,11 @@ BACKOFF = 0.1, 1.0
 _LOOK = statement("look")
 
 
+def announcement(*, ready: bool) -> str:
+    """What a transaction says when it commits that is no process's of a store: every process listens to it."""
+    return f":{_LETTERS[Hint.READY if ready else Hint.CHANGED]}"
+
+
 class Wakes:
     """One per store, of the event loop that opened it. `subscribe` and `note` may be called from any thread.
 

@@ -14,6 +14,7 @@ from bide.store.sqlite.writer import Tx
 
 _RUNNING = statement("running")
 _RECORD = statement("record")
+_STEP_RESULT = statement("step_result")
 _PROMPT_OF_KEY = statement("prompt_of_key")
 _ASK = statement("ask")
 _NOTING = statement("noting")
@@ -41,6 +42,10 @@ def record(job: str, lease: int, step: StepRow, about: str) -> Callable[[Tx], No
             append(tx, job, EventKind.STEP_COMPLETED if step.error is None else EventKind.STEP_FAILED, about)
 
     return verb
+
+
+def recorded(job: str, name: str, key: str) -> Callable[[Tx], bool]:
+    return lambda tx: tx.db.execute(_STEP_RESULT, {"job": job, "name": name, "key": key}).fetchone() is not None
 
 
 def ask(job: str, lease: int, prompt: NewPrompt) -> Callable[[Tx], PromptRow]:

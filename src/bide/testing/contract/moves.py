@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -37,6 +37,7 @@ from bide.testing.checker import assert_sound
 from bide.testing.clock import ManualClock
 
 MakeStore: TypeAlias = Callable[[], Store]
+Connect: TypeAlias = Callable[[], Awaitable[object]]
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
