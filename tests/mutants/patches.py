@@ -749,6 +749,7 @@ PATCHES = (
         "            await _finished(joined.record(claim.id",
         "            await joined.commit()\n            await joined.begin()\n"
         "            await _finished(joined.record(claim.id",
-        f"{ON}test_killed.py::test_the_effect_of_a_step_is_there_once_wherever_its_worker_dies",
+        f"{ON}test_killed.py::test_the_effect_of_a_step_is_there_once_wherever_its_worker_dies"
+        "[postgres-AsyncSession-postgresql+asyncpg-committed]",
     ),
 )
