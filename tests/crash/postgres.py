@@ -116,6 +116,7 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # it has no types
         self._faults = faults
         self._files: list[str] = []
         self._prepared: dict[str, Any] = {}
+        self._above: Any = super()
 
     async def execute(self, query: str, *args: Any, **options: Any) -> str:
         if query == "commit":
@@ -125,7 +126,7 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # it has no types
             self._files = []
         elif query != "rollback":
             self._files.append(SCHEMA)
-        done: str = await super().execute(query, *args, **options)
+        done: str = await self._above.execute(query, *args, **options)
         return done
 
     async def fetch(self, query: str, *args: Any, **options: Any) -> Sequence[Any]:
@@ -133,16 +134,16 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # it has no types
         if name is not None:
             self._faults.used.add(name)
         if name is None or not _writes(name):
-            read: Sequence[Any] = await super().fetch(query, *args, **options)
+            read: Sequence[Any] = await self._above.fetch(query, *args, **options)
             return read
         if self.is_in_transaction():
             return await self._change(name, query, args)
         self._files = []
-        await super().execute("begin")
+        await self._above.execute("begin")
         try:
             rows = await self._change(name, query, args)
         except BaseException:
-            await super().execute("rollback")
+            await self._above.execute("rollback")
             raise
         await self._commit()
         return rows
@@ -160,7 +161,7 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # it has no types
     async def _commit(self) -> None:
         files, self._files = self._files, []
         mode: Mode | None = self._faults.coming(files) if files else None
-        await super().execute("commit")
+        await self._above.execute("commit")
         if mode == "after":
             die()
         if mode == "error":
