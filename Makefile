@@ -30,11 +30,10 @@ demo: $(VENV)/demo.stamp ## Watch a real job be killed twice, ask you, and finis
 
 quickstart: $(VENV)/demo.stamp node_modules/.stamp ## See a question appear in a page: on http://127.0.0.1:8000
 	@echo '==> Building the page, and the packages it uses'
-	@$(NPM) run build --workspace @bide/client --workspace @bide/react --workspace @bide/quickstart >/dev/null
-	@echo '==> Open http://127.0.0.1:8000 in a browser; end with Ctrl+C'
-	@$(BIN)/python -m uvicorn examples.quickstart.blog:app --log-level warning $(ARGS)
+	@$(NPM) run page >/dev/null
+	@$(BIN)/bide quickstart $(ARGS)
 
-test: check $(VENV)/browser.stamp ## Run every check, then every test
+test: check $(VENV)/browser.stamp $(VENV)/pooler.stamp ## Run every check, then every test
 	@echo '==> Running the tests of the Python package'
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 	@echo '==> Running the tests of the JavaScript packages, in Node and in a browser'
@@ -69,15 +68,15 @@ mutants: $(VENV)/dev.stamp ## Plant known faults one by one, and see each caught
 	@echo '==> Planting faults'
 	@$(BIN)/python -m tests.mutants $(ARGS)
 
-soak: $(VENV)/dev.stamp ## Run 20,000 jobs while the worker is killed 50 times
-	@echo '==> Killing workers at random'
+soak: $(VENV)/dev.stamp ## Kill workers at random; with ARGS="--store postgres", restart the database too
+	@echo '==> Killing workers, and databases, at random'
 	@$(BIN)/python -m tests.soak $(ARGS)
 
 crash: $(VENV)/dev.stamp ## Crash at every commit, and print the table; on one store with ARGS=sqlite or postgres
 	@echo '==> Crashing at every commit'
 	@$(BIN)/python -m tests.crash $(ARGS)
 
-capacity: $(VENV)/dev.stamp ## Measure what 100,000 jobs cost that wait for people
+capacity: $(VENV)/dev.stamp ## Measure what jobs cost that wait for people; with ARGS="--store postgres", a million
 	@echo '==> Letting jobs wait'
 	@$(BIN)/python -m tests.capacity $(ARGS)
 
@@ -139,5 +138,16 @@ $(VENV)/browser.stamp: $(VENV)/created.stamp
 			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; \
 		else \
 			echo 'The tests of the pages need Chromium. On Debian: apt install chromium. Elsewhere: CHROMIUM=/path/to/it make test' >&2; exit 1; \
+		fi; }
+	@touch $@
+
+# Nor is a pooler. Debian has it where only root looks.
+$(VENV)/pooler.stamp: $(VENV)/created.stamp
+	@test -n "$${PGBOUNCER:-}" || PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo '==> Installing pgbouncer, for the tests of PostgreSQL behind it'; \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends pgbouncer >/dev/null; \
+		else \
+			echo 'The tests of PostgreSQL need pgbouncer. On Debian: apt install pgbouncer; with Homebrew: brew install pgbouncer. Elsewhere: PGBOUNCER=/path/to/it make test' >&2; exit 1; \
 		fi; }
 	@touch $@

@@ -61,7 +61,7 @@ create table step (
 ) strict;
 create index job_claim on job (queue, priority desc, rank, id) where status = 'pending' and ready = 1;
 create index job_worker on job (worker) where worker is not null;
-create index job_owner on job (owner, id);
+create index job_owner on job (owner, id) where owner <> '';
 create index job_finished on job (finished_at) where finished_at is not null;
 create unique index event_seq on event (job, seq);
 """

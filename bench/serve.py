@@ -22,6 +22,7 @@ from fastapi import FastAPI
 
 from bench.worker import Child
 from bide import Bide, JobContext, Settings
+from bide.cli.work import freeze
 from bide.http import Limits, Principal
 from bide.store.sqlite import SQLiteStore
 
@@ -113,8 +114,9 @@ async def serve(folder: Path, *, worker: bool) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(4_096)
+        api = app.served(worker=worker)
         config = uvicorn.Config(
-            app.served(worker=worker),
+            api,
             log_level="warning",
             access_log=False,
             loop="asyncio",
@@ -122,6 +124,10 @@ async def serve(folder: Path, *, worker: bool) -> None:
             # A connection that is kept says nothing for as long as the streams are watched.
             timeout_keep_alive=3_600,
         )
+        # As `bide serve` does, before anything is served.
+        api.openapi()
+        config.load()
+        freeze()
         server = _Server(config)
         running = asyncio.create_task(server.serve(sockets=[listening]))
         while not server.started:

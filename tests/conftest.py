@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator
 import pytest
 from hypothesis import settings
 
+from tests.pgbouncer import Pooler
 from tests.postgres import Server
 
 # In CI the same examples every time: a change is judged by what it does, not by what chance found. Elsewhere the search
@@ -51,3 +52,16 @@ def bare_postgres_url(postgres: Server) -> Generator[str]:
     url = postgres.create("template1")
     yield url
     postgres.drop(url)
+
+
+@pytest.fixture(scope="session")
+def pooler(postgres: Server) -> Generator[Pooler]:
+    """A pgbouncer, started by the first test that asks for it."""
+    with Pooler(postgres) as pooler:
+        yield pooler
+
+
+@pytest.fixture
+def pooled_url(pooler: Pooler, postgres_url: str) -> str:
+    """The database of the running test, through the pooler."""
+    return pooler.url(postgres_url)

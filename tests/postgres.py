@@ -7,6 +7,7 @@ import itertools
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import warnings
 from collections.abc import Coroutine
@@ -77,7 +78,19 @@ class Server:
             self._control("-m", how, "stop")
 
     def start(self) -> None:
-        self._server.ensure_postgres_running()
+        """Start it again; returns when it takes connections."""
+        while True:
+            try:
+                self._server.ensure_postgres_running()
+            except (subprocess.TimeoutExpired, AssertionError):
+                continue  # it still recovers
+            return
+
+    def wait_for_disk(self) -> None:
+        """From now on as it is when it is installed."""
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            self.execute(f"alter system reset {setting}")
+        self.execute("select pg_reload_conf()")
 
     def processes(self) -> list[psutil.Process]:
         """The one that all others belong to, and these."""

@@ -43,6 +43,7 @@ from bide import (
 from bide.app import PAGE
 from bide.cli.ask import ask_in_terminal
 from bide.settings import Settings
+from tests.postgres import execute
 
 SOURCE = Path(package.__file__).parents[1]
 PATIENCE = 30.0
@@ -146,9 +147,9 @@ class Finished:
 class Shell:
     """Runs `bide` in processes, in one folder, on one database."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, url: str | None = None) -> None:
         self.folder = folder
-        self.url = f"sqlite:///{folder / 'jobs.db'}"
+        self.url = url or f"sqlite:///{folder / 'jobs.db'}"
         self.env = {
             **{name: value for name, value in os.environ.items() if not name.startswith("BIDE_")},
             "BIDE_URL": self.url,
@@ -243,9 +244,14 @@ async def terminal(shell: Shell, *args: str) -> AsyncGenerator[tuple[asyncio.sub
         os.close(master)
 
 
+ON_EACH = pytest.mark.parametrize("shell", ["sqlite", "postgres"], indirect=True)
+"""The test is run on a database of each kind, else on SQLite."""
+
+
 @pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    return Shell(tmp_path)
+def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Shell:
+    on = getattr(request, "param", "sqlite")
+    return Shell(tmp_path, request.getfixturevalue("postgres_url") if on == "postgres" else None)
 
 
 @pytest.fixture
@@ -315,11 +321,9 @@ async def test_without_the_extra_one_line_names_it(shell: Shell) -> None:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def either(request: pytest.FixtureRequest, shell: Shell) -> Shell:
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Shell:
     """On a database of each kind, with nothing in it."""
-    if request.param == "postgres":
-        shell.url = shell.env["BIDE_URL"] = request.getfixturevalue("bare_postgres_url")
-    return shell
+    return Shell(tmp_path, request.getfixturevalue("bare_postgres_url") if request.param == "postgres" else None)
 
 
 async def test_migrate_goes_up_and_down(either: Shell) -> None:
@@ -359,6 +363,7 @@ async def test_what_loses_data_is_not_done_where_nobody_agrees(shell: Shell, app
 # ── Looking ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@ON_EACH
 async def test_list_show_and_stats_read_the_database_alone(shell: Shell, app: Bide[None]) -> None:
     async with app.worker():
         job = await waiting(app, "confirm")
@@ -439,6 +444,7 @@ async def test_a_job_is_named_by_its_id_or_a_unique_end(shell: Shell, app: Bide[
     assert "not found" in no_job
 
 
+@ON_EACH
 async def test_cancel_and_cleanup(shell: Shell, app: Bide[None]) -> None:
     job = await enqueue(app, "slow", "never")
     kept = await enqueue(app, "slow", "never")
@@ -491,6 +497,7 @@ async def test_answer_in_a_terminal(shell: Shell, app: Bide[None], kind: str) ->
         assert await app.result(job, timeout=PATIENCE) == response
 
 
+@ON_EACH
 async def test_answer_given_as_json(shell: Shell, app: Bide[None]) -> None:
     async with app.worker():
         job = await waiting(app, "preview")
@@ -673,6 +680,7 @@ async def test_watch_draws_bars_in_a_terminal_until_all_have_finished(shell: She
             assert screen.text.count("completed") >= 2
 
 
+@ON_EACH
 async def test_watch_prints_a_line_per_change_elsewhere(shell: Shell, app: Bide[None]) -> None:
     gate = shell.folder / "gate"
     async with app.worker():
@@ -710,7 +718,13 @@ async def worker_process(shell: Shell) -> AsyncGenerator[tuple[asyncio.subproces
     (shell.folder / "their_app.py").write_text(
         f"from tests.test_cli import make_app\n\nclass shop:\n    bide = make_app({shell.url!r})\n"
     )
-    process = await shell.start("worker", "their_app:shop.bide", stderr=asyncio.subprocess.PIPE)
+    async with running(shell, "worker", "their_app:shop.bide") as process:
+        yield process
+
+
+@asynccontextmanager
+async def running(shell: Shell, *args: str) -> AsyncGenerator[tuple[asyncio.subprocess.Process, asyncio.StreamReader]]:
+    process = await shell.start(*args, stderr=asyncio.subprocess.PIPE)
     assert process.stderr is not None
     try:
         yield process, process.stderr
@@ -738,6 +752,22 @@ async def test_a_worker_that_creates_the_tables_tells_only_of_itself(shell: Shel
     assert (shell.folder / "jobs.db").exists()
 
 
+@pytest.mark.parametrize(("command", "runs"), [("worker", "is ready"), ("serve", "running on")])
+async def test_without_its_tables_nothing_starts_on_postgres(
+    tmp_path: Path, bare_postgres_url: str, command: str, runs: str
+) -> None:
+    """Several hosts start at once, and only one of them is to migrate: that is somebody's decision."""
+    shell = Shell(tmp_path, bare_postgres_url)
+    (tmp_path / "their_app.py").write_text(f"from tests.test_cli import make_app\n\nbide = make_app({shell.url!r})\n")
+    args = (command, "their_app:bide", *(["--port=0"] if command == "serve" else []))
+    assert "bide migrate up" in await shell.refused(*args)
+    assert await execute(bare_postgres_url, "select to_regnamespace('bide')::text") == [(None,)]
+    await shell.ok("migrate", "up")
+    async with running(shell, *args) as (_, errors):
+        await line_with(errors, runs)
+
+
+@ON_EACH
 async def test_sigterm_lets_the_running_job_finish(shell: Shell, app: Bide[None]) -> None:
     gate = shell.folder / "gate"
     job = await enqueue(app, "slow", str(gate))
@@ -753,6 +783,7 @@ async def test_sigterm_lets_the_running_job_finish(shell: Shell, app: Bide[None]
     assert [(await app.get(one)).status for one in (job, late, never)] == ["completed", "completed", "pending"]
 
 
+@ON_EACH
 async def test_a_second_signal_gives_the_running_job_back_unspent(shell: Shell, app: Bide[None]) -> None:
     gate = shell.folder / "gate"
     job = await enqueue(app, "slow", str(gate))

@@ -8,12 +8,13 @@ import json
 import os
 import re
 import signal
+import socket
 import sqlite3
 import sys
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, redirect_stderr, redirect_stdout
+from contextlib import aclosing, asynccontextmanager, redirect_stderr, redirect_stdout
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
@@ -24,15 +25,16 @@ import httpx
 import orjson
 import pytest
 from fastapi import FastAPI, Header
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
 
 from bide import Bide, Job, JobStatus
 from bide import errors as e
 from bide.cli import main
+from bide.cli.listening import listening
 from bide.cli.remote import ERRORS, RemoteBide
 from bide.cli.session import Jobs, acting, connect, open_database
-from bide.http import Forbidden, Principal, Unauthenticated
+from bide.http import Forbidden, Principal, Unauthenticated, anyone
 from tests.http.processes import free_port
 from tests.http.server import serving
 from tests.test_cli import (
@@ -261,6 +263,57 @@ async def test_watch_follows_to_the_end_alike(place: Place) -> None:
             gate.touch()
             await screen.until("completed")
             assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
+
+
+async def test_many_jobs_are_watched_over_http_by_one_stream(tmp_path: Path, app: Bide[None]) -> None:
+    shell, gate = Shell(tmp_path), tmp_path / "gate"
+    asked: list[str] = []
+
+    async def authorize(connection: HTTPConnection) -> Principal:
+        asked.append(connection.url.path)
+        return await anyone()
+
+    async with api(app, authorize=authorize) as shell.env["BIDE_URL"], app.worker():
+        jobs = [await enqueue(app, "slow", str(gate)) for _ in range(3)]
+        for job in jobs:
+            await reached(app, job, lambda job: job.progress.percent is not None)
+        process = await shell.start("jobs", "watch", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
+        assert process.stdout is not None
+        shown = await line_with(process.stdout, str(jobs[-1].id)[-8:])
+        gate.touch()
+        out, complaint = await asyncio.wait_for(process.communicate(), PATIENCE)
+    assert (process.returncode, complaint) == (0, b"")
+    assert [path for path in asked if path.endswith("/events")] == ["/api/events"]
+    lines = (shown + out.decode()).splitlines()
+    for job in jobs:
+        mine = [line for line in lines if str(job.id)[-8:] in line]
+        assert "half way" in mine[0]
+        assert "completed  100 %" in mine[-1]
+
+
+async def test_a_stream_of_all_jobs_names_those_that_changed_and_from_time_to_time_all(
+    over_http: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bide.http.feed.KEEP_ALIVE", 0.05)
+    app = over_http.app
+    one, other, third = [await enqueue(app, "slow", "never") for _ in range(3)]
+    jobs = {one.id: one, other.id: other}
+    async with RemoteBide(over_http.url) as remote, aclosing(remote.changes(jobs)) as changes:
+        assert set(await anext(changes)) == {one.id, other.id}
+        await app.cancel(third)
+        await app.cancel(one)
+        # No event tells that this one is gone.
+        await app.cancel(other)
+        await app.delete(other)
+        seen = set[UUID]()
+        while one.id not in seen:
+            seen.update(await anext(changes))
+        jobs[one.id] = await app.get(one)
+        while set(await anext(changes)) != {one.id, other.id}:
+            pass
+        assert third.id not in seen
+        with pytest.raises(e.NotFound):
+            await remote.get(other.id)
 
 
 async def test_who_answers_is_told_here_and_known_there(place: Place) -> None:
@@ -541,8 +594,13 @@ async def serve(
         await process.wait()
 
 
-async def test_serve_executes_and_ends_in_time_whatever_is_open(tmp_path: Path) -> None:
-    shell = Shell(tmp_path)
+@pytest.fixture(params=["sqlite", "postgres"])
+def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Shell:
+    """On a database of each kind."""
+    return Shell(tmp_path, request.getfixturevalue("postgres_url") if request.param == "postgres" else None)
+
+
+async def test_serve_executes_and_ends_in_time_whatever_is_open(shell: Shell) -> None:
     async with make_app(shell.url) as app, serve(shell, env={"BIDE_DRAIN": "1s"}) as served:
         client = httpx.AsyncClient(base_url=served.address, timeout=30)
         async with client:
@@ -575,9 +633,8 @@ async def stall(address: str) -> asyncio.StreamWriter:
     return writer
 
 
-async def test_a_second_signal_to_serve_gives_the_running_job_back_unspent(tmp_path: Path) -> None:
-    shell = Shell(tmp_path)
-    gate = tmp_path / "gate"
+async def test_a_second_signal_to_serve_gives_the_running_job_back_unspent(shell: Shell) -> None:
+    gate = shell.folder / "gate"
     async with make_app(shell.url) as app:
         job = await enqueue(app, "slow", str(gate))
         async with serve(shell) as served:
@@ -606,8 +663,8 @@ async def knocked(port: int) -> None:
         await came.wait()
 
 
-async def test_watch_goes_on_while_the_server_is_started_anew(tmp_path: Path) -> None:
-    shell, port, gate = Shell(tmp_path), free_port(), tmp_path / "gate"
+async def test_watch_goes_on_while_the_server_is_started_anew(shell: Shell) -> None:
+    port, gate = free_port(), shell.folder / "gate"
     shell.env["BIDE_URL"] = f"http://127.0.0.1:{port}"
     async with make_app(shell.url) as app:
         job = await enqueue(app, "slow", str(gate))
@@ -625,8 +682,7 @@ async def test_watch_goes_on_while_the_server_is_started_anew(tmp_path: Path) ->
     assert "completed  100 %" in out.decode().splitlines()[-1]
 
 
-async def test_serve_without_a_worker_behind_a_prefix_and_a_guard(tmp_path: Path) -> None:
-    shell = Shell(tmp_path)
+async def test_serve_without_a_worker_behind_a_prefix_and_a_guard(shell: Shell) -> None:
     options = ("--no-worker", "--host", "0.0.0.0", "--authorize", "their_app:authorize", "--root-path", "/bide")
     async with make_app(shell.url) as app, serve(shell, *options) as served:
         job = await enqueue(app, "slow", "never")
@@ -656,11 +712,42 @@ async def test_serve_says_what_it_cannot_do(tmp_path: Path) -> None:
     assert "Error:" in await shell.refused("serve", "their_app:bide", "--port", "0")
 
 
-async def test_a_port_that_is_taken_ends_it(tmp_path: Path) -> None:
+async def test_a_port_that_is_taken_ends_it_before_it_has_touched_a_job(tmp_path: Path) -> None:
     shell = Shell(tmp_path)
-    async with serve(shell, "--no-worker") as served:
+    async with make_app(shell.url) as app, serve(shell, "--no-worker") as served:
+        job = await enqueue(app, "slow", "never")
         port = str(httpx.URL(served.address).port)
-        assert "address already in use" in await shell.refused("serve", "their_app:bide", "--port", port)
+        complaint = await shell.refused("serve", "their_app:bide", "--port", port)
+        assert [event.kind for event in await app.history(job)] == ["job.enqueued"]
+    assert "Address already in use" in complaint
+    assert "--port" in complaint
+
+
+async def test_every_address_of_a_host_is_served_at_one_port_and_answers_at_once() -> None:
+    """What is written goes out, and does not wait for the other side to acknowledge what was written before."""
+    with listening("localhost", 0) as sockets:
+        assert {address[4][0] for address in socket.getaddrinfo("localhost", 0, type=socket.SOCK_STREAM)} == {
+            one.getsockname()[0] for one in sockets
+        }
+        assert len({one.getsockname()[1] for one in sockets}) == 1
+        for one in sockets:
+            accepted: asyncio.Queue[int] = asyncio.Queue()
+
+            def look(_: asyncio.StreamReader, writer: asyncio.StreamWriter, accepted: Any = accepted) -> None:
+                taken = writer.get_extra_info("socket")
+                accepted.put_nowait(taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+                writer.close()
+
+            async with await asyncio.start_server(look, sock=one):
+                _, writer = await asyncio.open_connection(*one.getsockname()[:2])
+                assert await accepted.get()
+                writer.close()
+
+
+def test_a_host_that_is_not_here_is_told() -> None:
+    for host, told in (("192.0.2.1", "Cannot assign requested address"), ("no-such-host.invalid", "has no address")):
+        with pytest.raises(e.InvalidOption, match=told), listening(host, 0):
+            pass
 
 
 @pytest.mark.parametrize(("missing", "command"), [("uvicorn", "serve their_app:bide"), ("httpx", "stats")])

@@ -12,7 +12,7 @@ import contextlib
 import json
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,8 @@ class Lines(BaseModel):
         return text
 
 
-CASES = {model.__name__: (model, answer) for model, answer in [*models.CASES, *models.MORE, (Lines, {"text": "even"})]}
+ASKED: list[tuple[type[BaseModel], object]] = [*models.CASES, *models.MORE, (Lines, {"text": "even"})]
+CASES = {model.__name__: (model, answer) for model, answer in ASKED}
 
 bide = Bide(sys.argv[1])
 
@@ -96,6 +97,36 @@ async def with_policy(request: Request, call_next: Callable[[Request], Awaitable
     response = await call_next(request)
     response.headers["Content-Security-Policy"] = POLICY
     return response
+
+
+requests: list[str] = []
+streams: list[str] = []
+
+
+class Count:
+    """Notes the path of each request, and of each stream while it is open."""
+
+    def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
+        self._app = app
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        path = scope.get("path", "")
+        requests.append(path)
+        if not path.endswith("/events"):
+            return await self._app(scope, receive, send)
+        streams.append(path)
+        try:
+            return await self._app(scope, receive, send)
+        finally:
+            streams.remove(path)
+
+
+app.add_middleware(Count)
+
+
+@app.get("/tests/counted")
+async def counted() -> dict[str, list[str]]:
+    return {"requests": [path for path in requests if path.startswith("/api")], "streams": streams}
 
 
 app.mount("/", StaticFiles(directory=HERE / "dist", html=True))

@@ -22,5 +22,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // A fact that does not come fails a test; one that is slow to come does not.
+    expect: { poll: { timeout: 30_000 } },
   },
 });

@@ -32,6 +32,13 @@ class Flat(BaseModel):
     street: str = Field(min_length=1)
 
 
+class Account(BaseModel):
+    """One whose number no double holds."""
+
+    number: int
+    limit: int = 2**53 + 1
+
+
 @bide.job(expose=True)
 async def add(ctx: JobContext, a: int, b: int = 1) -> int:  # noqa: ARG001
     """Add two numbers."""
@@ -77,6 +84,13 @@ async def ask(ctx: JobContext, questions: int = 1) -> str:
 async def let(ctx: JobContext) -> Flat:
     """Ask for a flat."""
     return await ctx.ask("flat", Form(Flat))
+
+
+@bide.job(expose=True)
+async def keep(ctx: JobContext) -> str:
+    """Ask for an account, and say what came back."""
+    given = await ctx.ask("account", Form(Account, initial=Account(number=2**63 - 1)))
+    return f"{given.number} {given.limit}"
 
 
 @bide.job(expose=True, max_attempts=1)

@@ -347,23 +347,43 @@ class Bide(Generic[D]):
     async def enqueue(self, call: JobCall[R], /) -> Job[R]:
         """Accept one call; see `JobType.enqueue`."""
         new = self.accept(call)
-        return self._inserted(new, await self._open.inserts.put(new, len(new.input)))
+        return self._inserted(new, await self._put(new, call.options.on))
 
     async def enqueue_row(self, call: JobCall[Any], /) -> JobRow:
         """As `enqueue`, for layers that show the stored row in their own way: no query reads it."""
         new = self.accept(call)
-        stored = _stored(new, await self._open.inserts.put(new, len(new.input)))
+        stored = _stored(new, await self._put(new, call.options.on))
         if isinstance(stored, IdempotencyConflict):
             raise stored
         return stored
 
-    async def enqueue_many(self, calls: Iterable[JobCall[R]], /) -> Sequence[Job[R]]:
+    async def _put(self, new: NewJob, on: object) -> Inserted:
+        opened = self._open
+        if on is None:
+            return await opened.inserts.put(new, len(new.input))
+        (answer,) = await opened.store.join(on).insert([new])
+        return answer
+
+    async def begin(self, on: object, /) -> None:
+        """Begin a transaction of yours, in which jobs are enqueued: `await bide.begin(session)`.
+
+        SQLite has one writer at a time. Begun so, you wait in line with all others, and write when it is your turn; a
+        transaction that has read before it writes may be refused instead. From then on everybody waits for you, so end
+        it soon. `on` is what `options(on=…)` takes, with no transaction open. PostgreSQL needs it for a connection that
+        begins none by itself. You commit, or roll back.
+
+        Raises StoreBusy after `Settings.busy_timeout`, and UnusableConnection.
+        """
+        await self.store.join(on).begin()
+
+    async def enqueue_many(self, calls: Iterable[JobCall[R]], /, *, on: object = None) -> Sequence[Job[R]]:
         """Accept many calls, in order: `await bide.enqueue_many([send.call(to) for to in people])`.
 
         They are written in as few transactions as their size allows; each is durable when this returns. A conflict
-        of idempotency keys raises after the others were accepted.
+        of idempotency keys raises after the others were accepted. on: write all of them in this transaction of yours,
+        see `JobType.options`; also after a conflict it is yours to commit or to roll back.
         """
-        outcomes = [self._outcome(new, answer) for new, answer in await self._insert(calls)]
+        outcomes = [self._outcome(new, answer) for new, answer in await self._insert(calls, on)]
         accepted = [outcome for outcome in outcomes if isinstance(outcome, Job)]
         for outcome in outcomes:
             if isinstance(outcome, IdempotencyConflict):
@@ -374,11 +394,19 @@ class Bide(Generic[D]):
         """As `enqueue_many`, but as `enqueue_row` does, and a conflict is the outcome of its call."""
         return [_stored(new, answer) for new, answer in await self._insert(calls)]
 
-    async def _insert(self, calls: Iterable[JobCall[Any]]) -> Sequence[tuple[NewJob, Inserted]]:
-        taken = [self.accept(call) for call in calls]
+    async def _insert(self, calls: Iterable[JobCall[Any]], on: object = None) -> Sequence[tuple[NewJob, Inserted]]:
+        taken: list[NewJob] = []
+        for call in calls:
+            if call.options.on is not None and call.options.on is not on:
+                raise InvalidOption(
+                    "A call of many has a connection of its own.", hint="Give it once: enqueue_many(calls, on=…)."
+                )
+            taken.append(self.accept(call))
+        store = self.store
+        insert = store.insert if on is None else store.join(on).insert
         answers: list[Inserted] = []
         for batch in split(taken, lambda new: len(new.input)):
-            answers += await self.store.insert(batch)
+            answers += await insert(batch)
         return list(zip(taken, answers, strict=True))
 
     def accept(self, call: JobCall[Any]) -> NewJob:
@@ -452,8 +480,9 @@ class Bide(Generic[D]):
     ) -> Sequence[Job[Any]]:
         """Jobs, newest first; `before` is the id of the last one of the page before.
 
-        They have all of these labels, and were created from `created_after` on and before `created_before`, which have
-        a time zone. Raises InvalidOption.
+        `result` is None in all of them, as a page of results may be large: `get` has it. They have all of these labels,
+        and were created from `created_after` on and before `created_before`, which have a time zone. Raises
+        InvalidOption.
         """
         if not 1 <= limit <= PAGE:
             raise InvalidOption(f"limit={limit}: expected 1 to {PAGE}.")
@@ -773,7 +802,7 @@ class Bide(Generic[D]):
         """
         row = await self.row(_id(job), owner)
         if not 0 <= after <= row.seq:
-            raise InvalidOption(f"after={after}: the last event of the job is {row.seq}.")
+            raise InvalidOption(f"after={after}: the last event of the job is {row.seq}.", option="after")
         return await self._fork(row.id, after, by, idempotency_key, owner)
 
     async def _fork(
@@ -834,8 +863,10 @@ class Bide(Generic[D]):
         chosen = tuple(statuses)
         unfinished = [status.value for status in chosen if not status.terminal]
         if unfinished:
-            raise InvalidOption(f"Unfinished jobs are never deleted: {', '.join(unfinished)}.")
-        return Prunable(before=self.store.now() - round(seconds(older_than) * 1_000_000), statuses=chosen)
+            raise InvalidOption(f"Unfinished jobs are never deleted: {', '.join(unfinished)}.", option="statuses")
+        return Prunable(
+            before=self.store.now() - round(seconds(older_than, option="older_than") * 1_000_000), statuses=chosen
+        )
 
     async def stats(self, *, owner: str | None = None) -> Stats:
         """Counts per status, of what is ready, and of open questions."""

@@ -7,8 +7,10 @@ to what one flush lets gather.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -16,6 +18,9 @@ R = TypeVar("R")
 
 MAX_ITEMS = 1_000
 MAX_BYTES = 4 * 1024 * 1024
+
+AGAIN = 0.05
+"""Seconds after which it is tried again what could not be done, at the latest."""
 
 
 def split(items: Iterable[T], size: Callable[[T], int], most: int = MAX_BYTES) -> Iterator[list[T]]:
@@ -33,23 +38,34 @@ def split(items: Iterable[T], size: Callable[[T], int], most: int = MAX_BYTES) -
         yield batch
 
 
+@dataclass(frozen=True, slots=True)
+class _Item(Generic[T, R]):
+    item: T
+    size: int
+    answer: asyncio.Future[R]
+
+
 class Batcher(Generic[T, R]):
     """Gathers the items of concurrent callers for `flush`, which answers each item in order.
 
     Belongs to the event loop it is first used on. A flush that raises fails every item of its batch; where one bad item
-    must not fail the others, `flush` answers that item with a value that says so.
+    must not fail the others, `flush` answers that item with a value that says so. An item that it answers with None it
+    could not do yet: that one is in the next flush again, before what was handed in later, and holds nothing up.
     """
 
-    def __init__(self, flush: Callable[[Sequence[T]], Awaitable[Sequence[R]]]) -> None:
+    def __init__(self, flush: Callable[[Sequence[T]], Awaitable[Sequence[R | None]]]) -> None:
         self._flush = flush
-        self._waiting: deque[tuple[T, int, asyncio.Future[R]]] = deque()
+        self._waiting: deque[_Item[T, R]] = deque()
+        self._again: list[_Item[T, R]] = []
+        self._news = asyncio.Event()
         self._flusher: asyncio.Task[None] | None = None
 
     def put(self, item: T, size: int = 0) -> asyncio.Future[R]:
         """Hand in an item of about `size` bytes; the future ends when its flush has."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[R] = loop.create_future()
-        self._waiting.append((item, size, answer))
+        self._waiting.append(_Item(item, size, answer))
+        self._news.set()
         if self._flusher is None:
             self._flusher = loop.create_task(self._run())
         return answer
@@ -61,33 +77,45 @@ class Batcher(Generic[T, R]):
 
     async def _run(self) -> None:
         try:
-            while self._waiting:
-                items, answers = self._take()
+            while self._waiting or self._again:
+                taken = self._take()
                 try:
-                    results = await self._flush(items)
+                    results = await self._flush([one.item for one in taken])
                 except Exception as error:  # noqa: BLE001 - whatever the flush raised is each caller's to see
-                    for answer in answers:
-                        if not answer.done():
-                            answer.set_exception(error)
+                    for one in taken:
+                        if not one.answer.done():
+                            one.answer.set_exception(error)
                     continue
-                for answer, result in zip(answers, results, strict=True):
-                    if not answer.done():
-                        answer.set_result(result)
+                for one, result in zip(taken, results, strict=True):
+                    if result is None:
+                        self._again.append(one)
+                    elif not one.answer.done():
+                        one.answer.set_result(result)
+                if self._again and not self._waiting:
+                    await self._pause()
         finally:
             self._flusher = None
 
-    def _take(self) -> tuple[list[T], list[asyncio.Future[R]]]:
-        items: list[T] = []
-        answers: list[asyncio.Future[R]] = []
-        total = 0
-        while self._waiting and len(items) < MAX_ITEMS:
-            item, size, answer = self._waiting[0]
-            if items and total + size > MAX_BYTES:
+    async def _pause(self) -> None:
+        """Wait for something new to flush, or until it is time to try again what could not be done."""
+        self._news.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(AGAIN):
+                await self._news.wait()
+
+    def _take(self) -> list[_Item[T, R]]:
+        """What is tried again, and a batch of what is new."""
+        taken = [one for one in self._again if not one.answer.cancelled()]
+        self._again.clear()
+        count = total = 0
+        while self._waiting and count < MAX_ITEMS:
+            one = self._waiting[0]
+            if count and total + one.size > MAX_BYTES:
                 break
             self._waiting.popleft()
-            if answer.cancelled():
+            if one.answer.cancelled():
                 continue
-            total += size
-            items.append(item)
-            answers.append(answer)
-        return items, answers
+            count += 1
+            total += one.size
+            taken.append(one)
+        return taken

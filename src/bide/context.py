@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import random
 import sys
 import typing
@@ -47,8 +48,10 @@ from bide.progress import Meter, StageScope
 from bide.retry import GiveUp, RetryAfter, RetryPolicy, decide
 from bide.run import ASK, OWN, Ending, Parked, Run
 from bide.schedule import Duration, seconds
-from bide.store.base import Fact, NewPrompt, PromptRow, StepRow
-from bide.thread import STEP_THREADS, in_thread
+from bide.store.base import Fact, Joined, NewPrompt, PromptRow, StepRow
+from bide.thread import STEP_THREADS, calling, in_thread
+
+log = logging.getLogger("bide.context")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -84,6 +87,8 @@ class Step:
     attempt: int
     children: int = 0
     emitted: bool = False
+    held: list[Fact] | None = None
+    """What it emits, where that is written in one transaction with its result."""
     _pieces: deque[str] = field(default_factory=deque[str])
     _written: asyncio.Future[bool] | None = None
 
@@ -112,7 +117,7 @@ class Step:
             return
         self.emitted = True
         self._pieces.extend(text[at : at + PIECE] for at in range(0, len(text), PIECE))
-        if self._written is None or self._written.done():
+        if self.held is None and (self._written is None or self._written.done()):
             self._flush()
 
     def _flush(self) -> None:
@@ -133,8 +138,19 @@ class Step:
     def _put(self, kind: EventKind, data: dict[str, Any]) -> None:
         claim = self.run.claim
         fact = Fact(claim.id, claim.lease, kind, encode({"step": self.name, "key": self.key, **data}))
+        if self.held is not None:
+            self.held.append(fact)
+            return
         self._written = self.run.note(fact)
         self._written.add_done_callback(lambda _: self._flush())
+
+    async def kept(self) -> list[Fact]:
+        """All that it has emitted, of a step that holds it."""
+        assert self.held is not None, "asked of a step whose output goes out as it comes"
+        await asyncio.sleep(0)  # what was handed over by call_soon comes first
+        while self._pieces:
+            self._flush()
+        return self.held
 
     async def flushed(self) -> None:
         # Twice round the loop: what was handed over by call_soon comes first.
@@ -195,6 +211,7 @@ class _Options:
     retry: RetryPolicy = RetryPolicy()  # noqa: RUF009 - frozen
     timeout: float | None = None
     returns: object = _MISSING
+    on: object = None
 
 
 class Scope:
@@ -308,12 +325,21 @@ class JobContext(Scope, Generic[D_co]):
         retry: RetryPolicy | None = None,
         timeout: Duration | None = None,
         returns: Any = _MISSING,
+        on: object = None,
     ) -> Scope:
         """Options for one step: `await ctx.options(key=n, max_attempts=3, timeout="30s").step(fn, …)`.
 
         key: tells repeats of one function apart. name: instead of the function's name, to keep that of a step whose
         function was renamed. max_attempts, retry: tries within this run, with backoff. timeout: of each try. returns:
         the type to encode by, instead of the return annotation.
+
+        on: a session or a connection on the database of the jobs, as for `JobType.options`, with no transaction open.
+        What the step writes on it happens exactly once, together with the step's result. **Bide begins and commits**:
+        it begins a transaction before each try, where none has begun by itself; when `fn` has returned, it records the
+        result on the same connection, if this run still has the job's lease, and commits. So `fn` does not commit.
+        Where it fails, or the lease is lost, all of it is rolled back, and the failure is recorded as always. What `fn`
+        emits is seen with the result. In SQLite nobody else can write meanwhile, so keep it short; in PostgreSQL use
+        READ COMMITTED, the default, or expect serialization failures, and give `max_attempts`.
         """
         if retry is not None and max_attempts != 1:
             raise InvalidOption("Give max_attempts or retry, not both: a RetryPolicy has its own max_attempts.")
@@ -325,6 +351,7 @@ class JobContext(Scope, Generic[D_co]):
                 retry=retry or (_DEFAULTS.retry if max_attempts == 1 else RetryPolicy(max_attempts=max_attempts)),
                 timeout=None if timeout is None else seconds(timeout),
                 returns=returns,
+                on=on,
             ),
         )
 
@@ -462,16 +489,19 @@ async def _step(
     row = run.steps.get((name, key))
     if row is not None:
         return await _recall(run, row, codec)
+    joined = None if options.on is None else run.host.store.join(options.on)
     run.begin()
     try:
         emitted = await run.has_emitted(name, key)
         run.check_lease()
         attempt = 1
         while True:
-            step = Step(run, name, key, attempt)
+            step = Step(run, name, key, attempt, held=None if joined is None else [])
             if emitted:
                 step.take_back()
             try:
+                if joined is not None:
+                    return await _within(joined, step, options.timeout, codec, fn, args, kwargs)
                 value = await _call(step, options.timeout, fn, args, kwargs)
                 text, decoded = codec.round_trip(value)
                 break
@@ -487,11 +517,72 @@ async def _step(
                     continue
                 raise await _fail(run, name, key, error) from error
         await step.flushed()
-        audit = _digest(args, kwargs)
-        await _record(run, StepRow(name=name, key=key, result=text, error=None), {"input": audit} if audit else {})
+        await _record(run, *_result(step, text, args, kwargs))
         return decoded
     finally:
         run.end()
+
+
+async def _within(
+    joined: Joined,
+    step: Step,
+    timeout: float | None,
+    codec: Codec[Any],
+    fn: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
+    """Call `fn`, record what it returned, and commit both in one transaction; or neither."""
+    run, claim = step.run, step.run.claim
+    decoded: Any = None
+    committing = False
+    # A connection is used where `fn` uses it: by one thread at a time, some of them by no other one.
+    with calling(None if _is_async(fn) else partial(in_thread, f"{STEP_THREADS}-{step.name}")):
+        try:
+            await run.host.patiently(joined.begin)
+            value = await _call(step, timeout, fn, args, kwargs)
+            text, decoded = codec.round_trip(value)
+            row, data = _result(step, text, args, kwargs)
+            await _finished(joined.record(claim.id, claim.lease, row, _about(row, data), await step.kept()))
+            committing = True
+            await _finished(joined.commit())
+        except BaseException as error:
+            await _finished(_take_back(joined, step))
+            if isinstance(error, LeaseLost):
+                raise run.lost() from None
+            # The reply to a commit may be lost, and not the commit.
+            if not committing or not isinstance(error, Exception) or not await _is_recorded(step):
+                raise
+    return decoded
+
+
+async def _finished(op: Coroutine[Any, Any, None]) -> None:
+    """Await it to its end: a statement that is cut off leaves a connection of which nobody knows what it did."""
+    task = asyncio.ensure_future(op)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if not task.done():
+            await asyncio.wait([task])
+        raise
+
+
+async def _take_back(joined: Joined, step: Step) -> None:
+    try:
+        await joined.rollback()
+    except Exception as error:  # noqa: BLE001 - a connection that is lost takes its transaction with it
+        log.warning("the transaction of step %r could not be rolled back: %s", step.name, error)
+
+
+async def _is_recorded(step: Step) -> bool:
+    run = step.run
+    return await run.read(lambda: run.host.store.recorded(run.claim.id, step.name, step.key))
+
+
+def _result(step: Step, text: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[StepRow, dict[str, Any]]:
+    """What is remembered of a step that returned, and what its event tells."""
+    audit = _digest(args, kwargs)
+    return StepRow(name=step.name, key=step.key, result=text, error=None), {"input": audit} if audit else {}
 
 
 async def _recall(run: Run, row: StepRow, codec: Codec[Any]) -> Any:
@@ -542,8 +633,12 @@ async def _fail(run: Run, name: str, key: str, error: Exception) -> StepFailed:
 
 
 async def _record(run: Run, row: StepRow, data: dict[str, Any]) -> None:
-    about = encode({"step": row.name, **({"key": row.key} if row.key else {}), **data})
+    about = _about(row, data)
     await run.write(lambda: run.host.store.record(run.claim.id, run.claim.lease, row, about))
+
+
+def _about(row: StepRow, data: dict[str, Any]) -> str:
+    return encode({"step": row.name, **({"key": row.key} if row.key else {}), **data})
 
 
 async def _open(

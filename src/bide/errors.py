@@ -6,6 +6,7 @@
     ├── InvalidDuration           a duration that cannot be read (also ValueError)
     ├── InvalidArguments          arguments that do not fit a job's signature (also TypeError)
     ├── InvalidOption             an option of a job, a step or a setting that makes no sense (also ValueError)
+    ├── UnusableConnection        what was handed in as `on=` cannot take part: names the remedy (also TypeError)
     ├── UnknownJobType            no job type of this name is registered here
     ├── NotStarted                the app is not open yet: names the remedy
     ├── NotFound                  no such job or prompt for this owner (also LookupError)
@@ -97,7 +98,13 @@ class UnencodableType(BideError, TypeError):
 
 
 class InvalidDuration(BideError, ValueError):
+    """`errors` has the flaw, as `InvalidResponse` has them, where it is the value of the option of this name."""
+
     code = "invalid_duration"
+
+    def __init__(self, message: str, *, hint: str | None = None, option: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.errors = _of_option(option, message)
 
 
 class InvalidArguments(BideError, TypeError):
@@ -111,7 +118,24 @@ class InvalidArguments(BideError, TypeError):
 
 
 class InvalidOption(BideError, ValueError):
+    """`errors` has the flaw, as `InvalidResponse` has them, where it is the value of the option of this name."""
+
     code = "invalid_option"
+
+    def __init__(self, message: str, *, hint: str | None = None, option: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.errors = _of_option(option, message)
+
+
+def _of_option(option: str | None, message: str) -> list[dict[str, str]]:
+    return [] if option is None else [{"path": f"/{option}", "message": message}]
+
+
+class UnusableConnection(BideError, TypeError):
+    """What was handed in as `on=` is no connection that Bide knows, is one of another database, or has no transaction
+    in which Bide could take part. Nothing was written."""
+
+    code = "unusable_connection"
 
 
 class UnknownJobType(BideError):

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 
 class EventKind(StrEnum):
@@ -52,4 +52,6 @@ class Event(BaseModel, frozen=True):
     kind: str
     """An `EventKind`; readers accept kinds they do not know."""
     attempt: int
-    data: dict[str, Any] = {}
+    data: Annotated[
+        dict[str, Any], Field(description="Times in it, `due_at` and `deadline_at`, are text of RFC 3339.")
+    ] = {}

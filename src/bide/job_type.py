@@ -47,7 +47,8 @@ FEW = 4
 
 @dataclass(frozen=True, slots=True)
 class EnqueueOptions:
-    """How one job is enqueued. `delay` in seconds; `owner` None: a job that enqueues another hands on its own."""
+    """How one job is enqueued. `delay` in seconds; `owner` None: a job that enqueues another hands on its own. `on`:
+    the connection in whose transaction it is."""
 
     queue: str | None = None
     priority: int = 0
@@ -55,6 +56,7 @@ class EnqueueOptions:
     owner: str | None = None
     idempotency_key: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    on: object = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,7 @@ class JobType(Generic[P, R_co]):
         owner: str | None = None,
         idempotency_key: str | None = None,
         labels: Mapping[str, str] | None = None,
+        on: object = None,
     ) -> JobType[P, R_co]:
         """The same type, enqueued so: `await send.options(priority=5, delay="10m").enqueue(…)`.
 
@@ -122,13 +125,15 @@ class JobType(Generic[P, R_co]):
         delay: not before then. idempotency_key: one job per (owner, key); the same call again returns it, another
         call with that key raises IdempotencyConflict. labels: by which jobs are found again, `bide.list(labels=…)`; at
         most 16, names of letters, digits and `._/-`, values of up to 200 printable characters; they are no part of what
-        an idempotency key stands for, and a job that enqueues another does not hand its own on. What is not given stays
-        as it was: options add up, and so do labels, by their names.
+        an idempotency key stands for, and a job that enqueues another does not hand its own on. on: a session or a
+        connection of SQLAlchemy, or one of asyncpg, psycopg, sqlite3 or aiosqlite, on the database of the jobs: the job
+        is written in its transaction. You commit it, and then the job is there; you roll it back, and it never was.
+        What is not given stays as it was: options add up, and so do labels, by their names.
 
         Raises InvalidOption, naming the remedy.
         """
         if priority is not None and priority not in PRIORITIES:
-            raise InvalidOption(f"priority={priority!r}: expected a whole number from -100 to 100.")
+            raise InvalidOption(f"priority={priority!r}: expected a whole number from -100 to 100.", option="priority")
         if owner is not None:
             check_text("owner", owner)
         if idempotency_key is not None:
@@ -143,14 +148,16 @@ class JobType(Generic[P, R_co]):
                 raise InvalidOption(
                     f"{len(labels)} labels: a job has at most {LABELS}.",
                     hint="Labels are for finding jobs; what a job works with belongs in its arguments.",
+                    option="labels",
                 )
         options = EnqueueOptions(
             queue=before.queue if queue is None else queue,
             priority=before.priority if priority is None else priority,
-            delay=before.delay if delay is None else seconds(delay),
+            delay=before.delay if delay is None else seconds(delay, option="delay"),
             owner=before.owner if owner is None else owner,
             idempotency_key=before.idempotency_key if idempotency_key is None else idempotency_key,
             labels=before.labels if labels is None else labels,
+            on=before.on if on is None else on,
         )
         return JobType(self._app, self.definition, options)
 
@@ -186,8 +193,11 @@ class JobType(Generic[P, R_co]):
     async def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Job[R_co]:
         """Accept a job; it is durable when this returns. The arguments are the function's, without the context.
 
-        Raises InvalidArguments, InvalidPayload, IdempotencyConflict, NotStarted, and StoreBusy, StoreFull or
-        StoreUnavailable where nothing was accepted.
+        With `.options(on=…)` it is durable, and seen by anybody else, once you commit. Your transaction goes on after
+        any error of Bide's; what the driver itself raises, it means as ever.
+
+        Raises InvalidArguments, InvalidPayload, IdempotencyConflict, NotStarted, UnusableConnection, and StoreBusy,
+        StoreFull or StoreUnavailable where nothing was accepted.
         """
         return await self._app.enqueue(self.call(*args, **kwargs))
 
@@ -429,12 +439,12 @@ def check_text(what: str, text: str) -> None:
     try:
         encode(text)
     except InvalidPayload as odd:
-        raise InvalidOption(f"{what}={text!r}: {odd.reason}.") from None
+        raise InvalidOption(f"{what}={text!r}: {odd.reason}.", option=what) from None
 
 
 def check_key(idempotency_key: str) -> None:
     if not 1 <= len(idempotency_key) <= 255:
-        raise InvalidOption("idempotency_key: expected 1 to 255 characters.")
+        raise InvalidOption("idempotency_key: expected 1 to 255 characters.", option="idempotency_key")
     check_text("idempotency_key", idempotency_key)
 
 
@@ -445,14 +455,16 @@ def check_labels(labels: Mapping[Any, Any]) -> None:
             raise InvalidOption(
                 f"labels: {name!r} is no name of a label.",
                 hint="Write 1 to 63 of the letters A-Z and a-z, digits, and . _ / -",
+                option="labels",
             )
         if not isinstance(value, str) or len(value) > LABEL_LIMIT or not value.isprintable():
             raise InvalidOption(
                 f"labels: {value!r:.300} cannot be the value of {name!r}.",
                 hint=f"Write a text of up to {LABEL_LIMIT} printable characters.",
+                option="labels",
             )
 
 
 def check_name(what: str, name: str, limit: int) -> None:
     if not 1 <= len(name) <= limit or not name.isprintable():
-        raise InvalidOption(f"{what}={name!r}: expected 1 to {limit} printable characters.")
+        raise InvalidOption(f"{what}={name!r}: expected 1 to {limit} printable characters.", option=what)

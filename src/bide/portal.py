@@ -8,14 +8,21 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from bide.thread import Waiting, calling
+
 T = TypeVar("T")
 
 
 def call_on(loop: asyncio.AbstractEventLoop, op: Coroutine[Any, Any, T]) -> T:
-    """Run `op` on the event loop of another thread, and wait for it. Ctrl-C in the caller ends it there too."""
-    future = asyncio.run_coroutine_threadsafe(op, loop)
+    """Run `op` on the event loop of another thread, and wait for it. Ctrl-C in the caller ends it there too.
+
+    What it does on a connection that was lent by the caller, the caller's thread does meanwhile: see `where_lent`.
+    """
+    waiting = Waiting()
+    with calling(waiting):
+        future = asyncio.run_coroutine_threadsafe(op, loop)
     try:
-        return future.result()
+        return waiting.wait(future)
     except BaseException:
         future.cancel()
         raise

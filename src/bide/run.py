@@ -27,6 +27,7 @@ from bide.errors import Suspended as JobSuspended
 from bide.events import EventKind
 from bide.progress import Meter
 from bide.store.base import Fact, Suspended, whole_history
+from bide.thread import Waiting, calling
 
 if TYPE_CHECKING:
     from bide.batch import Batcher
@@ -489,10 +490,12 @@ class Run:
             if self.ending is not None:
                 self._deliver_soon()
 
+        waiting = Waiting()
         # In the thread's own context, so that the verb knows its stage and its job.
-        self.loop.call_soon_threadsafe(start, context=contextvars.copy_context())
+        with calling(waiting):
+            self.loop.call_soon_threadsafe(start, context=contextvars.copy_context())
         try:
-            return done.result()
+            return waiting.wait(done)
         except concurrent.futures.CancelledError:
             raise self.exit_of_thread() from None
 

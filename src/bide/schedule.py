@@ -29,26 +29,30 @@ _PLAIN_NUMBER = re.compile(_NUMBER)
 _REMEDY = "Write '250ms', '90s', '10m', '1h30m', '7d' or '2w', a timedelta, or seconds as a number; at most 10 years."
 
 
-def seconds(duration: Duration) -> float:
+def seconds(duration: Duration, *, option: str | None = None) -> float:
     """Return `duration` in seconds, from 0 to LONGEST.
 
     A text holds numbers with the units w, d, h, m, s, ms: each at most once, the longest first, fractions allowed
     ("1.5h"), spaces between them allowed. A text without a unit, and a number, count seconds. Raises InvalidDuration
-    for anything else: negative, NaN, infinite, longer than ten years, empty, another unit, a bool.
+    for anything else: negative, NaN, infinite, longer than ten years, empty, another unit, a bool. `option` names
+    what it is the value of.
     """
     match duration:
         case str():
-            value: float = _parse(duration)
+            parsed = _parse(duration)
+            if parsed is None:
+                raise _invalid(duration, "it cannot be read", option)
+            value = parsed
         case timedelta():
             value = duration.total_seconds()
         # bool is an int for Python, but `timeout=True` is a mistake.
         case int() | float() if not isinstance(duration, bool):
             value = duration
         case _:
-            raise _invalid(duration, "it is not a duration")
+            raise _invalid(duration, "it is not a duration", option)
     # One comparison refuses NaN as well, and an int too large for a float before it is made one.
     if not 0 <= value <= LONGEST:
-        raise _invalid(duration, "it is not between zero and ten years")
+        raise _invalid(duration, "it is not between zero and ten years", option)
     return float(value)
 
 
@@ -61,19 +65,19 @@ def due_at(now_us: int, delay: Duration) -> int:
 
 
 @lru_cache(maxsize=256)  # a program knows few durations, and reads them again for every job
-def _parse(text: str) -> float:
+def _parse(text: str) -> float | None:
     written = text.strip()
     if _PLAIN_NUMBER.fullmatch(written):
         return float(written)
     match = _PATTERN.fullmatch(written)
     if not written or match is None:
-        raise _invalid(text, "it cannot be read")
+        return None
     return sum(float(number) * _UNITS[unit] for unit, number in match.groupdict("0").items())
 
 
-def _invalid(duration: object, reason: str) -> InvalidDuration:
+def _invalid(duration: object, reason: str, option: str | None) -> InvalidDuration:
     try:
         shown = repr(duration)
     except ValueError:  # Python writes out no int of more than 4,300 digits
         shown = object.__repr__(duration)
-    return InvalidDuration(f"{shown[:60]} is no valid duration: {reason}.", hint=_REMEDY)
+    return InvalidDuration(f"{shown[:60]} is no valid duration: {reason}.", hint=_REMEDY, option=option)

@@ -79,8 +79,8 @@ class Settings(BaseSettings):
     """Connections to PostgreSQL for reading and for what people do; a process has three more for its other work."""
     listen_url: SecretStr | None = None
     """The server itself, where the URL is that of a pooler: notifications come to a session, not through a pooler."""
-    cached_statements: Annotated[int, Field(ge=0)] = 100
-    """Prepared statements kept for each connection to PostgreSQL; 0 behind a pooler that shares out transactions."""
+    cached_statements: Annotated[int | None, Field(ge=0)] = None
+    """Statements kept prepared for each connection to PostgreSQL. Not given: 100, and none behind a pooler."""
 
     secrets: Annotated[tuple[SecretStr, ...], NoDecode, AfterValidator(_are_long), BeforeValidator(_read_secrets)] = ()
     """What tokens for single jobs are signed with, 32 characters at least; in the environment separated by commas. The

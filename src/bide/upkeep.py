@@ -17,7 +17,7 @@ from bide.store.base import BEATS_A_LEASE, Prunable, Store
 log = logging.getLogger("bide.upkeep")
 
 BATCH = 1_000
-"""What one call of an upkeep verb changes at most; a full batch is followed by another."""
+"""How many overdue jobs are taken back in one call."""
 
 PRUNE_EVERY = 600.0
 """Seconds between two prunings by the retention."""
@@ -140,9 +140,8 @@ class Upkeep:
             log.info("pruned %d finished job(s) past the retention", total)
 
     async def _all(self, verb: Callable[[], Awaitable[int]]) -> int:
+        """Until it finds no more. One call changes a bounded number, so that others come between two."""
         total = 0
-        while True:
-            changed = await verb()
+        while changed := await verb():
             total += changed
-            if changed < BATCH:
-                return total
+        return total

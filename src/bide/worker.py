@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 import uuid_utils.compat
 
-from bide.batch import MAX_BYTES, MAX_ITEMS, Batcher
+from bide.batch import AGAIN, MAX_BYTES, MAX_ITEMS, Batcher
 from bide.codec import encode, escape
 from bide.context import void
 from bide.errors import BideError
@@ -107,6 +107,7 @@ class Worker:
         self._in_threads = 0
         self._claimed: deque[Claim] = deque()
         self._settles: deque[Settle] = deque()
+        self._held: dict[tuple[str, int], Settle] = {}
         self._awake = asyncio.Event()
         self._more = True
         self._draining = False
@@ -231,7 +232,8 @@ class Worker:
             self._forced.cancel()
         # What has not begun does not begin any more, though a transaction in flight may still ask for it.
         self._claimed.clear()
-        executed = self._given_up | {settle.job: settle.elapsed for settle in self._settles}
+        ended = (*self._settles, *self._held.values())
+        executed = self._given_up | {settle.job: settle.elapsed for settle in ended}
         for run in tuple(self._runs.values()):
             root = run.root
             executed[run.claim.id] = run.elapsed
@@ -261,7 +263,7 @@ class Worker:
                     continue
                 if self._draining and not self._runs:
                     await self.facts.drain()
-                    if not self._settles:
+                    if not self._settles and not self._held:
                         return
                 self._awake.clear()
                 if not self._settles and not (self._more and self._demands()):
@@ -284,7 +286,9 @@ class Worker:
             self._settling = frozenset()
             self._more = self._more or not demands or self._is_filled(demands, claimed)
             for settle, result in zip(settles, settled, strict=True):
-                if result is not Settled.APPLIED:
+                if result is Settled.HELD:
+                    self._settle_later(settle)
+                elif result is not Settled.APPLIED:
                     log.info("job %s: its outcome was not written: %s", settle.job, result.name.lower())
 
     async def _write(
@@ -353,6 +357,16 @@ class Worker:
             taken.append(settle)
         return taken
 
+    def _settle_later(self, settle: Settle) -> None:
+        """Somebody else's transaction holds its row: it is waited for apart from the pump, and holds nobody up."""
+
+        def again() -> None:
+            self._settles.append(self._held.pop((settle.job, settle.lease)))
+            self._awake.set()
+
+        self._held[settle.job, settle.lease] = settle
+        asyncio.get_running_loop().call_later(AGAIN, again)
+
     def _demands(self) -> tuple[Demand, ...]:
         """What there is room for, beside what runs and what was claimed and is about to."""
         if self._draining:
@@ -372,7 +386,9 @@ class Worker:
 
     def _start_claimed(self) -> None:
         while self._claimed:
-            self._start(self._claimed.popleft())
+            # It stays until it is started: where this is called by the loop and fails, the pump comes upon it again.
+            self._start(self._claimed[0])
+            self._claimed.popleft()
         # A beat that is asked for from here on must know these claims.
         self._flushes += 1
 
@@ -444,7 +460,7 @@ class Worker:
             if self._born[job] < flushes and beat.running.get(job) != run.claim.lease:
                 log.warning("job %s was taken from this worker", job)
                 run.finish(Ending.LEASE_LOST)
-        known = self._settling.union(settle.job for settle in self._settles)
+        known = self._settling.union(settle.job for settle in (*self._settles, *self._held.values()))
         known = known.union(self._runs, (claim.id for claim in self._claimed))
         # Whatever claimed a stranger was asked for before it was first seen: once all of that is answered, and none of
         # it brought the job, none will. Beats alone prove nothing: they queue behind the answer in a blocked loop.

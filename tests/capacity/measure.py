@@ -13,11 +13,12 @@ from uuid import uuid4
 
 import uuid_utils
 
-from bide import Bide, Confirm, JobType
+from bide import Bide, Confirm, EventKind, JobType
 from bide.codec import codec_for, encode
 from bide.job import JobStatus
 from bide.store.base import Demand, NewPrompt, Settle, Store, Suspended, WorkerRow
 from tests.capacity.process import make, worker_process
+from tests.support import until
 
 BATCH = 1_000
 
@@ -45,29 +46,28 @@ class Figures:
 
 
 async def measure(database: Path, jobs: int) -> Figures:
+    url = f"sqlite:///{database}"
     began = time.monotonic()
-    bide, asking, _ = make(database)
-    async with bide:
-        await wait_for_people(bide, asking, jobs)
+    app = make(url)
+    async with app.bide as bide:
+        await wait_for_people(bide, app.asking, jobs)
         seconds = time.monotonic() - began
         stats = await bide.stats()
         assert stats.by_status[JobStatus.PENDING_HITL] == stats.open_prompts == jobs
     # The last connection has gone, and moved the log into the database.
     size = database.stat().st_size
     by_table = await asyncio.to_thread(_by_table, database, jobs)
-    return Figures(jobs, seconds, size / jobs, by_table, await time_a_start(database))
+    return Figures(jobs, seconds, size / jobs, by_table, await time_a_start(url))
 
 
-async def time_a_start(database: Path) -> float:
+async def time_a_start(url: str) -> float:
     """Seconds from the start of a worker's process until it has claimed a job that is there for it."""
-    bide, _, plain = make(database)
-    async with bide:
-        job = await plain.enqueue()
+    app = make(url)
+    async with app.bide as bide:
+        job = await app.plain.enqueue()
         began = time.monotonic()
-        with worker_process(database):
-            async for event in bide.events(job):
-                if event.kind == "job.started":
-                    break
+        with worker_process(url):
+            await until(bide, job, EventKind.STARTED)
             start = time.monotonic() - began
             assert await bide.result(job, timeout="60s") == "done"
     return start
@@ -105,6 +105,7 @@ def _prompt(topic: str) -> NewPrompt:
         kind=prompt.kind,
         data=encode(prompt.data()),
         schema=encode(prompt.narrow(codec.schema())),
+        timeout=365 * 86_400_000_000,
     )
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import inspect
 import sqlite3
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from bide.job import JobStatus as S
 from bide.store.base import Store
 from bide.store.sqlite import SQLiteStore
 from bide.testing import ManualClock, contract
 from bide.testing.contract import StoreContract
-from bide.testing.contract.moves import register, row, start
+from bide.testing.contract.moves import Connect, register, row, start
 
 
 class TestSQLite(StoreContract):
@@ -28,6 +30,15 @@ class TestSQLite(StoreContract):
     def make_store(self, path: Path, clock: ManualClock) -> Callable[[], Store]:
         # NORMAL: nothing here cuts the power, and waiting for the disk would be most of the time that this takes.
         return lambda: SQLiteStore(path, clock=clock, synchronous="NORMAL")
+
+    @pytest_asyncio.fixture
+    async def connect(self, path: Path) -> AsyncIterator[Connect]:
+        with ExitStack() as stack:
+
+            async def connect() -> sqlite3.Connection:
+                return stack.enter_context(closing(sqlite3.connect(path, isolation_level=None)))
+
+            yield connect
 
     async def test_the_jobs_of_a_worker_without_a_row_are_taken_back(self, store: Store, path: Path) -> None:
         """No verb removes the row of a worker that runs something, so it is removed here by hand."""

@@ -20,7 +20,10 @@ from bide.testing import Harness, Unsettled
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "guide.md"
+POSTGRES = ROOT / "docs" / "postgres.md"
+TRANSACTIONS = ROOT / "docs" / "transactions.md"
 README = ROOT / "README.md"
+PAGES = (README, GUIDE, TRANSACTIONS, POSTGRES)
 
 
 class Block(NamedTuple):
@@ -55,7 +58,7 @@ def sections(page: Path) -> Iterator[Section]:
     yield current
 
 
-RUNNABLE = [section for page in (README, GUIDE) for section in sections(page) if section.blocks]
+RUNNABLE = [section for page in PAGES for section in sections(page) if section.blocks]
 
 
 def execute(section: Section) -> dict[str, Any]:
@@ -123,11 +126,12 @@ def test_every_error_is_in_the_table_of_the_guide_with_its_code() -> None:
 
 
 def test_every_link_within_the_repository_leads_somewhere() -> None:
-    for page in (README, GUIDE):
+    for page in PAGES:
         for target in re.findall(r"\]\(([^)]+)\)", page.read_text()):
             path, _, anchor = target.partition("#")
             assert path == "" or (page.parent / path).exists(), f"{page.name}: {target}"
-            assert not anchor or anchor in _anchors(page), f"{page.name}: {target}"
+            there = page.parent / path if path else page
+            assert not anchor or anchor in _anchors(there), f"{page.name}: {target}"
 
 
 def _anchors(page: Path) -> set[str]:

@@ -12,12 +12,12 @@ from bide.store.postgres import PostgresStore
 from bide.testing import Harness
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", "postgres", "pooled"])
 def bide(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bide[None]:
     """Where a harness opens it, the harness's own store is of the same kind."""
     if request.param == "sqlite":
         return Bide(f"sqlite:///{tmp_path}/jobs.db")
-    url: str = request.getfixturevalue("postgres_url")
+    url: str = request.getfixturevalue(f"{request.param}_url")
 
     def make_store(harness: Harness[None], _: Path) -> Store:
         return PostgresStore(url, clock=harness.clock)

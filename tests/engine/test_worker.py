@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from bide import Bide, Confirm, EventKind, JobContext, JobStatus, RetryPolicy
+from bide import worker as worker_module
 from bide.errors import NotStarted
 from bide.store.base import Store
 from bide.worker import Worker
-from tests.support import finished, holds, quick, until
+from tests.support import PATIENCE, finished, holds, quick, until
 
 
 async def test_what_an_attempt_has_shown_is_no_floor_for_the_next(bide: Bide[None]) -> None:
@@ -76,6 +77,40 @@ async def test_where_the_worker_fails_the_block_is_cancelled_or_ends_and_is_told
     assert task.cancelling() == 0
     with pytest.raises(NotStarted):
         _ = bide.store
+
+
+async def test_what_cannot_begin_while_the_database_is_at_work_is_told_at_once(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then the event loop calls it, which tells nobody. The lease is long: no heartbeat finds the job missing."""
+    bide = Bide(postgres_url, settings=quick(lease=600.0))
+
+    @bide.job
+    async def brief(ctx: JobContext) -> None: ...
+
+    def refuse(*_: Any) -> Any:
+        raise RuntimeError("no more tasks")
+
+    monkeypatch.setattr(worker_module, "execute", refuse)
+    patience = asyncio.timeout(PATIENCE)
+
+    async def serve() -> None:
+        async with patience, bide.worker() as worker:
+            claim = bide.store.settle_and_claim
+
+            async def claim_while_more_comes(*given: Any, **options: Any) -> Any:
+                told = await claim(*given, **options)
+                if told[1]:
+                    await brief.enqueue()
+                return told
+
+            monkeypatch.setattr(bide.store, "settle_and_claim", claim_while_more_comes)
+            await brief.enqueue()
+            await worker.ended()
+
+    with pytest.raises(RuntimeError, match="no more tasks"):
+        await serve()
+    assert not patience.expired()
 
 
 @pytest.mark.parametrize("threaded", [False, True], ids=["async", "def"])

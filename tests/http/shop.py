@@ -41,11 +41,14 @@ async def authorize(x_who: Annotated[str | None, Header()] = None) -> Principal:
 
 
 class Shop:
-    """`bide`, its job types, and `app`, which serves them under `/api`."""
+    """`bide`, its job types, and `app`, which serves them under `/api`. `database` is a file, or an address."""
 
-    def __init__(self, path: Path, *, limits: Limits | None = None, worker: bool = True, **settings: Any) -> None:
+    def __init__(
+        self, database: Path | str, *, limits: Limits | None = None, worker: bool = True, **settings: Any
+    ) -> None:
         given = {"secrets": SECRET, "drain": "0.1s", **settings}
-        self.bide = bide = Bide(f"sqlite:///{path}", settings=Settings.model_validate(given))
+        url = f"sqlite:///{database}" if isinstance(database, Path) else database
+        self.bide = bide = Bide(url, settings=Settings.model_validate(given))
         self.gate = asyncio.Event()
         self.calls: list[str] = []
 

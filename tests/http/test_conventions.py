@@ -6,7 +6,6 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -25,8 +24,8 @@ NOBODYS = "01999f5e-3c1a-7b2d-9a4e-5f6071829304"
 
 
 @pytest.fixture
-async def shop(tmp_path: Path) -> Shop:
-    return Shop(tmp_path / "shop.db")
+async def shop(database: str) -> Shop:
+    return Shop(database)
 
 
 @pytest.fixture
@@ -50,6 +49,9 @@ def assert_problem(response: httpx.Response, status: int, code: str) -> dict[str
     assert told["code"] == code
     assert told["detail"] == told["message"]
     assert {"type", "title", "hint", "retryable"} <= told.keys()
+    if code.startswith("invalid_"):
+        assert all(flaw.keys() == {"where", "path", "message"} for flaw in told["errors"])
+        assert told["errors"]
     return told
 
 
@@ -118,8 +120,10 @@ async def test_the_same_key_is_the_same_job_and_another_body_is_refused(ann: htt
         (new("add", a="one"), "invalid_payload", "a"),
         ({"type": "add", "input": {"a": 1}, "prio": 1}, "invalid_request", "/prio"),
         ({"type": "add", "input": {"a": 1}, "priority": 101}, "invalid_request", "/priority"),
-        ({"type": "add", "input": {"a": 1}, "delay": "soon"}, "invalid_duration", None),
-        ({"type": "add", "input": {"a": 1}, "labels": {"no spaces": "x"}}, "invalid_option", None),
+        ({"type": "add", "input": {"a": 1}, "delay": "soon"}, "invalid_duration", "/delay"),
+        ({"type": "add", "input": {"a": 1}, "labels": {"no spaces": "x"}}, "invalid_option", "/labels"),
+        ({"type": "add", "input": {"a": 1}, "queue": "\n"}, "invalid_option", "/queue"),
+        ({"type": "add", "input": {"a": 1}, "idempotency_key": "\0"}, "invalid_option", "/idempotency_key"),
         ({"input": {}}, "invalid_request", "/type"),
         ([], "invalid_request", ""),
     ],
@@ -326,7 +330,15 @@ async def test_a_cursor_of_another_list_is_refused(shop: Shop, ann: httpx.AsyncC
     cursor = (await ann.get("jobs?limit=1")).json()["next_cursor"]
     assert (await ann.get(f"jobs?limit=2&cursor={cursor}")).status_code == 200
     for odd in (f"type=add&cursor={cursor}", "cursor=x", "cursor=%00", f"cursor={cursor}x"):
-        assert_problem(await ann.get(f"jobs?{odd}"), 422, "invalid_option")
+        told = assert_problem(await ann.get(f"jobs?{odd}"), 422, "invalid_option")
+        assert [(flaw["where"], flaw["path"]) for flaw in told["errors"]] == [("query", "cursor")]
+
+
+async def test_an_option_of_one_job_of_many_is_refused_with_its_place(ann: httpx.AsyncClient) -> None:
+    odd = {"type": "add", "input": {"a": 1}, "delay": "soon"}
+    told = (await ann.post("jobs/batch", json={"jobs": [new("add", a=1), odd]})).json()["items"]
+    assert [item["status"] for item in told] == [202, 422]
+    assert [flaw["path"] for flaw in told[1]["problem"]["errors"]] == ["/jobs/1/delay"]
 
 
 async def test_lists_are_filtered(shop: Shop, ann: httpx.AsyncClient) -> None:
@@ -355,7 +367,8 @@ async def test_lists_are_filtered(shop: Shop, ann: httpx.AsyncClient) -> None:
     assert await listed(f"created_after={past}") == ids
     assert await listed(f"created_before={past}") == set()
     assert_problem(await ann.get("jobs?created_after=2026-01-01T00:00:00"), 422, "invalid_request")
-    assert_problem(await ann.get("jobs?label=p1"), 422, "invalid_option")
+    told = assert_problem(await ann.get("jobs?label=p1"), 422, "invalid_option")
+    assert [(flaw["where"], flaw["path"]) for flaw in told["errors"]] == [("query", "label")]
 
 
 async def test_history_comes_in_pages(shop: Shop, ann: httpx.AsyncClient) -> None:

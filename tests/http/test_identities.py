@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -95,8 +94,8 @@ def case_of(method: str, path: str) -> Case:
 
 
 @pytest.fixture
-async def shop(tmp_path: Path) -> Shop:
-    return Shop(tmp_path / "shop.db")
+async def shop(database: str) -> Shop:
+    return Shop(database)
 
 
 @pytest.fixture

@@ -149,6 +149,8 @@ async def test_a_worker_that_fails_makes_the_process_unready_and_no_more(
             pass
         assert ready.status_code == 503
         assert ready.headers["content-type"] == "application/problem+json"
+        assert ready.headers["retry-after"] == "1"
+        assert (ready.json()["code"], "its worker has failed" in ready.json()["message"]) == ("unavailable", True)
         assert (await client.get("/health")).status_code == 200
         assert (await client.post("/jobs", json={"type": "add", "input": {"a": 1}})).status_code == 202
     assert "executes no jobs until it is started again" in caplog.text

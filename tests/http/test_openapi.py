@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,10 +12,10 @@ import pytest
 from fastapi import FastAPI
 from jsonschema import Draft202012Validator
 from jsonschema.protocols import Validator
-from pydantic import InstanceOf
+from pydantic import BaseModel, Field, InstanceOf
 
 from bide import Bide, JobContext
-from bide.http import Limits
+from bide.http import Limits, anyone
 from bide.http.headers import WORDS
 from tests.http.server import client_of
 from tests.http.shop import Shop
@@ -112,6 +113,25 @@ class Opaque:
     """Pydantic has no schema for it, but knows whether something is one."""
 
 
+async def test_a_type_that_cannot_be_described_is_listed_all_the_same(tmp_path: Path) -> None:
+    bide = Bide[None](f"sqlite:///{tmp_path}/a.db")
+
+    @bide.job(expose=True)
+    async def odd(ctx: JobContext, it: InstanceOf[Opaque] | None = None) -> InstanceOf[Opaque] | None:
+        return it
+
+    @bide.job(expose=True)
+    async def even(ctx: JobContext, n: int) -> int:
+        return n
+
+    app = FastAPI()
+    app.include_router(bide.router(authorize=anyone), prefix="/api")
+    async with client_of(app) as client:
+        even_type, odd_type = sorted((await client.get("/api/job-types")).json()["items"], key=itemgetter("name"))
+    assert (odd_type["input"], odd_type["result"]) == ({"type": "object"}, {})
+    assert (even_type["input"]["required"], even_type["result"]) == (["n"], {"type": "integer"})
+
+
 def test_a_type_whose_input_cannot_be_described_is_in_the_document_all_the_same(tmp_path: Path) -> None:
     bide = Bide[None](f"sqlite:///{tmp_path}/a.db")
 
@@ -127,6 +147,24 @@ def test_a_type_whose_input_cannot_be_described_is_in_the_document_all_the_same(
     assert body.is_valid({"type": "odd", "input": {"it": None}})
     assert body.is_valid({"type": "even", "input": {"n": 1}})
     assert not body.is_valid({"type": "even", "input": {}})
+
+
+class Letter(BaseModel):
+    to: str = "a default of a model, as in the host's own routes"
+    key: str = Field(default_factory=lambda: "not for everybody")
+
+
+def test_defaults_of_parameters_and_those_that_are_made_are_not_in_the_document(tmp_path: Path) -> None:
+    bide = Bide[None](f"sqlite:///{tmp_path}/a.db")
+
+    @bide.job(expose=True)
+    async def send(ctx: JobContext, letter: Letter | None = None, key: str = "not for everybody") -> None: ...
+
+    app = FastAPI()
+    app.include_router(bide.router(), prefix="/api")
+    document = app.openapi()
+    assert document["components"]["schemas"]["Letter"]["properties"]["to"]["default"] == Letter().to
+    assert "not for everybody" not in str(document)
 
 
 def test_two_bides_in_one_app_have_names_of_their_own(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,8 +19,8 @@ ANSWERERS = 50
 
 
 @pytest.mark.timeout(300)
-async def test_one_answer_is_accepted_and_the_others_are_told_which(tmp_path: Path) -> None:
-    shop = Shop(tmp_path / "shop.db", limits=Limits(requests=1_000_000))
+async def test_one_answer_is_accepted_and_the_others_are_told_which(database: str, share: int) -> None:
+    shop = Shop(database, limits=Limits(requests=1_000_000))
     pool = httpx.Limits(max_connections=ANSWERERS)
     async with (
         serving(shop.app) as address,
@@ -33,7 +32,7 @@ async def test_one_answer_is_accepted_and_the_others_are_told_which(tmp_path: Pa
             response = await client.post(path, json=body, headers={"X-Who": who})
             return response.status_code, response.json()
 
-        for race in range(RACES):
+        for race in range(RACES // share):
             job, prompt = await asked(shop)
             path = f"prompts/{prompt}/response" if race % 2 else f"hitl/{job.id}/response"
             told = await asyncio.gather(*(answer(path, n, "ann" if n % 2 else "answerer") for n in range(ANSWERERS)))
@@ -50,8 +49,8 @@ async def test_one_answer_is_accepted_and_the_others_are_told_which(tmp_path: Pa
             assert result.model_dump() == receipt["value"]
 
 
-async def test_the_same_response_sent_again_gets_the_same_receipt(tmp_path: Path) -> None:
-    shop = Shop(tmp_path / "shop.db")
+async def test_the_same_response_sent_again_gets_the_same_receipt(database: str) -> None:
+    shop = Shop(database)
     async with (
         serving(shop.app) as address,
         httpx.AsyncClient(base_url=f"{address}/api", headers={"X-Who": "ann"}) as client,
@@ -69,8 +68,8 @@ async def test_the_same_response_sent_again_gets_the_same_receipt(tmp_path: Path
             assert bare.status_code == 409
 
 
-async def test_an_answer_without_an_id_counts_only_for_what_was_shown(tmp_path: Path) -> None:
-    shop = Shop(tmp_path / "shop.db")
+async def test_an_answer_without_an_id_counts_only_for_what_was_shown(database: str) -> None:
+    shop = Shop(database)
     async with (
         serving(shop.app) as address,
         httpx.AsyncClient(base_url=f"{address}/api", headers={"X-Who": "ann"}) as client,

@@ -20,9 +20,8 @@ import websockets
 from fastapi import FastAPI
 from starlette.responses import StreamingResponse
 
-from bide.cli import serve
+from bide.cli import listening
 from bide.http import Limits
-from tests.http.processes import free_port
 from tests.http.processes import uvicorn as process
 from tests.http.server import serving
 from tests.http.shop import Shop
@@ -202,7 +201,7 @@ async def test_a_websocket_that_takes_nothing_counts_until_it_has_gone(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing cuts a connection whose reader takes nothing")
 async def test_bide_serve_cuts_the_connection_of_who_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serve, "UNTAKEN", 0.5)
+    monkeypatch.setattr(listening, "UNTAKEN", 0.5)
     app = FastAPI()
     cut = asyncio.Event()
 
@@ -218,16 +217,16 @@ async def test_bide_serve_cuts_the_connection_of_who_takes_nothing(monkeypatch: 
 
         return StreamingResponse(zeros())
 
-    config = uvicorn.Config(app, port=free_port(), log_config=None)
-    server = serve._Server(config, asyncio.get_running_loop())  # pyright: ignore[reportPrivateUsage]
-    running = asyncio.create_task(server.serve())
-    while not server.started:
-        assert not running.done()
-        await asyncio.sleep(0.01)
-    with stalled(httpx.URL(f"http://127.0.0.1:{config.port}"), ["/"]) as sockets:
-        await answered(sockets)
-        async with asyncio.timeout(20):
-            await cut.wait()
-        server.should_exit = True
-        # It would wait for a connection that is still there.
-        await asyncio.wait_for(running, 20)
+    with listening.listening("127.0.0.1", 0) as bound:
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None))
+        running = asyncio.create_task(server.serve(bound))
+        while not server.started:
+            assert not running.done()
+            await asyncio.sleep(0.01)
+        with stalled(httpx.URL(f"http://127.0.0.1:{bound[0].getsockname()[1]}"), ["/"]) as sockets:
+            await answered(sockets)
+            async with asyncio.timeout(20):
+                await cut.wait()
+            server.should_exit = True
+            # It would wait for a connection that is still there.
+            await asyncio.wait_for(running, 20)

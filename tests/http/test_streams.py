@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -28,8 +27,8 @@ CUTS = 5_000
 
 
 @pytest.fixture
-async def shop(tmp_path: Path) -> Shop:
-    return Shop(tmp_path / "shop.db", limits=Limits(requests=100_000, streams=10_000))
+async def shop(database: str) -> Shop:
+    return Shop(database, limits=Limits(requests=100_000, streams=10_000))
 
 
 @pytest.fixture
@@ -93,21 +92,23 @@ async def test_the_whole_history_comes_from_zero_and_the_header_wins(shop: Shop,
 
 
 @pytest.mark.timeout(300)
-async def test_no_cut_of_a_stream_loses_repeats_or_reorders_anything(shop: Shop, client: httpx.AsyncClient) -> None:
+async def test_no_cut_of_a_stream_loses_repeats_or_reorders_anything(
+    shop: Shop, client: httpx.AsyncClient, share: int
+) -> None:
     """Readers whose connections are cut at random go on from the last event they saw, while the jobs run."""
     rng = random.Random(20_261_125)
     jobs: list[Job[Any]] = []
     cuts = 0
 
     async def write() -> None:
-        while cuts < CUTS:
+        while cuts < CUTS // share:
             job = await shop.stages.options(owner="ann").enqueue(20)
             jobs.append(job)
             await shop.bide.result(job)
 
     async def follow() -> None:
         nonlocal cuts
-        while cuts < CUTS:
+        while cuts < CUTS // share:
             if not jobs:
                 await asyncio.sleep(0)
                 await shop.bide.stats()
@@ -125,7 +126,7 @@ async def test_no_cut_of_a_stream_loses_repeats_or_reorders_anything(shop: Shop,
         group.create_task(write())
         for _ in range(8):
             group.create_task(follow())
-    assert cuts >= CUTS
+    assert cuts >= CUTS // share
 
 
 @pytest.mark.timeout(300)
@@ -229,6 +230,57 @@ async def test_a_listener_that_falls_behind_reads_what_it_missed(
             if len(seen) == len(expected):
                 break
     assert set(seen) == expected
+
+
+async def test_who_comes_again_need_not_read_past_the_events_of_others(
+    shop: Shop, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bide.http.feed.KEEP_ALIVE", 0.02)
+    monkeypatch.setattr("bide.store.sqlite.reading.TOLD", 10)
+    store = shop.bide.store
+    before = (await store.feed(-1, None)).position
+    for _ in range(5):
+        await shop.bide.result(await shop.stages.options(owner="bob").enqueue(4))
+    end = (await store.feed(-1, None)).position
+
+    async def told(headers: dict[str, str]) -> list[int]:
+        """The ids that come, each alone, until all is known to have been looked at."""
+        ids: list[int] = []
+        async with client.stream("GET", "events", headers=headers) as response:
+            lines = response.aiter_lines()
+            async for line in lines:
+                name, _, value = line.partition(": ")
+                assert name in {"", "retry", "id"}, line
+                if name == "id":
+                    assert await anext(lines) == ""
+                    ids.append(int(value))
+                    if ids[-1] == end:
+                        return ids
+        raise AssertionError("it does not end by itself")
+
+    # What was missed is looked through in windows, and each is told: who is cut off again does not begin anew.
+    ids = await told({"Last-Event-ID": str(before)})
+    assert ids == sorted(set(ids))
+    assert len(ids) > 2
+    # What happens while the stream is open.
+    async with client.stream("GET", "events") as response:
+        stream = response.aiter_lines()
+        while not (await anext(stream)).startswith("data:"):
+            pass
+        await shop.bide.result(await shop.stages.options(owner="bob").enqueue(4))
+        end = (await store.feed(-1, None)).position
+        while await anext(stream) != f"id: {end}":
+            pass
+    looked: list[int] = []
+    feed = store.feed
+
+    async def counted(after: int, *rest: Any, **more: Any) -> Any:
+        looked.append(after)
+        return await feed(after, *rest, **more)
+
+    monkeypatch.setattr(store, "feed", counted)
+    assert set(await told({"Last-Event-ID": str(end)})) == {end}
+    assert {after for after in looked if after >= 0} == {end}
 
 
 async def test_many_readers_of_one_job_share_their_queries(shop: Shop, client: httpx.AsyncClient) -> None:

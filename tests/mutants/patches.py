@@ -21,6 +21,7 @@ POSTGRES = "store/postgres"
 CONTRACT = "contract/test_sqlite.py::TestSQLite::"
 FAULTS = "faults/"
 HTTP = "http/"
+ON = "on/"
 
 PATCHES = (
     Patch(
@@ -380,8 +381,8 @@ PATCHES = (
     Patch(
         "SystemExit ends a thread unheard",
         "thread.py",
-        "        except BaseException as error:",
-        "        except Exception as error:",
+        "came_to = context.run(call), None\n        except BaseException as error:",
+        "came_to = context.run(call), None\n        except Exception as error:",
         f"{FAULTS}test_code.py::test_whatever_is_raised_fails_that_job_and_the_worker_lives",
     ),
     Patch(
@@ -646,7 +647,7 @@ PATCHES = (
     ),
     Patch(
         "the connection of who takes nothing stays",
-        "cli/serve.py",
+        "cli/listening.py",
         "round(UNTAKEN * 1_000)",
         "round(UNTAKEN * 0)",
         f"{HTTP}test_stalled.py::test_bide_serve_cuts_the_connection_of_who_takes_nothing",
@@ -680,11 +681,18 @@ PATCHES = (
         f"{POSTGRES}/test_lost.py::test_facts_are_noted_once[after]",
     ),
     Patch(
-        "a batch that is refused because of one row that is held",
+        "a row that others hold taken for one whose lease was lost",
         f"{POSTGRES}/running.py",
-        "await _insist(database, _singly(verb, job, its))",
-        "await database.batch(_singly(verb, job, its), single=False)",
-        f"{POSTGRES}/test_contention.py::test_facts_whose_row_is_held_for_long_are_written_once_each",
+        "None if not done and (item.job, item.lease) in held else done",
+        "done",
+        f"{POSTGRES}/test_contention.py::test_facts_whose_row_is_held_hold_no_other_up",
+    ),
+    Patch(
+        "an end whose row others hold forgotten",
+        "worker.py",
+        "                    self._settle_later(settle)\n",
+        "                    pass\n",
+        f"{POSTGRES}/test_contention.py::test_a_worker_completes_others_while_rows_are_held",
     ),
     Patch(
         "lease check dropped in facts on PostgreSQL",
@@ -848,5 +856,69 @@ PATCHES = (
         """begin; set local lock_timeout = '{LOCK_TIMEOUT}'\"""",
         """begin; set local lock_timeout = '0' -- {LOCK_TIMEOUT}\"""",
         f"{FAULTS}test_postgres_versions.py::test_a_migration_that_cannot_get_its_lock_gives_up_and_can_be_repeated",
+    ),
+    Patch(
+        "the lease is not looked at in a step's own transaction",
+        f"{POSTGRES}/joined.py",
+        "            await running.hold(tx, job, lease)\n",
+        "",
+        "contract/test_postgres.py::TestPostgres::test_who_has_lost_the_lease_records_nothing",
+    ),
+    Patch(
+        "a lock that is not to be had ends the caller's transaction",
+        f"{POSTGRES}/joined.py",
+        "_savepoint(lent) if waits else ",
+        "",
+        f"{ON}test_refused.py::test_a_key_that_is_held_for_long_is_told_and_the_transaction_goes_on[postgres-asyncpg]",
+    ),
+    Patch(
+        "a connection of another database is taken",
+        f"{POSTGRES}/joined.py",
+        "if lent.key not in self._known:",
+        "if lent.key is None:",
+        f"{ON}test_refused.py::test_a_connection_to_another_database_is_refused[postgres-asyncpg]",
+    ),
+    Patch(
+        "a connection of another file is taken",
+        f"{SQL}/joined.py",
+        "        if not same:\n",
+        "        if same is None:\n",
+        f"{ON}test_refused.py::test_a_connection_to_another_file_is_refused[sqlite-sqlite3]",
+    ),
+    Patch(
+        "who holds SQLite's write lock gets in line behind one that waits for it",
+        f"{SQL}/joined.py",
+        "begins=begins, waited=False)):\n            return\n",
+        "begins=begins, waited=False)):\n            pass\n",
+        f"{CONTRACT}test_streams_see_what_was_written_in_it_once_and_in_order",
+    ),
+    Patch(
+        "what is enqueued with a connection is written on another one",
+        "app.py",
+        "        if on is None:\n            return await opened.inserts.put",
+        "        if on is not opened:\n            return await opened.inserts.put",
+        f"{ON}test_enqueue.py::test_a_job_that_is_rolled_back_never_was[postgres-asyncpg]",
+    ),
+    Patch(
+        "a step that fails keeps its transaction",
+        "context.py",
+        "            await _finished(_take_back(joined, step))\n",
+        "",
+        f"{ON}test_step.py::test_a_step_that_fails_is_rolled_back_and_its_failure_remembered[postgres-asyncpg]",
+    ),
+    Patch(
+        "a commit whose reply was lost counts as none",
+        "context.py",
+        "or not await _is_recorded(step):",
+        "or True:",
+        f"{ON}test_lost.py::test_a_step_whose_commit_had_no_reply_is_done_once[postgres-asyncpg-True]",
+    ),
+    Patch(
+        "the result of a step is recorded apart from its rows",
+        "context.py",
+        "            await _finished(joined.record(claim.id",
+        "            await joined.commit()\n            await joined.begin()\n"
+        "            await _finished(joined.record(claim.id",
+        f"{ON}test_killed.py::test_the_effect_of_a_step_is_there_once_wherever_its_worker_dies",
     ),
 )

@@ -29,6 +29,7 @@ DRIVEN = {
     "prune": "INDEX bide_job_finished (finished_at>? AND finished_at<?)",
     "count_prunable": "INDEX bide_job_finished (finished_at>? AND finished_at<?)",
     "list_jobs": "INDEX sqlite_autoindex_bide_job_1 (id<?)",
+    "list_status": "INDEX bide_job_status (status=? AND id<?)",
     "list_owned": "INDEX bide_job_owner (owner=? AND id<?)",
     "list_labelled": "PRIMARY KEY (name=? AND value=? AND job<?)",
     "delete_labels": "INDEX bide_label_job (job=?)",
@@ -44,12 +45,17 @@ DRIVEN = {
     "last_closed": "INDEX bide_prompt_job (job=?)",
     "answered_by": "INDEX sqlite_autoindex_bide_prompt_1 (id=?)",
     "open_prompts": "INDEX bide_prompt_job (job=?)",
+    "inbox": "INDEX bide_prompt_open (id>?)",
+    "count_open": "INDEX bide_prompt_open",
+    "stats_owned": "INDEX bide_job_owner (owner=?)",
+    "count_open_owned": "INDEX bide_job_owner (owner=?)",
     "key_of": "INDEX bide_job_key (owner=? AND idempotency_key=?)",
     "response": "INDEX sqlite_autoindex_bide_response_",
     "steps": "INDEX sqlite_autoindex_bide_step_1 (job=?)",
 }
 
 SORTS = {
+    "stats_owned",
     "prompts",
     "prompts_of_job",
     "last_closed",
@@ -87,7 +93,7 @@ def test_the_index_meant_for_it_is_used(db: sqlite3.Connection, name: str) -> No
 
 def is_whole(name: str) -> bool:
     """Whether a file is one statement, rather than a part of some, or several that have files of their own."""
-    return name not in {"job_row", "prompt_row", "step_row", "prunable", "list_filter", "turn"}
+    return name not in {"job_row", "listed_row", "prompt_row", "step_row", "prunable", "list_filter", "turn"}
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if is_whole(name) and name not in SCANS])

@@ -124,8 +124,12 @@ async def _promotions(owner: str | None) -> AsyncGenerator[tuple[datetime, Promo
     """Those that were made, each with the time it was asked for, the newest first."""
     async for page in _pages((promote_skill.name,), (JobStatus.COMPLETED,), owner, PAGE):
         for job in page:
-            if isinstance(job.result, Promotion) and job.result.refused is None:
-                yield job.created_at, job.result
+            try:
+                result = (await bide.get(job)).result  # a list has none
+            except NotFound:
+                continue
+            if isinstance(result, Promotion) and result.refused is None:
+                yield job.created_at, result
 
 
 async def _back_to(time: datetime, made: AsyncIterator[tuple[datetime, Promotion]]) -> dict[UUID, Promotion]:

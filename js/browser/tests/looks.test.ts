@@ -43,6 +43,19 @@ test.for(LOOKS)("axe finds nothing in any component: $name", async ({ name, quer
   await page.context().close();
 });
 
+test("nothing moves for who wants no motion", async () => {
+  const moving = async (options: BrowserContextOptions) => {
+    const { page } = await world.page(options);
+    await page.goto(`${world.url}/?gallery`);
+    await page.locator(".bide-inbox").waitFor();
+    const count = await page.evaluate(() => document.getAnimations().length);
+    await page.context().close();
+    return count;
+  };
+  expect(await moving({})).toBeGreaterThan(0);
+  expect(await moving({ reducedMotion: "reduce" })).toBe(0);
+});
+
 test("a planted violation turns axe red", async () => {
   const { page } = await world.page();
   await page.goto(`${world.url}/?gallery`);

@@ -117,3 +117,23 @@ test("half a date is not lost in silence", async () => {
   await page.getByText("This is incomplete.").waitFor();
   await page.context().close();
 });
+
+test("50 jobs on one page use one connection, end once each, and then none", async () => {
+  const ids = await Promise.all(Array.from({ length: 50 }, () => world.create("fill_in", { model: "Lines" })));
+  const before = (await world.counted()).requests.length;
+  const { page, wrongs } = await world.page();
+  await page.goto(`${world.url}/?jobs=${ids}`);
+  const waiting = page.locator('.bide-status[data-bide-status="pending_hitl"]');
+  await expect.poll(() => waiting.count()).toBe(50);
+  await expect.poll(async () => (await world.counted()).streams).toEqual(["/api/events"]);
+
+  for (const id of ids) await world.answer(id, { text: "even" });
+  const completed = page.locator('.bide-status[data-bide-status="completed"]');
+  await expect.poll(() => completed.count()).toBe(50);
+  await expect.poll(async () => (await world.counted()).streams).toEqual([]);
+  expect(await page.locator("output").textContent()).toBe("50");
+  const { requests } = await world.counted();
+  expect(requests.slice(before).filter((path) => path === "/api/events")).toHaveLength(1);
+  expect(wrongs).toEqual([]);
+  await page.context().close();
+});

@@ -61,11 +61,12 @@ test("progress moves, a draft is streamed, a question is answered, and the post 
 
 const LOOKS: Record<string, BrowserContextOptions> = {
   quickstart: {},
+  "quickstart-forced-colors": { forcedColors: "active" },
   "quickstart-dark": { colorScheme: "dark" },
   "quickstart-phone": { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true },
 };
 
-test("a question looks well by day, by night and on a phone", async () => {
+test("a question looks well by day, by night, in forced colours and on a phone", async () => {
   const first = await writing("the moon");
   await question(first).waitFor();
   for (const [name, options] of Object.entries(LOOKS)) {

@@ -64,6 +64,22 @@ export class World {
     return ((await response.json()) as { id: string }).id;
   }
 
+  /** Answer what a job asks, as somebody elsewhere does. */
+  async answer(job: string, value: object): Promise<void> {
+    const asked = (await (await fetch(`${this.url}/api/jobs/${job}/prompts`)).json()) as { items: { id: string }[] };
+    const response = await fetch(`${this.url}/api/prompts/${asked.items[0]?.id}/response`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(value),
+    });
+    if (!response.ok) throw new Error(await response.text());
+  }
+
+  /** The paths of the API's requests so far, and of the streams that are open. */
+  async counted(): Promise<{ requests: string[]; streams: string[] }> {
+    return (await fetch(`${this.url}/tests/counted`)).json() as Promise<{ requests: string[]; streams: string[] }>;
+  }
+
   /** The job once it has ended. */
   async finished(id: string): Promise<{ status: string; result: unknown }> {
     for (;;) {

@@ -53,7 +53,7 @@ export interface paths {
          * @description The events of all jobs that may be seen, in the order in which they were written. It does not end by itself.
          *
          *     Without a position it begins with `snapshot`: the unfinished jobs, the newest 200, and whether there may be `more`.
-         *     `id:` is a position among the events of all jobs.
+         *     `id:` is a position among the events of all jobs; it may come without an event, where only others' have happened.
          */
         get: operations["stream_jobs"];
         put?: never;
@@ -599,6 +599,7 @@ export interface components {
             attempt: number;
             /**
              * Data
+             * @description Times in it, `due_at` and `deadline_at`, are text of RFC 3339.
              * @default {}
              */
             data: {

@@ -1,6 +1,6 @@
 import { createLink, type Link, TIMING, type Timing } from "./link.js";
 import { finished } from "./reducer.js";
-import { createRequests, jobPath, type RequestOptions, type Requests, type Sent } from "./request.js";
+import { type Codec, createRequests, jobPath, type RequestOptions, type Requests, type Sent } from "./request.js";
 import type { Host, Topic } from "./topic.js";
 import { jobsTopic, jobTopic, NO_JOB, NO_JOBS, NO_PROMPTS, promptsTopic } from "./topics.js";
 import type {
@@ -66,6 +66,11 @@ export function createClient(options: ClientOptions = {}): BideClient {
 }
 
 export class BideClient {
+  /**
+   * How questions are read, and all is written. With one that makes `bigint` of long integers, answers keep every digit
+   * of theirs: `BideProvider` puts one here.
+   */
+  json: Codec = JSON;
   readonly #requests: Requests;
   readonly #timing: Timing;
   readonly #jobToken: string | undefined;
@@ -73,7 +78,7 @@ export class BideClient {
   readonly #topics = new Map<string, Topic<unknown>>();
 
   constructor({ timing, ...options }: ClientOptions) {
-    this.#requests = createRequests(options);
+    this.#requests = createRequests(options, this);
     this.#timing = { ...TIMING, ...timing };
     this.#jobToken = options.jobToken;
   }

@@ -11,5 +11,5 @@ export {
 export { BideError, type Flaw } from "./errors.js";
 export type { Timing } from "./link.js";
 export { finished } from "./reducer.js";
-export type { RequestOptions } from "./request.js";
+export type { Codec, RequestOptions } from "./request.js";
 export type * from "./types.js";

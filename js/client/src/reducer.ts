@@ -123,7 +123,7 @@ export function apply<J extends JobSummary>(job: J, { seq, at, kind, attempt, da
   if (status) {
     next.status = status;
     next.reason = (data.reason as string | undefined) ?? null;
-    next.due_at = instant(data.due_at);
+    next.due_at = (data.due_at as string | undefined) ?? null;
     if (status === "running") next.started_at ??= at;
     if (status === "cancelled") next.finished_at = at;
   }
@@ -137,7 +137,8 @@ export function apply<J extends JobSummary>(job: J, { seq, at, kind, attempt, da
 
 /** Up to which event all is known. */
 function known({ job, history }: Folded): number {
-  return Math.min(job?.seq ?? 0, history?.seen ?? Number.POSITIVE_INFINITY);
+  const seq = job?.seq ?? 0;
+  return history && history.seen < seq ? history.seen : seq;
 }
 
 /** Go on with what waits, as far as it follows without a gap. */
@@ -167,19 +168,13 @@ function remember(history: History, waiting: readonly Event[]): History {
   for (const event of waiting) {
     if (event.seq !== seen + 1) continue;
     seen = event.seq;
-    if (event.kind !== "output" && event.kind !== "output.reset") {
-      fresh.push(event);
-      continue;
-    }
+    const { kind, data } = event;
     // Steps that emit side by side must not be mixed up letter by letter.
-    const step = `${event.data.step}\n${event.data.key}`;
-    output = { ...output, [step]: event.kind === "output" ? (output[step] ?? "") + event.data.text : "" };
+    const step = `${data.step}\n${data.key}`;
+    if (kind === "output") output = { ...output, [step]: (output[step] ?? "") + data.text };
+    else if (kind === "output.reset") output = { ...output, [step]: "" };
+    else fresh.push(event);
   }
   if (seen === history.seen) return history;
   return { seen, output, events: fresh.length ? [...history.events, ...fresh] : history.events };
-}
-
-/** Events count microseconds since 1970. */
-function instant(microseconds: unknown): string | null {
-  return microseconds ? new Date((microseconds as number) / 1_000).toISOString() : null;
 }

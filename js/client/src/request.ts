@@ -15,6 +15,12 @@ export interface RequestOptions {
   credentials?: RequestCredentials;
 }
 
+/** How JSON is read and written: `JSON` is one. */
+export interface Codec {
+  parse(text: string): unknown;
+  stringify(value: unknown): string;
+}
+
 export interface Sent {
   method?: string;
   query?: Record<string, unknown>;
@@ -38,13 +44,10 @@ export interface Requests {
   open(path: string, sent?: Sent): Promise<Response>;
 }
 
-export function createRequests({
-  url = "",
-  headers: own,
-  jobToken,
-  fetch: send,
-  credentials = "same-origin",
-}: RequestOptions): Requests {
+export function createRequests(
+  { url = "", headers: own, jobToken, fetch: send, credentials = "same-origin" }: RequestOptions,
+  client: { json: Codec },
+): Requests {
   const base = url.replace(/\/+$/, "");
   const kept = new Map<string, { etag: string; body: unknown }>();
 
@@ -58,13 +61,20 @@ export function createRequests({
         ...(jobToken && { Authorization: `Bearer ${jobToken}` }),
         ...headers,
       },
-      ...(body && { body: JSON.stringify(body) }),
+      ...(body && { body: client.json.stringify(body) }),
       ...(signal && { signal }),
     };
     const response = await reached((send ?? fetch)(base + path + search(query), init), signal);
     if (response.ok || response.status === 304) return response;
-    const problem = await response.json().catch(() => ({}));
-    throw new BideError(response.status, problem, retryAfter(response));
+    const problem = await exact(response).catch(() => ({}));
+    // Milliseconds. A date, which is allowed too, counts as nothing.
+    const retryAfter = Number(response.headers.get("Retry-After")) * 1_000 || null;
+    throw new BideError(response.status, problem as object, retryAfter);
+  }
+
+  /** Questions, and answers that were given: what goes back in an answer must not be rounded on its way. */
+  async function exact(response: Response): Promise<unknown> {
+    return client.json.parse(await response.text());
   }
 
   async function once<T>(path: string, sent: Sent): Promise<T> {
@@ -74,7 +84,7 @@ export function createRequests({
     const response = await open(path, { ...sent, headers });
     if (response.status === 304) return known?.body as T;
     if (response.status === 204) return undefined as T;
-    const body: T = await reached(response.json(), sent.signal);
+    const body = (await reached(path.includes("/prompts") ? exact(response) : response.json(), sent.signal)) as T;
     const etag = response.headers.get("ETag");
     if (key && etag) {
       if (kept.size > KEPT) kept.clear();
@@ -120,9 +130,4 @@ function search(query: Record<string, unknown> = {}): string {
     [value].flat().map((one) => [name, `${one}`]),
   );
   return pairs.length ? `?${new URLSearchParams(pairs)}` : "";
-}
-
-/** Milliseconds. A date, which is allowed too, counts as nothing. */
-function retryAfter({ headers }: Response): number | null {
-  return Number(headers.get("Retry-After")) * 1_000 || null;
 }

@@ -96,7 +96,7 @@ function life(next: () => number): { events: Event[]; jobs: Job[]; open: Set<str
     for (const id of open.at(-1) as Set<string>) if (next() < 0.7) add("prompt.answered", { prompt: id, key: "k" });
     if (run < runs) {
       const leave = ["job.retrying", "job.released", "job.rescued", "job.sleeping"][whole(4, next)] as string;
-      add(leave, { reason: leave.slice(4), due_at: leave === "job.sleeping" ? 1_767_225_600_000_000 : undefined });
+      add(leave, { reason: leave.slice(4), due_at: leave === "job.sleeping" ? "2026-01-01T00:00:00Z" : undefined });
     }
   }
   for (const id of open.at(-1) as Set<string>) add("prompt.withdrawn", { prompt: id, key: "k" });
@@ -146,9 +146,9 @@ describe("fold", () => {
     const state = fold(
       seed(NOTHING, CREATED),
       event(2, "job.started"),
-      event(3, "job.sleeping", { due_at: 1_767_225_600_000_000 }),
+      event(3, "job.sleeping", { due_at: "2026-01-01T00:00:00Z" }),
     );
-    expect(state.job).toMatchObject({ status: "pending", due_at: "2026-01-01T00:00:00.000Z" });
+    expect(state.job).toMatchObject({ status: "pending", due_at: "2026-01-01T00:00:00Z" });
   });
 
   it("does not show an end without what it came to: the job is fetched", () => {

@@ -1,5 +1,6 @@
 import { type BideClient, type ClientOptions, createClient } from "@bide/client";
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useRef } from "react";
+import { exact } from "./form/json.js";
 
 const Context = createContext<BideClient | null>(null);
 
@@ -16,8 +17,8 @@ export function BideProvider({ children, client, ...options }: BideProviderProps
   useEffect(() => {
     latest.current = options;
   });
-  const used = useMemo(
-    () =>
+  const used = useMemo(() => {
+    const made =
       client ??
       createClient({
         ...latest.current,
@@ -29,9 +30,11 @@ export function BideProvider({ children, client, ...options }: BideProviderProps
           const { headers } = latest.current;
           return typeof headers === "function" ? headers() : (headers ?? {});
         },
-      }),
-    [client, url, jobToken, credentials],
-  );
+      });
+    // What a form shows of a long integer is what it sends back.
+    made.json = exact;
+    return made;
+  }, [client, url, jobToken, credentials]);
   return <Context.Provider value={used}>{children}</Context.Provider>;
 }
 

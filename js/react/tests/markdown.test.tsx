@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { renderMarkdown } from "../src/markdown/render.js";
+import { plainText, renderMarkdown } from "../src/markdown/render.js";
 
 function rendered(text: string): HTMLElement {
   const box = document.createElement("div");
@@ -8,6 +8,24 @@ function rendered(text: string): HTMLElement {
 }
 
 describe("Markdown", () => {
+  test("an image is a link, by what it shows or where it is", () => {
+    const box = rendered('![a "cup"](https://a.example/x.png "T") and ![](https://b.example/)');
+    expect(box.textContent).toBe('a "cup" and https://b.example/');
+    expect([...box.querySelectorAll("a")].map(({ href }) => href)).toEqual([
+      "https://a.example/x.png",
+      "https://b.example/",
+    ]);
+  });
+
+  test("is a text where nothing else can be shown", () => {
+    expect(plainText("# Tea & *cake*\n\n1. `<b>` ![cup](https://a.example/)").split("\n")).toEqual([
+      "Tea & cake",
+      "",
+      "<b> cup",
+      "",
+    ]);
+  });
+
   test.each([
     "<script>alert(1)</script>",
     "<img src=x onerror=alert(1)>",

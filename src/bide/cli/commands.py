@@ -85,6 +85,7 @@ Labels = Annotated[
 ]
 Which = Annotated[str | None, typer.Option("--prompt", help="Which question: its id, the end of it, or its key.")]
 Revision = Annotated[str, typer.Option("--to", metavar="REVISION", help="Where to; `base` leaves no table.")]
+Port = Annotated[int, typer.Option("--port", metavar="PORT", min=0, max=65_535, help="0 takes a free one.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask: for scripts.")]
 
 
@@ -109,7 +110,7 @@ def worker(
 def serve(
     app: Annotated[str, typer.Argument(metavar="MODULE:APP", help="Where the app is, as shop.jobs:bide.")],
     host: Annotated[str, typer.Option("--host", metavar="HOST", help="Where to listen.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", metavar="PORT", min=0, max=65_535, help="0 takes a free one.")] = 8000,
+    port: Port = 8000,
     worker: Annotated[bool, typer.Option("--worker/--no-worker", help="Whether to execute jobs here as well.")] = True,
     authorize: Annotated[
         str | None,
@@ -135,6 +136,15 @@ def serve(
     with extra():
         from bide.cli.serve import run_server
     run_server(loaded, name=app, host=host, port=port, worker=worker, authorize=guard, root_path=root_path)
+
+
+@cli.command()
+def quickstart(port: Port = 8000) -> None:
+    """Serve a page on which a job asks you something, until SIGTERM or SIGINT. Its jobs are in quickstart.db, here."""
+    set_up_logging()
+    with extra():
+        from bide.cli.quickstart import run_quickstart
+    run_quickstart(port)
 
 
 @cli.command()

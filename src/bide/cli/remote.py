@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from types import TracebackType
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, NamedTuple, Self, TypeVar
 from uuid import UUID
 
 import httpx
@@ -89,8 +89,6 @@ class RemoteBide:
             base_url=self.address,
             headers=self._headers,
             timeout=httpx.Timeout(ANSWER, connect=CONNECT, pool=None),
-            # As many streams as there are jobs to watch.
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
             # No proxy reaches this very machine for us.
             trust_env=not is_loopback(httpx.URL(self.address).host),
         )
@@ -159,21 +157,62 @@ class RemoteBide:
                 async with self._stream(f"/jobs/{job}/events", after) as messages:
                     if messages is None:
                         return
-                    async for data in messages:
-                        event = self._parse(Event, data)
-                        after = event.seq
-                        yield event
-                failure: e.BideError = e.StoreUnavailable(f"{self.address} ends every stream.")
-            except httpx.TransportError as error:
-                failure = self._unreachable("GET", error)
-            except _Answered as answered:
-                failure = self._refused("GET", answered.response)
-                if not self._passing("GET", answered.response.status_code):
-                    raise failure from None
+                    async for come in messages:
+                        for message in come:
+                            event = self._parse(Event, message.data)
+                            after = event.seq
+                            yield event
+                failure: e.BideError = self._ended()
+            except (httpx.TransportError, _Answered) as error:
+                failure = self._cut(error)
             if after > begun:
                 patience = _Patience()
             else:
                 await patience.wait(failure)
+
+    async def changes(self, jobs: Mapping[UUID, Job[Any]]) -> AsyncGenerator[Collection[UUID]]:
+        """Which jobs are no longer as they are in `jobs`, whenever some have changed, by one stream for all of them.
+
+        It does not end. From time to time all are named that are in `jobs` then: no event tells that one was deleted.
+        """
+        patience = _Patience()
+        after: int | None = None
+        while True:
+            begun = after
+            try:
+                async with self._stream("/events", after) as messages:
+                    assert messages is not None, "it does not end"
+                    async for come in messages:
+                        changed: set[UUID] = set()
+                        for message in come:
+                            after = message.id
+                            if message.event in {"", "snapshot"}:
+                                changed |= jobs.keys()
+                                continue
+                            event = self._parse(Event, message.data)
+                            if event.job_id in jobs and event.seq > jobs[event.job_id].seq:
+                                changed.add(event.job_id)
+                        if changed:
+                            yield changed
+                failure: e.BideError = self._ended()
+            except (httpx.TransportError, _Answered) as error:
+                failure = self._cut(error)
+            if after != begun:
+                patience = _Patience()
+            else:
+                await patience.wait(failure)
+
+    def _ended(self) -> e.BideError:
+        return e.StoreUnavailable(f"{self.address} ends every stream.")
+
+    def _cut(self, error: httpx.TransportError | _Answered) -> e.BideError:
+        """Why a stream has ended; raised where it makes no sense to open it again."""
+        if isinstance(error, httpx.TransportError):
+            return self._unreachable("GET", error)
+        failure = self._refused("GET", error.response)
+        if not self._passing("GET", error.response.status_code):
+            raise failure from None
+        return failure
 
     async def prompts(self, job: UUID, /, *, open_only: bool = True) -> Sequence[PromptView]:
         query = {"open": str(open_only).lower()}
@@ -274,9 +313,9 @@ class RemoteBide:
         return status == 429 or (method == "GET" and self._reached and status in RESTARTING)
 
     @asynccontextmanager
-    async def _stream(self, path: str, after: int) -> AsyncGenerator[AsyncIterator[bytes] | None]:
-        """The data of each event that is sent; None where nothing more will come."""
-        headers = {"Accept": "text/event-stream", "Last-Event-ID": str(after)}
+    async def _stream(self, path: str, after: int | None) -> AsyncGenerator[AsyncIterator[Sequence[_Message]] | None]:
+        """The messages that are sent, as many as come together; None where nothing more will come."""
+        headers = {"Accept": "text/event-stream"} | ({} if after is None else {"Last-Event-ID": str(after)})
         timeout = httpx.Timeout(ANSWER, connect=CONNECT, read=SILENCE, pool=None)
         async with self._open.stream("GET", path, headers=headers, timeout=timeout) as response:
             if not response.is_success:
@@ -288,7 +327,7 @@ class RemoteBide:
                 raise self._no_bide()
             else:
                 self._reached = True
-                yield _data(response.aiter_bytes())
+                yield _messages(response.aiter_bytes())
 
     def _read(self, model: type[M], response: httpx.Response) -> M:
         read = self._parse(model, response.content)
@@ -471,18 +510,37 @@ ERRORS: Mapping[str, type[e.BideError]] = {
 """The errors that are made of a message and a hint, by their codes."""
 
 
-async def _data(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
-    """The `data:` of each message of a stream. Lines end with a line feed only: what JSON leaves as it is must not."""
-    rest = b""
+class _Message(NamedTuple):
+    """What a stream tells at once. Where it only tells how far it is, `event` and `data` are empty."""
+
+    event: str
+    id: int
+    data: bytes
+
+
+async def _messages(chunks: AsyncIterator[bytes]) -> AsyncGenerator[Sequence[_Message]]:
+    """Lines end with a line feed only: what JSON leaves as it is must not."""
+    rest = event = b""
+    number: int | None = None
     data: list[bytes] = []
     async for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")
-        for line in (line.removesuffix(b"\r") for line in lines):
-            if line.startswith(b"data:"):
-                data.append(line[5:].removeprefix(b" "))
-            elif not line and data:
-                yield b"\n".join(data)
-                data = []
+        come: list[_Message] = []
+        for line in lines:
+            name, _, value = line.removesuffix(b"\r").partition(b":")
+            value = value.removeprefix(b" ")
+            if name == b"data":
+                data.append(value)
+            elif name == b"event":
+                event = value
+            elif name == b"id" and value.isdigit():
+                number = int(value)
+            elif not name and not value and not line.startswith(b":"):
+                if number is not None:
+                    come.append(_Message(event.decode(), number, b"\n".join(data)))
+                event, number, data = b"", None, []
+        if come:
+            yield come
 
 
 def _retry_after(response: httpx.Response) -> float:

@@ -1,4 +1,4 @@
-"""`bide serve`: the HTTP API of a user's app, and its worker, until a signal ends them."""
+"""`bide serve` and `bide quickstart`: the HTTP API of an app, and its worker, until a signal ends them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import logging
 import math
 import signal
 import socket
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
@@ -17,14 +16,11 @@ import uvicorn
 from fastapi import FastAPI
 
 from bide.app import Bide
+from bide.cli.listening import listening
 from bide.cli.work import SIGNALS, freeze, leave
 from bide.version import VERSION
 
 log = logging.getLogger("bide.cli")
-
-UNTAKEN = 120.0
-"""Seconds for which a client may take nothing of what it was sent, before its connection is cut: where the system can
-do so, as nothing above it can. Twice as long as a stream waits for it."""
 
 
 def run_server(
@@ -37,13 +33,20 @@ def run_server(
     authorize: Callable[..., Any] | None,
     root_path: str,
 ) -> None:
-    """Serve until SIGTERM or SIGINT. Ends the process with 128 + signal where a second one cut the drain off."""
+    """Serve the API alone, as `run_api` does."""
     api = FastAPI(title="Bide", summary=name, version=VERSION)
     api.include_router(app.router(authorize=authorize, worker=worker))
+    run_api(app, api, host=host, port=port, root_path=root_path)
+
+
+def run_api(app: Bide[Any], api: FastAPI, *, host: str, port: int, root_path: str = "") -> None:
+    """Serve `api`, which includes the router of `app`, until SIGTERM or SIGINT.
+
+    Ends the process with 128 + signal where a second one cut the drain off. Raises InvalidOption where it cannot listen
+    there; nothing has begun by then.
+    """
     config = uvicorn.Config(
         api,
-        host=host,
-        port=port,
         root_path=root_path,
         lifespan="on",
         # Logging is set up already. Paths are not logged: a page's may hold a token.
@@ -53,9 +56,14 @@ def run_server(
         timeout_graceful_shutdown=math.ceil(app.settings.drain + 1),
     )
     logging.getLogger("uvicorn.error").addFilter(_is_news)
+    # What else the first request would wait for, and all others and the jobs with it: its routes, and at /docs the
+    # document, are made at first use.
+    api.openapi()
+    config.load()
     freeze()
-    with asyncio.Runner() as runner:
-        leave(runner.run(_serve(app, _Server(config, runner.get_loop()))))
+    with listening(host, port) as sockets, asyncio.Runner() as runner:
+        address = f"http://{f'[{host}]' if ':' in host else host}:{sockets[0].getsockname()[1]}"
+        leave(runner.run(_serve(app, _Server(config, runner.get_loop(), address), sockets)))
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -66,18 +74,16 @@ def _is_news(record: logging.LogRecord) -> bool:
 class _Server(uvicorn.Server):
     """Uvicorn's, which a second signal of either kind ends at once, and which keeps them to itself."""
 
-    def __init__(self, config: uvicorn.Config, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, config: uvicorn.Config, loop: asyncio.AbstractEventLoop, address: str) -> None:
         super().__init__(config)
         self._loop = loop
+        self._address = address
         self.told: list[int] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if self.started and sys.platform == "linux":
-            for server in self.servers:
-                for listening in server.sockets:
-                    # Each connection that it accepts inherits it.
-                    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(UNTAKEN * 1_000))
+        if self.started:
+            log.info("running on %s", self._address)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - as signal.signal calls it
         # A signal comes between any two instructions, the next one within this: so count now, and tell later.
@@ -94,7 +100,7 @@ class _Server(uvicorn.Server):
             log.warning("%s again: stopping at once; what runs is given back, no attempt is spent", name)
 
 
-async def _serve(app: Bide[Any], server: _Server) -> int | None:
+async def _serve(app: Bide[Any], server: _Server, sockets: list[socket.socket]) -> int | None:
     """Serve until told to stop; returns the signal that cut the drain off, if one did."""
     for number in SIGNALS:
         # Before it starts, and after it has ended.
@@ -102,9 +108,9 @@ async def _serve(app: Bide[Any], server: _Server) -> int | None:
     # What cannot be opened is told here as everywhere, and not from within the server.
     async with app:
         try:
-            await server.serve()
+            await server.serve(sockets)
         except SystemExit:
-            # The address is taken, say; it has told.
+            # The app has not started; it has told.
             raise SystemExit(1) from None
         if server.started and server.force_exit:
             # It has cut its connections and left the rest to whoever ends it: jobs are to be given back.

@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Coroutine, Generator, Iterable, Mapp
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -30,6 +30,9 @@ from bide.schedule import Duration
 from bide.settings import Settings
 from bide.store.base import Stats
 from bide.store.sqlite.migrations import run as schema
+
+if TYPE_CHECKING:
+    from bide.cli.remote import RemoteBide
 
 T = TypeVar("T")
 
@@ -101,7 +104,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def connect(url: str, token: str | None = None) -> Jobs:
+def connect(url: str, token: str | None = None) -> Bide[None] | RemoteBide:
     """The jobs at this address. Raises InvalidOption, StoreUnavailable."""
     if is_http(url):
         with extra():

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator, Sequence
+from collections.abc import Coroutine, Generator, Iterable, Sequence
 from contextlib import aclosing, contextmanager
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -15,12 +15,15 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from bide.app import PAGE
+from bide.app import PAGE, Bide
 from bide.cli.session import Jobs, connect, find_job, short
 from bide.cli.show import WIDE, message_text, percent_text, status_text, style
 from bide.cli.text import one_line
 from bide.errors import BideError, NotFound
 from bide.job import Job, JobStatus
+
+if TYPE_CHECKING:
+    from bide.cli.remote import RemoteBide
 
 UNFINISHED = tuple(status for status in JobStatus if not status.terminal)
 
@@ -56,12 +59,19 @@ async def watch(url: str, token: str | None, names: Sequence[str], console: Cons
         with _board(console) as board:
             for job in jobs:
                 board.show(job)
-            try:
-                async with asyncio.TaskGroup() as group:
-                    for job in jobs:
-                        group.create_task(_follow(app, job, board))
-            except* BideError as errors:
-                raise errors.exceptions[0] from None
+            if isinstance(app, Bide) or len(jobs) == 1:
+                await _each(_follow(app, job, board) for job in jobs)
+            else:
+                await _follow_all(app, jobs, board)
+
+
+async def _each(looks: Iterable[Coroutine[Any, Any, None]]) -> None:
+    try:
+        async with asyncio.TaskGroup() as group:
+            for look in looks:
+                group.create_task(look)
+    except* BideError as errors:
+        raise errors.exceptions[0] from None
 
 
 async def _follow(app: Jobs, job: Job[Any], board: Board) -> None:
@@ -71,6 +81,31 @@ async def _follow(app: Jobs, job: Job[Any], board: Board) -> None:
                 board.show(await app.get(job.id))
     except NotFound:
         board.gone(job.id)
+
+
+async def _follow_all(app: RemoteBide, jobs: Sequence[Job[Any]], board: Board) -> None:
+    """As each would be followed, with one stream for all of them."""
+    left = {job.id: job for job in jobs if not job.status.terminal}
+
+    async def look(identity: UUID) -> None:
+        try:
+            job = await app.get(identity)
+        except NotFound:
+            board.gone(identity)
+            del left[identity]
+            return
+        board.show(job)
+        left[identity] = job
+        if job.status.terminal:
+            del left[identity]
+
+    if not left:
+        return
+    async with aclosing(app.changes(left)) as changes:
+        async for changed in changes:
+            await _each(map(look, changed))
+            if not left:
+                return
 
 
 @contextmanager

@@ -39,6 +39,13 @@ class Item(NamedTuple):
     frame: Frame
 
 
+class Page(NamedTuple):
+    """All that there is for a listener up to a position, from the page before on; that may be nothing."""
+
+    items: Sequence[Item]
+    position: int
+
+
 class _Listener:
     """Who waits for the events of `owner`, or of everybody (None)."""
 
@@ -77,8 +84,9 @@ class Feed:
 
     async def follow(
         self, owner: str | None, after: int, wake: asyncio.Event, ended: Callable[[], bool], *, full: bool
-    ) -> AsyncGenerator[Sequence[Item]]:
-        """Events above the position `after`, in order and without gap; an empty page from time to time."""
+    ) -> AsyncGenerator[Page]:
+        """Events above the position `after`, in order and without gap. From time to time an empty page: only others'
+        events came, and who comes again need not read past them, or none."""
         listener = _Listener(owner, wake)
         # It knows nothing yet of what came since `after`.
         listener.behind = True
@@ -90,22 +98,25 @@ class Feed:
                     # From here on new events are kept; those that are read as well are left out by their position.
                     listener.behind = False
                     async for page, reached in self._missed(owner, after):
-                        after = reached
-                        if page:
-                            yield [Item(row.pos, row.job, frame(row, full=full)) for row in page]
+                        if reached > after:
+                            after = reached
+                            yield _page(page, after, full=full)
                         if ended():
                             return
                     continue
                 rows = [row for row in listener.take() if row.pos > after]
                 if rows:
                     after = rows[-1].pos
-                    yield [Item(row.pos, row.job, frame(row, full=full)) for row in rows]
+                    yield _page(rows, after, full=full)
                     continue
                 try:
                     async with asyncio.timeout(KEEP_ALIVE):
                         await wake.wait()
                 except TimeoutError:
-                    yield ()
+                    if not listener.waiting and not listener.behind:
+                        # What was read up to here held nothing for this one, or it has been taken.
+                        after = max(after, self._position)
+                    yield Page((), after)
         finally:
             self._leave(listener)
 
@@ -175,3 +186,7 @@ class Feed:
             if found.position <= self._position:
                 return
             self._position = found.position
+
+
+def _page(rows: Sequence[EventRow], position: int, *, full: bool) -> Page:
+    return Page([Item(row.pos, row.job, frame(row, full=full)) for row in rows], position)

@@ -12,6 +12,7 @@ from uuid import UUID
 import jwt
 from pydantic import SecretStr
 from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
 from bide.errors import InvalidOption
 from bide.http.access import ONE_JOB, Principal, Right
@@ -130,13 +131,14 @@ def _principal(claims: Mapping[str, Any]) -> Principal | None:
         return None
 
 
-def find_token(connection: HTTPConnection) -> str | None:
+def find_token(scope: Scope) -> str | None:
     """The job token that a request brings: as bearer, or as `?token=`, since a browser's EventSource and WebSocket send
     no headers. Where there is a bearer token of either kind, it is what counts."""
     # Asked for every request, and as a rule there is none. In a query any letter may be written as its code.
-    query: bytes = connection.scope["query_string"]
-    if _PREFIX not in query and b"%" not in query and "authorization" not in connection.headers:
+    query: bytes = scope["query_string"]
+    if _PREFIX not in query and b"%" not in query and all(name != b"authorization" for name, _ in scope["headers"]):
         return None
+    connection = HTTPConnection(scope)
     token = bearer(connection)
     if not token:
         match connection.query_params.getlist("token"):

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from bide.app import PAGE
 from bide.clock import microseconds
 from bide.codec import escape
-from bide.errors import BideError, IdempotencyConflict, InvalidOption, NotFound, StoreError, UnknownJobType
+from bide.errors import BideError, IdempotencyConflict, StoreError, UnknownJobType
 from bide.http import paging, problems, render, waiting
 from bide.http.accepting import accepted_headers, warn_unowned
 from bide.http.call import Call, ThisCall, this_call
@@ -85,7 +85,12 @@ async def create_job(
 ) -> Response:
     """Accept a job of a type that is marked `expose=True`. It is durable when this returns."""
     if key is not None and body.idempotency_key not in {None, key}:
-        raise InvalidOption("The body names another idempotency key than the header.", hint="Send only the header.")
+        raise problems.InvalidParameter(
+            "body",
+            "/idempotency_key",
+            "The body names another idempotency key than the header.",
+            hint="Send only the header.",
+        )
     named = key or body.idempotency_key
     row = await call.app.enqueue_row(_call_of(call, body, named))
     if isinstance(conflict := _same_job(row, body, named), BideError):
@@ -221,7 +226,7 @@ async def get_job(request: Request) -> Response:
     job_id = _read(_JOB_ID, request.path_params["job_id"], "path", "job_id")
     row = await call.row(job_id)
     full = call.full
-    known = _tags(",".join(request.headers.getlist("if-none-match")))
+    known = _tags(request)
     wait = _wait(request) if request.scope["query_string"] else 0.0
     if wait and not row.status.terminal and (not known or known & {"*", render.etag(row, full=full)}):
         seq = row.seq
@@ -230,12 +235,13 @@ async def get_job(request: Request) -> Response:
     headers = {"ETag": tag}
     if tag in known or "*" in known:
         return Response(status_code=304, headers=headers)
-    return render.response(render.job(row, full=full), headers=headers)
+    return render.response(call.runtime.bodies.job(row, tag, full=full), headers=headers)
 
 
-def _tags(header: str) -> frozenset[str]:
+def _tags(request: Request) -> frozenset[str]:
     """The tags of `If-None-Match`, which compares weakly (RFC 9110, 13.1.2)."""
-    return frozenset(tag.strip().removeprefix("W/") for tag in header.split(",") if tag)
+    sent = b",".join([value for name, value in request.scope["headers"] if name == b"if-none-match"])
+    return frozenset(tag.strip().removeprefix("W/") for tag in sent.decode("latin-1").split(",") if tag)
 
 
 _JOB_ID: TypeAdapter[UUID] = TypeAdapter(UUID)
@@ -306,7 +312,9 @@ def _labels(given: Sequence[str]) -> dict[str, str]:
     for text in given:
         name, separator, value = text.partition("=")
         if not separator or labels.setdefault(name, value) != value:
-            raise InvalidOption(f"label={escape(text, 200)}: expected `name=value`, each name once.")
+            raise problems.InvalidParameter(
+                "query", "label", f"label={escape(text, 200)}: expected `name=value`, each name once."
+            )
     return labels
 
 
@@ -346,7 +354,9 @@ async def cancel_jobs(call: ThisCall, body: CancelMany) -> Response:
     """Cancel many jobs: those named, or the unfinished ones that match; each has its own outcome."""
     chosen_by_filter = bool(body.types or body.queues or body.labels)
     if (body.ids is None) != chosen_by_filter:
-        raise InvalidOption("Name the jobs by `ids`, or choose them by `types`, `queues` or `labels`.")
+        raise problems.InvalidParameter(
+            "body", "", "Name the jobs by `ids`, or choose them by `types`, `queues` or `labels`."
+        )
     if body.ids is not None:
         _check_count(call, len(body.ids))
         ids, more = list(dict.fromkeys(body.ids)), False
@@ -357,14 +367,14 @@ async def cancel_jobs(call: ThisCall, body: CancelMany) -> Response:
     async def cancel(job: UUID) -> dict[str, Any]:
         async with gate:
             try:
-                done = await call.app.cancel(call.id(job), owner=call.owner, by=call.who.id, reason=body.reason)
+                await call.app.cancel(call.id(job), owner=call.owner, by=call.who.id, reason=body.reason)
+                row = await call.row(job)
             except BideError as error:
                 return _refused(error)
-        return {"status": 200 if done.status.terminal else 202, "job": done.id}
+        status = 200 if row.status.terminal else 202
+        return {"status": status, "job": render.summary(row, full=call.full), "problem": None}
 
-    outcomes = list(await asyncio.gather(*map(cancel, ids)))
-    await _fill_in(call, outcomes)
-    return render.response({"items": outcomes, "more": more})
+    return render.response({"items": await asyncio.gather(*map(cancel, ids)), "more": more})
 
 
 async def _matching(call: Call, body: CancelMany) -> tuple[list[UUID], bool]:
@@ -410,17 +420,3 @@ def _check_count(call: Call, count: int) -> None:
 def _refused(error: BideError) -> dict[str, Any]:
     problem = problems.describe(error)
     return {"status": problem["status"], "job": None, "problem": problem}
-
-
-async def _fill_in(call: Call, outcomes: Sequence[dict[str, Any]]) -> None:
-    """Put the jobs where their ids are."""
-    ids = [str(outcome["job"]) for outcome in outcomes if outcome["job"] is not None]
-    rows = {row.id: row for row in await call.app.store.get(ids, call.owner)} if ids else {}
-    for outcome in outcomes:
-        if outcome["job"] is None:
-            continue
-        row = rows.get(str(outcome["job"]))
-        if row is None:
-            outcome.update(_refused(NotFound(f"Job {outcome['job']} not found")))
-        else:
-            outcome.update(job=render.summary(row, full=call.full), problem=None)

@@ -13,7 +13,7 @@ from fastapi import Header, Query, WebSocket
 from starlette.responses import Response
 from starlette.websockets import WebSocketDisconnect
 
-from bide.errors import BideError, InvalidOption, NotFound
+from bide.errors import BideError, NotFound
 from bide.http import problems, render, sse
 from bide.http.call import Call, ThisCall
 from bide.http.feed import Item
@@ -69,7 +69,7 @@ async def stream_jobs(call: ThisCall, after: After = None, last_event_id: LastEv
     """The events of all jobs that may be seen, in the order in which they were written. It does not end by itself.
 
     Without a position it begins with `snapshot`: the unfinished jobs, the newest 200, and whether there may be `more`.
-    `id:` is a position among the events of all jobs.
+    `id:` is a position among the events of all jobs; it may come without an event, where only others' have happened.
     """
     cursor = _cursor(last_event_id, after)
     call.find_room()
@@ -86,7 +86,7 @@ async def stream_jobs(call: ThisCall, after: After = None, last_event_id: LastEv
         feed = call.runtime.feed.follow(call.owner, start, reader.wake, lambda: reader.ended, full=call.full)
         async with aclosing(feed) as pages:
             async for page in pages:
-                for chunk in sse.events(_unseen(page, seen)):
+                for chunk in sse.events(_unseen(page.items, seen), reached=page.position):
                     yield chunk
 
     return EventStream(call, chunks)
@@ -108,7 +108,9 @@ def _cursor(header: str | None, after: int | None) -> int | None:
     if not header:
         return after
     if not header.isdecimal() or len(header) > 16:
-        raise InvalidOption("Last-Event-ID: expected the `id` of an event of this stream.")
+        raise problems.InvalidParameter(
+            "header", "Last-Event-ID", "Last-Event-ID: expected the `id` of an event of this stream."
+        )
     return int(header)
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 from bide.clock import instant
-from bide.errors import StoreUnavailable
+from bide.errors import UnencodableType
+from bide.http import problems
 from bide.http.call import ThisCall
+from bide.http.refusals import Unavailable
 from bide.http.schemas import (
     Cleaned,
     Cleanup,
@@ -37,9 +40,17 @@ def _type(known: JobType[..., Any]) -> JobTypeView:
         version=definition.version,
         queue=definition.queue,
         description=inspect.getdoc(definition.fn) or "",
-        input=known.input_schema(),
-        result=known.result_schema(),
+        input=_described(known.input_schema, {"type": "object"}),
+        result=_described(known.result_schema, {}),
     )
+
+
+def _described(schema: Callable[[], dict[str, Any]], otherwise: dict[str, Any]) -> dict[str, Any]:
+    """`otherwise` where Pydantic has no schema: the type may be created all the same."""
+    try:
+        return schema()
+    except UnencodableType:
+        return otherwise
 
 
 async def get_stats(call: ThisCall) -> StatsView:
@@ -80,8 +91,10 @@ async def get_health() -> Health:
 async def get_readiness(call: ThisCall) -> Readiness:
     """Whether to send requests here: the database answers, and the server is not about to end."""
     if not call.runtime.ready:
-        raise StoreUnavailable(
-            "This process takes no requests now: it has not started, it is about to end, or its worker has failed."
+        raise Unavailable(
+            "This process takes no requests now: it has not started, it is about to end, or its worker has failed.",
+            retry_after=problems.RETRY_AFTER,
         )
-    call.app.store.mark()
+    # Asked, and not taken from what is known: a database may have gone away since.
+    await call.app.store.next_due()
     return Readiness()

@@ -11,7 +11,7 @@ from uuid import UUID
 import orjson
 from starlette.requests import Request
 
-from bide.errors import InvalidOption
+from bide.http.problems import InvalidParameter
 
 
 def encode(last: str, query: object) -> str:
@@ -26,8 +26,11 @@ def decode(cursor: str, query: object) -> UUID:
     except (binascii.Error, ValueError):
         raw = b""
     if len(raw) != 24 or raw[16:] != _fingerprint(query):
-        raise InvalidOption(
-            "This cursor belongs to no page of this list.", hint="Send the `next_cursor` of the page before, unchanged."
+        raise InvalidParameter(
+            "query",
+            "cursor",
+            "This cursor belongs to no page of this list.",
+            hint="Send the `next_cursor` of the page before, unchanged.",
         )
     return UUID(bytes=raw[:16])
 

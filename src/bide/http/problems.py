@@ -194,12 +194,20 @@ def _flaw(found: Mapping[str, Any], body: object) -> dict[str, str]:
     return {"where": str(where), "path": shown, "message": str(found["msg"])}
 
 
+class InvalidParameter(e.InvalidOption):
+    """A part of a request makes no sense. `where` it is, `query`, `header` or `body`; `path` as a `Flaw` has it."""
+
+    def __init__(self, where: str, path: str, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.errors = [{"where": where, "path": path, "message": message}]
+
+
 @contextmanager
 def at(prefix: str) -> Generator[None]:
     """Flaws found in here are of a value that stands at this JSON pointer of the body."""
     try:
         yield
-    except (e.InvalidPayload, e.InvalidArguments) as error:
+    except (e.InvalidPayload, e.InvalidArguments, e.InvalidOption, e.InvalidDuration) as error:
         error.errors = [{**flaw, "path": prefix + flaw["path"]} for flaw in error.errors]
         raise
 
@@ -207,7 +215,7 @@ def at(prefix: str) -> Generator[None]:
 def _more(error: e.BideError) -> dict[str, Any]:
     """What this error knows beyond its message."""
     match error:
-        case e.InvalidResponse() | e.InvalidPayload() | e.InvalidArguments():
+        case e.InvalidResponse() | e.InvalidPayload() | e.InvalidArguments() | e.InvalidOption() | e.InvalidDuration():
             return {"errors": [{"where": "body", **flaw} for flaw in error.errors] or None}
         case e.IdempotencyConflict():
             return {"job_id": str(error.job_id)}

@@ -19,6 +19,13 @@ ADMIN_ONLY = "traceback"
 """What tells of the code, in errors: for administrators."""
 
 
+KEPT = 500
+"""Representations that are kept, the last that were made."""
+
+LARGEST = 10_000
+"""Bytes of one that is kept."""
+
+
 def etag(row: JobRow, *, full: bool) -> str:
     """Strong: the body is the same, byte for byte. `full` as in `job`."""
     return f'"{row.seq}{"-full" if full else ""}"'
@@ -29,6 +36,25 @@ def job(row: JobRow, *, full: bool) -> bytes:
     fields = summary(row, full=full)
     fields["result"] = None if row.result is None else orjson.Fragment(row.result)
     return dumps(fields)
+
+
+class Bodies:
+    """Representations of jobs, kept: one that is asked for again and again, and has not changed, is made once."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], bytes] = {}
+
+    def job(self, row: JobRow, tag: str, *, full: bool) -> bytes:
+        """As `job`; `tag` is its ETag."""
+        key = row.id, tag
+        body = self._kept.get(key)
+        if body is None:
+            body = job(row, full=full)
+            if len(body) <= LARGEST:
+                if len(self._kept) == KEPT:
+                    del self._kept[next(iter(self._kept))]
+                self._kept[key] = body
+        return body
 
 
 def summary(row: JobRow, *, full: bool) -> dict[str, Any]:

@@ -329,7 +329,7 @@ class _Routes:
         return Call(self.gate, who)
 
     async def _read_token(self, connection: HTTPConnection) -> Principal:
-        return read(self.gate.runtime.app.settings.secrets, find_token(connection) or "")
+        return read(self.gate.runtime.app.settings.secrets, find_token(connection.scope) or "")
 
 
 class _FirstRoute(BideRoute):
@@ -353,5 +353,5 @@ def _brings_token(scope: Scope) -> bool:
     # Each of these routes asks, of every request.
     known: bool | None = scope.get("bide.token")
     if known is None:
-        known = scope["bide.token"] = find_token(HTTPConnection(scope)) is not None
+        known = scope["bide.token"] = find_token(scope) is not None
     return known

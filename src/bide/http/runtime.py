@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bide.http.feed import Feed
 from bide.http.limits import Limits, Meter
 from bide.http.pages import Pages
+from bide.http.render import Bodies
 from bide.http.shutdown import told_to_stop
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Runtime:
     def __init__(self, app: Bide[Any]) -> None:
         self.app = app
         self.pages = Pages(app)
+        self.bodies = Bodies()
         self.feed = Feed(app)
         self.gate = self.make_gate(Limits(), route_name="")
         """Of the router that was made last: where the host's own endpoints send who asks for a job."""

@@ -84,12 +84,13 @@ def snapshot(data: bytes, position: int) -> bytes:
     return format_sse_event(event="snapshot", id=str(position), data_str=data.decode())
 
 
-def events(frames: Iterable[Frame]) -> Generator[bytes]:
-    """These events, in chunks; for none, a comment that keeps the connection alive."""
+def events(frames: Iterable[Frame], *, reached: int | None = None) -> Generator[bytes]:
+    """These events, in chunks; for none, what keeps the connection alive: `reached`, where to go on, or a comment."""
     messages = (b"event: %b\ndata: %b\nid: %d\n\n" % (kind.encode(), data, seq) for seq, kind, data in frames)
     empty = True
     for chunk in split(messages, len, CHUNK):
         empty = False
         yield b"".join(chunk)
     if empty:
-        yield KEEPALIVE_COMMENT
+        # An `id` alone is no event, but who comes again sends it.
+        yield KEEPALIVE_COMMENT if reached is None else b"id: %d\n\n" % reached

@@ -348,6 +348,8 @@ class Settled(Enum):
     """A cancel had been requested: the job is cancelled instead. A cancel is never overwritten."""
     LOST = auto()
     """The lease had been lost: nothing was written."""
+    HELD = auto()
+    """A transaction of somebody else holds the row: nothing was written yet. To be settled again, a little later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -505,6 +507,43 @@ NOTHING: Mapping[str, int] = MappingProxyType({})
 # ── The verbs ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+class Joined(Protocol):
+    """A transaction of a caller's, in which a store's verbs take part: what they write is there when it is committed,
+    and never was when it is rolled back. Made by `Store.join`; for one task at a time.
+
+    Every verb raises UnusableConnection where the connection is none of the store's own database, or has no transaction
+    (autocommit, say). Beyond that and StoreBusy, errors are the driver's own: the caller knows what to do about a
+    serialization failure. Nobody is told of what is written before it is committed, and at the latest by polling then.
+    """
+
+    async def begin(self) -> None:
+        """Begin the transaction where none has begun, and wait for what must be waited for before it may write.
+
+        Raises StoreBusy, and UnusableConnection where the driver has a transaction of which it would not know that
+        somebody else ends it.
+        """
+        ...
+
+    async def insert(self, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
+        """As `Store.insert`. A key that another transaction holds is waited for; StoreBusy where that takes too long.
+
+        Whatever it answers, and after StoreBusy, the transaction goes on as it was before.
+        """
+        ...
+
+    async def record(self, job: str, lease: int, step: StepRow, data: str, facts: Sequence[Fact] = ()) -> None:
+        """As `Store.record`, behind these facts of the same run. Raises LeaseLost: then it is to be rolled back."""
+        ...
+
+    async def commit(self) -> None:
+        """Commit the caller's transaction, and let others know. If this raises, `Store.recorded` tells what it did."""
+        ...
+
+    async def rollback(self) -> None:
+        """Take back the caller's transaction."""
+        ...
+
+
 class Store(Protocol):
     """All verbs may be called from any event loop of the process. A verb returns after its commit."""
 
@@ -527,6 +566,13 @@ class Store(Protocol):
         """Call `wake` on the caller's event loop after commits of this or any other process; returns the way to stop.
 
         Several commits may be told as one.
+        """
+        ...
+
+    def join(self, on: object) -> Joined:
+        """Take part in the transaction of this connection of the caller's: of a driver, or a session of SQLAlchemy.
+
+        Touches nothing yet. Raises UnusableConnection where it is none that the store knows.
         """
         ...
 
@@ -578,6 +624,10 @@ class Store(Protocol):
         """
         ...
 
+    async def recorded(self, job: str, name: str, key: str) -> bool:
+        """Whether a step is remembered. Waits for a transaction that has recorded it and has not ended yet."""
+        ...
+
     async def step_result(self, job: str, name: str, key: str) -> str:
         """The stored result of one step, however large."""
         ...
@@ -595,8 +645,11 @@ class Store(Protocol):
         """
         ...
 
-    async def note(self, facts: Sequence[Fact]) -> Sequence[bool]:
-        """Append facts in order; False where the lease was lost. A job may appear more than once."""
+    async def note(self, facts: Sequence[Fact]) -> Sequence[bool | None]:
+        """Append facts in order; False where the lease was lost. A job may appear more than once.
+
+        None where a transaction of somebody else holds the row: to be handed in again, before later facts of the job.
+        """
         ...
 
     # Liveness
@@ -714,7 +767,7 @@ class Store(Protocol):
         ...
 
     async def list(self, filter: JobFilter, owner: str | None) -> Sequence[JobRow]:
-        """Newest first."""
+        """Newest first, without their payloads: `input` is empty and `result` None, however large they are."""
         ...
 
     async def history(self, job: str, owner: str | None, after: int, limit: int) -> Sequence[EventRow]:

@@ -12,7 +12,7 @@ import orjson
 
 from bide.events import EventKind as E
 from bide.store.base import Cancelled, Completed, Failed, Released, Retrying, Settle, Settled, Suspended
-from bide.store.rows import data, json
+from bide.store.rows import data, json, moment
 
 MESSAGE = 500
 """Characters of an error's message that its event shows; the row has all of it."""
@@ -120,7 +120,7 @@ def suspended(one: Settle, outcome: Suspended, still_open: Collection[str], now:
         one.lease,
         status,
         kind,
-        data(**{**_object(outcome.data), "reason": reason, "due_at": due_at}),
+        data(**{**_object(outcome.data), "reason": reason, "due_at": moment(due_at)}),
         reason=reason,
         due_at=due_at,
         ready=kind is E.RESUMED,
@@ -224,7 +224,7 @@ def _about_release(outcome: Released) -> str:
 def _about_failure(error: str, reason: str, due_at: int | None = None) -> str:
     told = _object(error)
     message = str(told.get("message", ""))[:MESSAGE]
-    return data(reason=reason, type=told.get("type"), message=message, due_at=due_at)
+    return data(reason=reason, type=told.get("type"), message=message, due_at=moment(due_at))
 
 
 def _object(text: str | None) -> dict[str, Any]:

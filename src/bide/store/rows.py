@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
 
+from bide.clock import instant
 from bide.job import JobStatus
 from bide.store.base import EventRow, JobRow, PromptRow, ResponseRow, Stats, StepRow, WorkerRow
 
@@ -18,8 +20,14 @@ def json(value: object) -> str:
 
 
 def data(**fields: object) -> str:
-    """The data of an event: small, so what is not there is left out."""
-    return orjson.dumps({name: value for name, value in fields.items() if value is not None}).decode()
+    """The data of an event: small, so what is not there is left out. Times in it are text that every reader knows."""
+    told = {name: value for name, value in fields.items() if value is not None}
+    return orjson.dumps(told, option=orjson.OPT_UTC_Z).decode()
+
+
+def moment(at: int | None) -> datetime | None:
+    """A time, for `data`."""
+    return None if at is None else instant(at)
 
 
 def enqueued(kind: str, queue: str, priority: int, owner: str, max_attempts: int, delay: int, now: int) -> str:
@@ -32,7 +40,7 @@ def enqueued(kind: str, queue: str, priority: int, owner: str, max_attempts: int
         owner=owner,
         max_attempts=max_attempts,
         reason="delayed" if delayed else None,
-        due_at=now + delay if delayed else None,
+        due_at=moment(now + delay if delayed else None),
     )
 
 

@@ -6,10 +6,26 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Collection
+from typing import TypeVar
 
 from bide.store.base import Hint
 
+T = TypeVar("T")
+
 log = logging.getLogger("bide.store")
+
+
+def soon(loop: asyncio.AbstractEventLoop, call: Callable[[T], object], argument: T) -> None:
+    """Have `loop` call it next, from whatever thread. Raises RuntimeError where the loop is closed."""
+    try:
+        here = asyncio.get_running_loop() is loop
+    except RuntimeError:
+        here = False
+    if here:
+        loop.call_soon(call, argument)
+    else:
+        # Costs two system calls, and a turn of the loop that is woken.
+        loop.call_soon_threadsafe(call, argument)
 
 
 class _Listeners:
@@ -67,7 +83,7 @@ class Subscribers:
                 listeners.pending.update(hints)
                 if idle:
                     try:
-                        loop.call_soon_threadsafe(self._deliver, listeners)
+                        soon(loop, self._deliver, listeners)
                     except RuntimeError:  # closed, and nobody said so
                         del self._by_loop[loop]
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-from bide.store.base import Store
+from bide.store.base import Joined, Store
 
-WRITES = frozenset({"settle_and_claim", "record", "ask", "note"})
-"""The verbs of a worker that change what a job will replay."""
+WRITES = frozenset({"settle_and_claim", "record", "ask", "note", "commit"})
+"""The verbs of a worker that change what a job will replay; `commit` is that of a step's own transaction."""
 
 PLAIN = frozenset({"now", "subscribe", "gone", "mark"})
 """The verbs that are no coroutines: they cannot be left without an answer."""
@@ -32,13 +32,20 @@ class CrashingStore:
         self.crashed = asyncio.Event()
         self.crashed_in = ""
 
+    def join(self, on: object) -> Any:
+        return _CrashingJoined(self, self._store.join(on))
+
     def __getattr__(self, verb: str) -> Any:
         found = getattr(self._store, verb)
         if self.crashed.is_set() and verb not in PLAIN:
             return _signed_off if verb == "retire" else _no_answer
-        return self._counted(verb, found) if verb in WRITES else found
+        return self.counted(verb, found) if verb in WRITES else found
 
-    def _counted(self, verb: str, call: Callable[..., Any]) -> Callable[..., Any]:
+    def counted(
+        self, verb: str, call: Callable[..., Any], gone: Callable[[], Awaitable[Any]] | None = None
+    ) -> Callable[..., Any]:
+        """The same call, as a write that may be where the worker dies; `gone` is what comes of it then."""
+
         async def write(*args: Any, **options: Any) -> Any:
             if verb == "settle_and_claim" and not args[1] and not await self._anything_ready():
                 return await call(*args, **options)
@@ -49,12 +56,32 @@ class CrashingStore:
                 await call(*args, **options)
             self.crashed_in = verb
             self.crashed.set()
-            return await _no_answer()
+            return await (gone or _no_answer)()
 
         return write
 
     async def _anything_ready(self) -> bool:
         return (await self._store.stats(None)).ready > 0
+
+
+class _CrashingJoined:
+    """The transaction of a step of that worker. It ends with its process: what was not committed is taken back."""
+
+    def __init__(self, store: CrashingStore, joined: Joined) -> None:
+        self._store = store
+        self._joined = joined
+
+    def __getattr__(self, verb: str) -> Any:
+        found = getattr(self._joined, verb)
+        if verb == "rollback":
+            return found
+        if self._store.crashed.is_set():
+            return self._gone
+        return self._store.counted(verb, found, self._gone) if verb == "commit" else found
+
+    async def _gone(self, *_: Any) -> None:
+        await self._joined.rollback()
+        raise asyncio.CancelledError
 
 
 async def _no_answer(*_: Any, **__: Any) -> Any:

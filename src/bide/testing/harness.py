@@ -33,7 +33,7 @@ from bide.job import Job, JobStatus
 from bide.job_type import JobCall
 from bide.portal import Portal
 from bide.schedule import Duration
-from bide.store.base import Claim, Demand, Inserted, JobFilter, JobRow, NewJob, Settle, Settled, Store
+from bide.store.base import Claim, Demand, Inserted, JobFilter, JobRow, Joined, NewJob, Settle, Settled, Store
 from bide.store.sqlite import SQLiteStore
 from bide.testing.checker import assert_sound
 from bide.testing.clock import ManualClock
@@ -74,6 +74,9 @@ class _EveryQueue:
         self._queues.update(job.queue for job in jobs)
         return await self._store.insert(jobs)
 
+    def join(self, on: object) -> Joined:
+        return cast("Joined", _JoinedEverywhere(self._store.join(on), self._queues))
+
     async def settle_and_claim(
         self,
         worker: str,
@@ -85,6 +88,21 @@ class _EveryQueue:
         every = tuple(self._queues)
         wider = [demand if demand.queues else replace(demand, queues=every) for demand in demands]
         return await self._store.settle_and_claim(worker, settles, wider, meanwhile=meanwhile)
+
+
+class _JoinedEverywhere:
+    """Takes note of the queues of what is enqueued in a transaction of the test's own."""
+
+    def __init__(self, joined: Joined, queues: set[str]) -> None:
+        self._joined = joined
+        self._queues = queues
+
+    def __getattr__(self, verb: str) -> Any:
+        return getattr(self._joined, verb)
+
+    async def insert(self, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
+        self._queues.update(job.queue for job in jobs)
+        return await self._joined.insert(jobs)
 
 
 class Harness(Generic[D]):
@@ -105,6 +123,11 @@ class Harness(Generic[D]):
         self._work = AsyncExitStack()
         self._worker: asyncio.Task[None] | None = None
         self._pauses = 1
+
+    @property
+    def url(self) -> str:
+        """The URL of its database, for the test's own sessions that jobs are to write on, `on=`. Raises NotStarted."""
+        return f"sqlite:///{cast('SQLiteStore', self._bide.store).path}"
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:

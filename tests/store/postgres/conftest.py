@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
 from bide.store.postgres import PostgresStore
 from tests.store.postgres.proxy import Proxy
 
 
+@pytest.fixture
+def way(request: pytest.FixtureRequest) -> str:
+    """By which address stores reach the database of the test: its own, unless the test says otherwise."""
+    url: str = request.getfixturevalue(getattr(request, "param", "postgres_url"))
+    return url
+
+
 @pytest_asyncio.fixture
-async def store(postgres_url: str) -> AsyncIterator[PostgresStore]:
-    store = PostgresStore(postgres_url)
+async def store(way: str) -> AsyncIterator[PostgresStore]:
+    store = PostgresStore(way)
     await store.open()
     yield store
     await store.close()
 
 
 @pytest_asyncio.fixture
-async def another(postgres_url: str) -> AsyncIterator[PostgresStore]:
-    another = PostgresStore(postgres_url)
+async def another(way: str) -> AsyncIterator[PostgresStore]:
+    another = PostgresStore(way)
     await another.open()
     yield another
     await another.close()

@@ -11,11 +11,12 @@ from contextlib import suppress
 import pytest
 import pytest_asyncio
 
+from bide import Bide, JobContext
 from bide.errors import AlreadyFinished, LeaseLost, StoreBusy
+from bide.events import EventKind as E
 from bide.job import JobStatus as S
 from bide.store.base import Claim, Completed, Outcome, Released, Retrying, Settle, Settled
 from bide.store.postgres import PostgresStore
-from bide.store.postgres.database import LOCK_TIMEOUT
 from bide.store.postgres.driver import Connection, connect
 from bide.testing.checker import assert_sound
 from bide.testing.contract.moves import (
@@ -33,7 +34,9 @@ from bide.testing.contract.moves import (
     step,
     wanting,
 )
-from tests.support import comes
+from tests.support import quick
+
+pytestmark = pytest.mark.parametrize("way", ["postgres_url", "pooled_url"], ids=["direct", "pooled"], indirect=True)
 
 OUTCOMES: list[Outcome] = [Completed("1"), Released(), Retrying(BROKEN, 0)]
 
@@ -51,70 +54,97 @@ async def hold(holder: Connection, job: str) -> None:
     await holder.execute(f"select from bide.job where id = '{job}' for update")
 
 
-async def ends(store: PostgresStore, run: Claim) -> bool:
-    return (await row(store, run.id)).status is S.COMPLETED
-
-
-async def has_events(store: PostgresStore, run: Claim, count: int) -> bool:
-    return len(await history(store, run.id)) == count
-
-
-async def test_an_end_waits_for_its_own_row_only(store: PostgresStore, holder: Connection) -> None:
+async def test_an_end_whose_row_is_held_holds_no_other_up(store: PostgresStore, holder: Connection) -> None:
     worker = await register(store)
     runs = [await start(store, worker) for _ in range(3)]
     await hold(holder, runs[1].id)
     settles = [Settle(run.id, run.lease, 1, Completed("1")) for run in runs]
-    settling = asyncio.create_task(store.settle_and_claim(worker, settles, []))
-    await comes(lambda: ends(store, runs[2]))
-    assert (await row(store, runs[1].id)).status is S.RUNNING
+    assert list((await store.settle_and_claim(worker, settles, []))[0]) == [
+        Settled.APPLIED,
+        Settled.HELD,
+        Settled.APPLIED,
+    ]
+    assert [(await row(store, run.id)).status for run in runs] == [S.COMPLETED, S.RUNNING, S.COMPLETED]
     await holder.execute("commit")
-    settled, _ = await settling
-    assert list(settled) == [Settled.APPLIED] * 3
+    assert list((await store.settle_and_claim(worker, settles, []))[0]) == [Settled.APPLIED] * 3
 
 
-async def test_facts_and_steps_wait_for_their_own_row_only(store: PostgresStore, holder: Connection) -> None:
+async def test_facts_whose_row_is_held_hold_no_other_up(store: PostgresStore, holder: Connection) -> None:
+    worker = await register(store)
+    runs = [await start(store, worker) for _ in range(3)]
+    await store.settle_and_claim(worker, [Settle(runs[2].id, runs[2].lease, 1, Completed("1"))], [])
+    await hold(holder, runs[0].id)
+    facts = [percent(run, 1) for run in runs]
+    assert list(await store.note(facts)) == [None, True, False]
+    await holder.execute("commit")
+    assert list(await store.note(facts[:1])) == [True]
+    assert [len(await history(store, run.id)) for run in runs] == [3, 3, 3]
+
+
+async def test_a_step_waits_for_its_own_row_only(store: PostgresStore, holder: Connection) -> None:
     worker = await register(store)
     runs = [await start(store, worker) for _ in range(2)]
     await hold(holder, runs[0].id)
-    noting = asyncio.create_task(store.note([percent(run, 1) for run in runs]))
-    await comes(lambda: has_events(store, runs[1], 3))
+    waiting = asyncio.create_task(record(store, runs[0], step()))
+    for _ in range(3):
+        # However often that one is tried meanwhile.
+        await record(store, runs[1], step())
+    assert not waiting.done()
     await holder.execute("commit")
-    assert list(await noting) == [True, True]
-    await holder.execute("begin")
-    await hold(holder, runs[0].id)
-    recording = [asyncio.create_task(record(store, run, step())) for run in runs]
-    await comes(lambda: has_events(store, runs[1], 4))
-    await holder.execute("commit")
-    await asyncio.gather(*recording)
-    assert [len(await history(store, run.id)) for run in runs] == [4, 4]
+    await waiting
+    assert [len(await history(store, run.id)) for run in runs] == [3, 3]
 
 
-async def test_a_row_that_is_held_for_long_is_told_and_nothing_is_lost(
-    store: PostgresStore, holder: Connection
-) -> None:
-    worker = await register(store)
-    run = await start(store, worker)
+async def test_people_are_told_of_a_row_that_is_held_for_long(store: PostgresStore, holder: Connection) -> None:
+    run = await start(store, await register(store))
     await hold(holder, run.id)
-    end = Settle(run.id, run.lease, 1, Completed("1"))
-    with pytest.raises(StoreBusy):
-        await store.settle_and_claim(worker, [end], [])
     with pytest.raises(StoreBusy):
         await store.cancel(run.id, None, None, None)
-    await holder.execute("commit")
-    assert list((await store.settle_and_claim(worker, [end], []))[0]) == [Settled.APPLIED]
 
 
-async def test_facts_whose_row_is_held_for_long_are_written_once_each(store: PostgresStore, holder: Connection) -> None:
-    worker = await register(store)
-    runs = [await start(store, worker) for _ in range(2)]
-    await hold(holder, runs[0].id)
-    noting = asyncio.create_task(store.note([percent(run, 1) for run in runs]))
-    await comes(lambda: has_events(store, runs[1], 3))
-    await asyncio.wait([noting], timeout=LOCK_TIMEOUT / 1_000 + 0.3)
-    assert not noting.done(), "it would be said that nothing was written"
-    await holder.execute("commit")
-    assert list(await noting) == [True, True]
-    assert [len(await history(store, run.id)) for run in runs] == [3, 3]
+async def test_a_worker_completes_others_while_rows_are_held(postgres_url: str, holder: Connection) -> None:
+    """What the held jobs say, record and return waits for their rows, in order; of a hundred others nothing does."""
+    bide: Bide[None] = Bide(postgres_url, settings=quick(slots=20))
+    begun, told = asyncio.Barrier(3), asyncio.Event()
+
+    async def work(n: int) -> int:
+        return n
+
+    async def meet(n: int) -> None:
+        if n < 0:
+            await begun.wait()
+            await told.wait()
+
+    @bide.job
+    async def silent(ctx: JobContext, n: int) -> int:
+        await meet(n)
+        return n
+
+    @bide.job
+    async def talking(ctx: JobContext, n: int) -> int:
+        await meet(n)
+        ctx.progress(10)
+        value = await ctx.step(work, n)
+        ctx.progress(90)
+        return value
+
+    async with bide.worker():
+        held = [await job_type.enqueue(-1) for job_type in (silent, talking)]
+        await begun.wait()
+        for job in held:
+            await hold(holder, str(job.id))
+        told.set()
+        others = await bide.enqueue_many([job_type.call(n) for n in range(50) for job_type in (silent, talking)])
+        for n, other in enumerate(others):
+            assert await bide.result(other, timeout="30s") == n // 2
+        assert [(await bide.get(job)).status for job in held] == [S.RUNNING] * 2
+        await holder.execute("commit")
+        assert [await bide.result(job, timeout="30s") for job in held] == [-1, -1]
+        assert [[event.kind for event in await bide.history(job)] for job in held] == [
+            [E.ENQUEUED, E.STARTED, E.COMPLETED],
+            [E.ENQUEUED, E.STARTED, E.PROGRESS, E.STEP_COMPLETED, E.PROGRESS, E.COMPLETED],
+        ]
+        await assert_sound(bide.store, expected=[str(one.id) for one in (*held, *others)], at_rest=True)
 
 
 async def test_what_others_hold_is_not_claimed_and_not_waited_for(store: PostgresStore, holder: Connection) -> None:

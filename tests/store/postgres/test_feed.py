@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
 from bide.store.base import EventRow, Fork
@@ -25,6 +26,8 @@ from bide.testing.contract.moves import (
 )
 from tests.support import comes
 from tests.test_checker import cancelled, done
+
+pytestmark = pytest.mark.parametrize("way", ["postgres_url", "pooled_url"], ids=["direct", "pooled"], indirect=True)
 
 
 @pytest_asyncio.fixture

@@ -11,6 +11,7 @@ from bide.events import EventKind as E
 from bide.job import JobStatus as S
 from bide.store.base import Accepted, Completed, Fork, Prunable, Settle, Settled
 from bide.store.postgres import PostgresStore
+from bide.store.postgres.driver import connect
 from bide.testing.checker import assert_sound
 from bide.testing.contract.moves import (
     claims,
@@ -29,8 +30,9 @@ from bide.testing.contract.moves import (
     wait_for_answer,
     wanting,
 )
-from tests.postgres import Server
+from tests.postgres import Server, execute
 from tests.store.postgres.proxy import Proxy
+from tests.support import comes
 
 CUTS = pytest.mark.parametrize("cut", ["before", "after"])
 
@@ -192,6 +194,29 @@ async def test_a_cancelled_call_is_finished_and_its_connection_is_of_use(store: 
     await asyncio.gather(call, return_exceptions=True)
     await enqueue(store)
     assert (await row(store, job.id)).status is S.PENDING
+
+
+async def test_a_cancelled_beat_is_finished_before_the_store_is_closed(postgres_url: str) -> None:
+    """It runs apart, on an event loop that ends with the store."""
+    store = PostgresStore(postgres_url)
+    await store.open()
+    worker = await register(store)
+    holder = await connect(postgres_url)
+    await holder.execute("begin; select from bide.worker for update")
+    call = asyncio.create_task(store.beat(worker))
+
+    async def waits() -> bool:
+        return bool(await execute(postgres_url, "select from pg_locks where not granted"))
+
+    await comes(waits)
+    call.cancel()
+    await asyncio.gather(call, return_exceptions=True)
+    closing = asyncio.create_task(store.close())
+    await asyncio.sleep(0)
+    await holder.execute("commit")
+    await holder.close()
+    await closing
+    assert await execute(postgres_url, "select beat from bide.worker") == [(1,)]
 
 
 async def test_all_backends_ended_is_survived(store: PostgresStore, postgres: Server) -> None:

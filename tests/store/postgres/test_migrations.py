@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -177,6 +181,36 @@ async def test_what_a_host_would_generate_leaves_it_alone(nothing: str, name: st
     assert without, "a comparison that finds nothing anyway proves nothing"
     assert include_name(name, "schema", {}) is (name != "bide")
     assert include_name("users", "table", {})
+
+
+async def test_a_revision_of_a_host_brings_it_up_and_down(
+    nothing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one on the page for operators, by the host's own Alembic."""
+    page = (Path(__file__).parents[3] / "docs" / "postgres.md").read_text()
+    (revision,) = re.findall(r'^```\n("""The tables of Bide."""\n.+?)^```$', page, re.MULTILINE | re.DOTALL)
+    versions = tmp_path / "versions"
+    versions.mkdir()
+    (versions / "b1de.py").write_text(revision)
+    (tmp_path / "env.py").write_text(
+        "from alembic import context\n"
+        "from sqlalchemy import create_engine\n\n"
+        "engine = create_engine(context.config.get_main_option('sqlalchemy.url'))\n"
+        "with engine.connect() as connection:\n"
+        "    context.configure(connection=connection)\n"
+        "    with context.begin_transaction():\n"
+        "        context.run_migrations()\n"
+        "engine.dispose()\n"
+    )
+    config = Config()
+    config.set_main_option("script_location", str(tmp_path))
+    config.set_main_option("sqlalchemy.url", nothing.replace("postgresql://", "postgresql+psycopg://"))
+    monkeypatch.setenv("DATABASE_URL", nothing)
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+    await asyncio.to_thread(command.upgrade, config, "head")
+    assert await run.status(nothing) == SchemaStatus(HEAD, HEAD)
+    await asyncio.to_thread(command.downgrade, config, "base")
+    assert await run.status(nothing) == SchemaStatus(None, HEAD)
 
 
 async def test_a_migration_does_not_wait_for_a_lock_for_long(postgres_url: str) -> None:

@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from bide.store.base import Completed, Settle
+from bide.store.postgres import PostgresStore
 from bide.store.postgres.driver import Connection, connect
 from bide.store.postgres.moves import LEAVING
 from bide.store.postgres.sql import statement
+from bide.testing.contract.moves import claims, enqueue_all, new_job, register, wanting
 from tests.postgres import Server
 
 FOLDER = Path(str(resources.files("bide.store.postgres")))
@@ -72,11 +75,9 @@ DRIVEN = {
     "due": "job_due",
     "past_deadline": "prompt_deadline",
     "abandoned": "job_worker",
-    "timed": "job_worker",
-    "held": "job_worker",
-    "cancels": "job_worker",
     "prune": "job_finished",
     "list_jobs": "job_pkey",
+    "list_status": "job_status",
     "list_owned": "job_owner",
     "list_labelled": "label_pkey",
     "delete_labels": "label_job",
@@ -92,6 +93,10 @@ DRIVEN = {
     "last_closed": "prompt_job",
     "answered_by": "response_id_key",
     "open_prompts": "prompt_job",
+    "inbox": "prompt_open",
+    "count_open": "prompt_open",
+    "stats_owned": "job_owner",
+    "count_open_owned": "job_owner",
     "keys_of": "job_key",
     "response": "response_",
     "steps": "step_pkey",
@@ -102,10 +107,10 @@ DRIVEN = {
     "get": "job_pkey",
 }
 
-PARTS = {"job_row", "prompt_row", "step_row", "prunable", "list_filter"}
+PARTS = {"job_row", "listed_row", "prompt_row", "step_row", "prunable", "list_filter"}
 """Those that are not a statement by themselves."""
 
-SCANS = {"stats", "orphans", "count_open", "count_prunable", "prompts", "workers", "forget_workers", "register"}
+SCANS = {"stats", "orphans", "count_prunable", "prompts", "workers", "forget_workers", "register"}
 """Those few that may read a whole table: of administration, or of tables that are small."""
 
 
@@ -202,6 +207,22 @@ async def test_changes_are_read_along_the_positions(db: Connection) -> None:
     assert await call(db, "changed", since=0, limit=100) == [(end, None)]
     whole, found = (await read(db))["event"]
     assert (whole, found <= 50) == (0, True)
+
+
+async def test_what_a_drain_has_left_dead_is_read_once_by_a_beat(store: PostgresStore) -> None:
+    """And is not read again by each of the next, until it is vacuumed."""
+    worker = await register(store)
+    await enqueue_all(store, *(new_job() for _ in range(2_000)))
+    while runs := await claims(store, worker, wanting(500)):
+        ends = [Settle(run.id, run.lease, 1, Completed("1")) for run in runs]
+        await store.settle_and_claim(worker, ends, [])
+    db = await connect(store.url)
+    look = f"explain (analyze, buffers) select * from bide.held_v1('{worker}')"
+    await db.fetch(look)
+    found = re.search(r"shared hit=(\d+)", "\n".join(row[0] for row in await db.fetch(look)))
+    await db.close()
+    assert found is not None
+    assert int(found[1]) < 40
 
 
 async def test_progress_touches_no_index(large: str) -> None:

@@ -15,16 +15,19 @@ from bide.testing.checker import assert_sound
 from tests.store.postgres.app import App
 from tests.support import WorkerProcess, finished, quick, until
 
+pytestmark = pytest.mark.parametrize("way", ["postgres_url", "pooled_url"], ids=["direct", "pooled"], indirect=True)
+
 TARGET = "tests.store.postgres.app:bide"
 SETTINGS: dict[str, Any] = {"lease": 2, "poll": 30, "drain": 10, "retention": "never"}
 """With a poll so long that nothing would be in time without notifications."""
 
 
 @pytest_asyncio.fixture
-async def app(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[App]:
+async def app(way: str, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[App]:
     """The test's own view of the app: it enqueues, answers and reads, and executes nothing."""
-    monkeypatch.setenv("BIDE_TEST_URL", postgres_url)
-    app = App(postgres_url, quick(retention=None))
+    monkeypatch.setenv("BIDE_TEST_URL", way)
+    monkeypatch.setenv("BIDE_LISTEN_URL", postgres_url)
+    app = App(way, quick(retention=None))
     async with app.bide:
         yield app
 

@@ -1,4 +1,4 @@
-import { CancelButton, JobOutput, JobProgressBar, JobPrompt, useEnqueue, useJob } from "@bide/react";
+import { CancelButton, JobOutput, JobProgressBar, JobPrompt, JobStatus, useEnqueue, useJob } from "@bide/react";
 import { type FormEvent, useState } from "react";
 import "./jobs.js";
 
@@ -30,6 +30,7 @@ export function App() {
       {job && (
         <section aria-labelledby="post">
           <h2 id="post">Your post</h2>
+          <JobStatus job={job} />
           <JobProgressBar job={job} />
           {job.status === "running" && <JobOutput job={job} />}
           <JobPrompt job={job} />

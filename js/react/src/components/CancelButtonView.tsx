@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "react";
+import { type ComponentType, useEffect, useRef, useState } from "react";
 import { classes } from "../classes.js";
 import { useTexts } from "../texts/context.js";
 
@@ -11,7 +11,14 @@ export interface CancelButtonViewProps {
   /** Other words than those for a job. */
   label?: string | undefined;
   question?: string | undefined;
+  components?: CancelParts | undefined;
   className?: string | undefined;
+}
+
+export interface CancelParts {
+  Button?: ComponentType<{ label: string; busy: boolean; onClick: () => void }>;
+  /** Asks once more. `onNo` takes the way back, too. */
+  Confirm?: ComponentType<{ question: string; onYes: () => void; onNo: () => void }>;
 }
 
 export function CancelButtonView({
@@ -20,9 +27,11 @@ export function CancelButtonView({
   confirm = true,
   label,
   question,
+  components = {},
   className,
 }: CancelButtonViewProps) {
   const texts = useTexts().cancel;
+  const { Button = CancelTrigger, Confirm = CancelConfirm } = components;
   const [asking, setAsking] = useState(false);
   const [calling, setCalling] = useState(false);
   const [failed, setFailed] = useState(false);
@@ -57,42 +66,53 @@ export function CancelButtonView({
   return (
     <div ref={box} className={classes("bide-cancel", className)} data-bide-pending={busy ? "" : undefined}>
       {asking ? (
-        // biome-ignore lint/a11y/useSemanticElements: a fieldset is for the fields of a form; these are two buttons.
-        <div
-          role="group"
-          aria-label={question ?? texts.question}
-          className="bide-confirm"
-          onKeyDown={(event) => event.key === "Escape" && show(false, "cancel")}
-        >
-          <span aria-hidden="true">{question ?? texts.question}</span>
-          <button type="button" className="bide-button bide-danger" data-bide-do="yes" onClick={cancel}>
-            {texts.yes}
-          </button>
-          {/* Where the focus goes first: Enter pressed twice cancels nothing. */}
-          <button type="button" className="bide-button" data-bide-do="no" onClick={() => show(false, "cancel")}>
-            {texts.no}
-          </button>
-        </div>
+        <Confirm question={question ?? texts.question} onYes={cancel} onNo={() => show(false, "cancel")} />
       ) : (
-        <button
-          type="button"
-          className="bide-button"
-          data-bide-do="cancel"
-          aria-disabled={busy}
+        <Button
+          label={busy ? texts.pending : (label ?? texts.cancel)}
+          busy={busy}
           onClick={() => {
             if (busy) return;
             if (confirm) show(true, "no");
             else void cancel();
           }}
-        >
-          {busy ? texts.pending : (label ?? texts.cancel)}
-        </button>
+        />
       )}
       {failed && (
         <p className="bide-notice bide-notice-error" role="alert">
           {texts.failed}
         </p>
       )}
+    </div>
+  );
+}
+
+function CancelTrigger({ label, busy, onClick }: { label: string; busy: boolean; onClick: () => void }) {
+  return (
+    <button type="button" className="bide-button" data-bide-do="cancel" aria-disabled={busy} onClick={onClick}>
+      {label}
+    </button>
+  );
+}
+
+function CancelConfirm({ question, onYes, onNo }: { question: string; onYes: () => void; onNo: () => void }) {
+  const texts = useTexts().cancel;
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset is for the fields of a form; these are two buttons.
+    <div
+      role="group"
+      aria-label={question}
+      className="bide-confirm"
+      onKeyDown={(event) => event.key === "Escape" && onNo()}
+    >
+      <span aria-hidden="true">{question}</span>
+      <button type="button" className="bide-button bide-danger" data-bide-do="yes" onClick={onYes}>
+        {texts.yes}
+      </button>
+      {/* Where the focus goes first: Enter pressed twice cancels nothing. */}
+      <button type="button" className="bide-button" data-bide-do="no" onClick={onNo}>
+        {texts.no}
+      </button>
     </div>
   );
 }

@@ -38,7 +38,7 @@ export function JobProgressBar({ job, label, caption = true, components = {}, cl
         aria-label={label ?? texts.progress.label}
         aria-valuemin={0}
         aria-valuemax={100}
-        aria-valuenow={percent === null ? undefined : Math.round(percent)}
+        aria-valuenow={percent === null ? undefined : Math.floor(percent)}
         aria-valuetext={valueText(job, percent, texts)}
       >
         <Bar percent={percent} />
@@ -56,7 +56,9 @@ function percentOf(job: ShownJob | null): number | null {
 }
 
 function valueText(job: ShownJob | null, percent: number | null, texts: Texts): string {
-  const status = job && job.status !== "running" ? (texts.status.names[job.status] ?? job.status) : null;
+  const cancelling = job && isCancelling(job) ? texts.status.cancelling : null;
+  const status =
+    cancelling ?? (job && job.status !== "running" ? (texts.status.names[job.status] ?? job.status) : null);
   const amount = percent === null ? null : texts.progress.percent(formatPercent(texts.locale, percent));
   const message = job?.status === "running" ? job.progress.message : null;
   const parts = [status, job?.status === "completed" ? null : amount, message].filter(Boolean);
@@ -81,8 +83,9 @@ function ProgressCaption({ job, percent }: { job: ShownJob; percent: number | nu
       <div className="bide-caption-text">
         {stages.length > 0 && !done && (
           <ol className="bide-stages">
-            {stages.map((stage) => (
-              <li key={stage.name}>
+            {stages.map((stage, depth) => (
+              // biome-ignore lint/suspicious/noArrayIndexKey: one may be within another of the same name.
+              <li key={depth}>
                 {typeof stage.item === "number" && typeof stage.of === "number"
                   ? texts.progress.item(stage.name, stage.item, stage.of)
                   : stage.name}

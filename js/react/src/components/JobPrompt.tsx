@@ -1,7 +1,7 @@
-import type { Prompt } from "@bide/client";
+import type { BideError, Prompt } from "@bide/client";
 import { useEffect, useRef, useState } from "react";
 import { classes } from "../classes.js";
-import { type Json, sendable } from "../form/json.js";
+import type { Json } from "../form/json.js";
 import { useJobWatch, useWatch } from "../hooks/useWatch.js";
 import { useBide } from "../provider.js";
 import { useTexts } from "../texts/context.js";
@@ -24,7 +24,7 @@ export function JobPrompt({ job, onAnswered, className, ...view }: JobPromptProp
   const box = useRef<HTMLDivElement>(null);
 
   async function respond(prompt: Prompt, value: Json) {
-    await client.respond(prompt.id, sendable(value) as object);
+    await client.respond(prompt.id, value as object);
     // The form with the focus goes away: it must not fall back to the top of the page.
     if (box.current?.contains(document.activeElement)) box.current.focus();
     answered(prompt.id);
@@ -82,8 +82,9 @@ function useShown(job: string | null, prompts: readonly Prompt[]) {
         if (now.status === "open") return; // it is only not known to be open any more, after a reconnection say
         setClosed({ reason: now.status, by: now.answer?.by ?? null, response: now.response as Json | undefined });
       },
-      () => {
-        if (!asked.signal.aborted) setClosed({ reason: "withdrawn", by: null, response: undefined });
+      (error: BideError) => {
+        // Where the server is only away, nothing is known of it.
+        if (error.retryable === false) setClosed({ reason: "withdrawn", by: null, response: undefined });
       },
     );
     return () => asked.abort();

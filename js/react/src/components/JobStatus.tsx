@@ -1,22 +1,30 @@
+import type { ComponentType } from "react";
 import { classes } from "../classes.js";
 import { useTexts } from "../texts/context.js";
 import { isCancelling, isTerminal, type ShownJob } from "./job.js";
 import { RelativeTime } from "./Time.js";
 
+export interface StatusParts {
+  Badge?: ComponentType<{ job: ShownJob; label: string }>;
+  /** Why it is there, when it goes on, and which attempt it is. */
+  Details?: ComponentType<{ job: ShownJob }>;
+  Failure?: ComponentType<{ error: NonNullable<ShownJob["error"]> }>;
+}
+
 export interface JobStatusProps {
   job: ShownJob | null;
   /** Reason, attempt, when it goes on, and why it failed. */
   details?: boolean;
+  components?: StatusParts;
   className?: string;
 }
 
 /** Told to assistive technology when it changes. */
-export function JobStatus({ job, details = true, className }: JobStatusProps) {
-  const texts = useTexts();
+export function JobStatus({ job, details = true, components = {}, className }: JobStatusProps) {
+  const texts = useTexts().status;
+  const { Badge = StatusBadge, Details = StatusDetails, Failure = StatusFailure } = components;
   if (!job) return null;
   const cancelling = isCancelling(job);
-  const reason = job.reason && !isTerminal(job) ? texts.status.reasons[job.reason] : undefined;
-  const again = (job.attempt ?? 0) > 1 && !isTerminal(job);
   return (
     <div
       className={classes("bide-status", className)}
@@ -24,26 +32,49 @@ export function JobStatus({ job, details = true, className }: JobStatusProps) {
       data-bide-cancelling={cancelling ? "" : undefined}
     >
       <span className="bide-badge" role="status">
-        <StatusIcon status={job.status} />
-        {cancelling ? texts.status.cancelling : (texts.status.names[job.status] ?? job.status)}
+        <Badge job={job} label={cancelling ? texts.cancelling : (texts.names[job.status] ?? job.status)} />
       </span>
       {details && (
         <span className="bide-status-details">
-          {reason && <span>{reason}</span>}
-          {job.due_at && !isTerminal(job) && (
-            <span>
-              <RelativeTime at={job.due_at}>{texts.status.due}</RelativeTime>
-            </span>
-          )}
-          {again && <span>{texts.status.attempt(job.attempt ?? 0, job.max_attempts ?? job.attempt ?? 0)}</span>}
+          <Details job={job} />
         </span>
       )}
-      {details && job.error && job.status !== "completed" && (
-        <p className="bide-error">
-          <strong>{job.error.type}</strong>: {job.error.message}
-        </p>
-      )}
+      {details && job.error && job.status !== "completed" && <Failure error={job.error} />}
     </div>
+  );
+}
+
+function StatusBadge({ job, label }: { job: ShownJob; label: string }) {
+  return (
+    <>
+      <StatusIcon status={job.status} />
+      {label}
+    </>
+  );
+}
+
+function StatusDetails({ job }: { job: ShownJob }) {
+  const texts = useTexts().status;
+  if (isTerminal(job)) return null;
+  const reason = job.reason ? texts.reasons[job.reason] : undefined;
+  return (
+    <>
+      {reason && <span>{reason}</span>}
+      {job.due_at && (
+        <span>
+          <RelativeTime at={job.due_at}>{texts.due}</RelativeTime>
+        </span>
+      )}
+      {(job.attempt ?? 0) > 1 && <span>{texts.attempt(job.attempt ?? 0, job.max_attempts ?? job.attempt ?? 0)}</span>}
+    </>
+  );
+}
+
+function StatusFailure({ error }: { error: NonNullable<ShownJob["error"]> }) {
+  return (
+    <p className="bide-error">
+      <strong>{error.type}</strong>: {error.message}
+    </p>
   );
 }
 

@@ -1,4 +1,3 @@
-import { sendable } from "../form/json.js";
 import { usePrompts } from "../hooks/usePrompts.js";
 import { PromptInboxView, type PromptInboxViewProps } from "./PromptInboxView.js";
 
@@ -11,7 +10,7 @@ export function PromptInbox(props: PromptInboxProps) {
     <PromptInboxView
       {...props}
       prompts={isLoading ? null : prompts}
-      onRespond={(prompt, value) => respond(prompt.id, sendable(value) as object)}
+      onRespond={(prompt, value) => respond(prompt.id, value as object)}
     />
   );
 }

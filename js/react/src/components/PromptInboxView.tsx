@@ -12,6 +12,8 @@ export interface PromptInboxViewProps
   /** Null: not known yet. */
   prompts: readonly Prompt[] | null;
   onRespond: (prompt: Prompt, value: Json) => Promise<unknown>;
+  /** Instead of the line that opens a question: within its button. */
+  renderEntry?: ((prompt: Prompt) => ReactNode) | undefined;
   /** Instead of the question itself, when it is opened. */
   renderPrompt?: ((prompt: Prompt) => ReactNode) | undefined;
   level?: number | undefined;
@@ -22,6 +24,7 @@ export interface PromptInboxViewProps
 export function PromptInboxView({
   prompts,
   onRespond,
+  renderEntry,
   renderPrompt,
   level = 2,
   className,
@@ -62,11 +65,7 @@ export function PromptInboxView({
                   aria-expanded={open}
                   onClick={() => setOpened(open ? null : prompt.id)}
                 >
-                  <span className="bide-inbox-title">{titleOf(prompt, texts)}</span>
-                  {summaryOf(prompt) && <span className="bide-inbox-summary">{summaryOf(prompt)}</span>}
-                  <span className="bide-hint">
-                    <RelativeTime at={prompt.opened_at}>{texts.inbox.asked}</RelativeTime>
-                  </span>
+                  {renderEntry ? renderEntry(prompt) : <Entry prompt={prompt} />}
                 </button>
                 {open &&
                   (renderPrompt ? (
@@ -85,5 +84,19 @@ export function PromptInboxView({
         </ul>
       )}
     </section>
+  );
+}
+
+function Entry({ prompt }: { prompt: Prompt }) {
+  const texts = useTexts();
+  const summary = summaryOf(prompt);
+  return (
+    <>
+      <span className="bide-inbox-title">{titleOf(prompt, texts)}</span>
+      {summary && <span className="bide-inbox-summary">{summary}</span>}
+      <span className="bide-hint">
+        <RelativeTime at={prompt.opened_at}>{texts.inbox.asked}</RelativeTime>
+      </span>
+    </>
   );
 }

@@ -1,11 +1,11 @@
 export { CancelButton, type CancelButtonProps } from "./CancelButton.js";
-export { CancelButtonView, type CancelButtonViewProps } from "./CancelButtonView.js";
+export { CancelButtonView, type CancelButtonViewProps, type CancelParts } from "./CancelButtonView.js";
 export { JobOutput, type JobOutputProps } from "./JobOutput.js";
 export { JobOutputView, type JobOutputViewProps } from "./JobOutputView.js";
 export { JobProgressBar, type JobProgressBarProps, type ProgressBarParts } from "./JobProgressBar.js";
 export { JobPrompt, type JobPromptProps } from "./JobPrompt.js";
 export { JobPromptView, type JobPromptViewProps } from "./JobPromptView.js";
-export { JobStatus, type JobStatusProps } from "./JobStatus.js";
+export { JobStatus, type JobStatusProps, type StatusParts } from "./JobStatus.js";
 export { JobTimeline, type JobTimelineProps } from "./JobTimeline.js";
 export { JobTimelineView, type JobTimelineViewProps, type TimelineEntryProps } from "./JobTimelineView.js";
 export type { ShownJob } from "./job.js";

@@ -21,20 +21,14 @@ function sorted(value: Json): Json {
   );
 }
 
-export function stringify(value: Json, indent = 0): string {
-  return write(value, indent, "");
-}
+/** Marks, on their way through `JSON`, digits that stand between quotes: nobody else's text begins with it. */
+const MARK = `${Math.random()}:`;
+const MARKED = RegExp(`"${MARK}(-?\\d+)"`, "g");
 
-function write(value: Json, indent: number, margin: string): string {
-  if (typeof value === "bigint") return value.toString();
-  if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  const inner = margin + " ".repeat(indent);
-  const [gap, end, colon] = indent ? [`\n${inner}`, `\n${margin}`, ": "] : ["", "", ":"];
-  const parts = Array.isArray(value)
-    ? value.map((item) => write(item, indent, inner))
-    : Object.entries(value).map(([name, item]) => JSON.stringify(name) + colon + write(item, indent, inner));
-  const [open, close] = Array.isArray(value) ? "[]" : "{}";
-  return parts.length ? `${open}${gap}${parts.join(`,${gap}`)}${end}${close}` : `${open}${close}`;
+/** As `JSON.stringify` does, with the digits of BigInts. */
+export function stringify(value: unknown, indent = 0): string {
+  const marked = JSON.stringify(value, (_, part) => (typeof part === "bigint" ? MARK + part : part), indent);
+  return marked.replace(MARKED, "$1");
 }
 
 export class JsonError extends Error {
@@ -119,15 +113,9 @@ export function tryParse(text: string): { value: Json } | JsonError {
   }
 }
 
-/** The value as `JSON.stringify` can write it: a BigInt as its digits. */
-export function sendable(value: Json): unknown {
-  if (typeof value === "bigint") {
-    const { rawJSON } = JSON as { rawJSON?: (text: string) => object };
-    // Older browsers have no way to write it; rounded it would be another number.
-    if (!rawJSON) throw new Error(`This browser cannot send ${value}: the number is too long.`);
-    return rawJSON(value.toString());
-  }
-  if (Array.isArray(value)) return value.map(sendable);
-  if (!isObject(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, sendable(item)]));
-}
+/** What the client reads questions with, and writes answers. */
+export const exact = {
+  // Where no number is long, `JSON.parse` does it faster.
+  parse: (text: string): unknown => (/\d{16}/.test(text) ? parse(text) : JSON.parse(text)),
+  stringify: (value: unknown): string => stringify(value),
+};

@@ -1,5 +1,6 @@
 import type { BideError } from "@bide/client";
 import { useCallback, useEffect, useRef, useState } from "react";
+import { stringify } from "../form/json.js";
 
 export interface Action<Args extends unknown[], Result> {
   /** Rejects as well, for who awaits it. */
@@ -23,7 +24,7 @@ export function useAction<Args extends unknown[], Result>(
   const [under] = useState(() => new Map<string, Promise<Result>>());
   const run = useCallback(
     (...args: Args) => {
-      const key = JSON.stringify(args);
+      const key = stringify(args);
       const joined = under.get(key);
       if (joined) return joined;
       setPending((count) => count + 1);

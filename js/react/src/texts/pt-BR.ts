@@ -40,7 +40,7 @@ export const ptBR: Texts = {
     cancel: "Cancelar",
     question: "Cancelar este trabalho?",
     yes: "Sim, cancelar",
-    no: "Manter",
+    no: "Não, manter",
     pending: "Cancelando…",
     failed: "Não foi possível cancelar. Tente de novo.",
   },
@@ -105,7 +105,7 @@ export const ptBR: Texts = {
     empty: "Nenhuma pergunta em aberto.",
     loading: "Carregando perguntas…",
     open: (title) => `Responder: ${title}`,
-    asked: (relative) => `Perguntada ${relative}`,
+    asked: (relative) => `Feita ${relative}`,
   },
   timeline: {
     title: "Histórico",

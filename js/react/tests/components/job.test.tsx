@@ -5,12 +5,14 @@ import { describe, expect, test, vi } from "vitest";
 import {
   BideTexts,
   CancelButtonView,
+  type CancelParts,
   JobOutputView,
   JobProgressBar,
   JobStatus,
   JobTimelineView,
   ptBR,
   type ShownJob,
+  type StatusParts,
 } from "../../src/index.js";
 
 function job(status: string, percent: number | null, more: Partial<ShownJob> = {}): ShownJob {
@@ -20,6 +22,17 @@ function job(status: string, percent: number | null, more: Partial<ShownJob> = {
 function Bar({ percent }: { percent: number | null }) {
   return <b>{percent} of a hundred</b>;
 }
+
+const STATUS_PARTS: StatusParts = {
+  Badge: ({ job, label }) => `${job.status}: ${label}`,
+  Details: ({ job }) => `run ${job.attempt}`,
+  Failure: ({ error }) => <b>{error.type}</b>,
+};
+
+const CANCEL_PARTS: CancelParts = {
+  Button: ({ label, onClick }) => <input type="button" value={`× ${label}`} onClick={onClick} />,
+  Confirm: ({ question, onYes }) => <input type="button" value={`${question} Of course`} onClick={onYes} />,
+};
 
 function Nothing() {
   return null;
@@ -31,9 +44,16 @@ describe("the bar", () => {
     ["running, nothing known", job("running", null), "indeterminate", null, "In progress"],
     ["running at 0", job("running", 0), "determinate", "0", "0%"],
     ["running", job("running", 42.4), "determinate", "42", "42%"],
-    ["nearly done", job("running", 99.9), "determinate", "100", "99%"],
+    ["nearly done", job("running", 99.9), "determinate", "99", "99%"],
     ["waiting", job("pending_hitl", 60), "determinate", "60", "Waiting for you, 60%"],
     ["queued", job("pending", null), "none", null, "Queued"],
+    [
+      "being cancelled",
+      { ...job("running", 60), cancel_requested_at: "2026-01-01" },
+      "determinate",
+      "60",
+      "Cancelling…, 60%",
+    ],
     ["completed", job("completed", 80), "determinate", "100", "Completed"],
     ["failed", job("failed", 71), "determinate", "71", "Failed, 71%"],
     ["cancelled, nothing known", job("cancelled", null), "none", null, "Cancelled"],
@@ -61,6 +81,14 @@ describe("the bar", () => {
     expect(screen.getByRole("progressbar").getAttribute("aria-valuetext")).toBe("10%, Reading");
   });
 
+  test("shows a stage within another of the same name", () => {
+    const progress = { percent: 10, message: null, stages: [{ name: "Part", item: 1, of: 2 }, { name: "Part" }] };
+    const complaints = vi.spyOn(console, "error");
+    render(<JobProgressBar job={{ status: "running", progress }} />);
+    expect(screen.getAllByRole("listitem").map(({ textContent }) => textContent)).toEqual(["Part (1 of 2)", "Part"]);
+    expect(complaints).not.toHaveBeenCalled();
+  });
+
   test("its parts are replaced", () => {
     render(<JobProgressBar job={job("running", 5)} components={{ Bar, Caption: Nothing }} />);
     expect(screen.getByText("5 of a hundred")).toBeDefined();
@@ -82,6 +110,13 @@ describe("the status", () => {
     rerender(<JobStatus job={job("failed", 1, { cancel_requested_at: "2026-01-01T00:00:00Z", error })} />);
     expect(screen.getByRole("status").textContent).toBe("Failed");
     expect(screen.getByText(/no such topic/)).toBeDefined();
+  });
+
+  test("its parts are replaced", () => {
+    const error = { type: "ValueError", message: "no such topic", traceback: null };
+    const shown = { ...job("pending", 1), reason: "retrying", attempt: 2, error };
+    const { container } = render(<JobStatus job={shown} components={STATUS_PARTS} />);
+    expect(container.textContent).toBe("pending: Queuedrun 2ValueError");
   });
 
   test("in Portuguese", () => {
@@ -119,6 +154,16 @@ describe("the cancel button", () => {
     expect(onCancel).toHaveBeenCalledTimes(1);
     finish();
     expect(await screen.findByRole("button", { name: "Cancel" })).toBeDefined();
+  });
+
+  test("its parts are replaced", async () => {
+    const user = userEvent.setup();
+    const onCancel = vi.fn(async () => {});
+    render(<CancelButtonView onCancel={onCancel} components={CANCEL_PARTS} />);
+    await user.click(screen.getByRole("button", { name: "× Cancel" }));
+    await user.click(screen.getByRole("button", { name: "Cancel this job? Of course" }));
+    expect(onCancel).toHaveBeenCalledTimes(1);
+    expect(await screen.findByRole("button", { name: "× Cancel" })).toBeDefined();
   });
 
   test("says that it did not work", async () => {

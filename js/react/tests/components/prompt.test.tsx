@@ -1,4 +1,4 @@
-import type { Prompt } from "@bide/client";
+import { BideError, type Prompt } from "@bide/client";
 import { render, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { describe, expect, test } from "vitest";
@@ -27,7 +27,7 @@ function prompt(kind: string, data: Record<string, unknown>, more: Partial<Promp
 
 /** What the client rejects with: the server's problem. */
 function refusal(problem: Record<string, unknown>): Error {
-  return Object.assign(new Error(String(problem.message ?? "no")), problem, { problem });
+  return new BideError(409, problem);
 }
 
 function show(asked: Prompt, props: Partial<JobPromptViewProps> = {}, refuse: Error[] = []) {
@@ -333,7 +333,10 @@ describe("parts are replaced", () => {
 describe("the inbox", () => {
   test("opens a question, answers it, and says how many there are", async () => {
     const given: unknown[] = [];
-    const prompts = [prompt("confirm", { summary: "First plan" }), { ...prompt("clarify", QUESTIONS), id: "0192-2" }];
+    const prompts = [
+      prompt("confirm", { summary: "First **plan**" }),
+      { ...prompt("clarify", QUESTIONS), id: "0192-2" },
+    ];
     const view = (open: Prompt[] | null) => (
       <PromptInboxView prompts={open} onRespond={async (asked, value) => given.push([asked.id, value])} />
     );
@@ -352,5 +355,18 @@ describe("the inbox", () => {
     expect(document.activeElement).toBe(within(inbox).getByText("1 open question"));
     rerender(view([]));
     expect(within(inbox).getByText("No open questions.")).toBeDefined();
+  });
+
+  test("its parts are replaced", async () => {
+    render(
+      <PromptInboxView
+        prompts={[prompt("confirm", { summary: "First plan" })]}
+        onRespond={async () => {}}
+        renderEntry={({ key }) => <b>entry {key}</b>}
+        renderPrompt={({ key }) => <i>question {key}</i>}
+      />,
+    );
+    await userEvent.click(screen.getByRole("button", { name: "entry k" }));
+    expect(screen.getByText("question k")).toBeDefined();
   });
 });

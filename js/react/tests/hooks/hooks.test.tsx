@@ -7,6 +7,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { Page } from "../../../tests/page.js";
 import {
   BideProvider,
+  JobPrompt,
   useBide,
   useEnqueue,
   useJob,
@@ -262,6 +263,36 @@ describe("questions", () => {
     expect((await client.settled(id)).result).toEqual({ rooms: 3, street: "Lane" });
   });
 
+  it("come back with every digit of the long integers that they came with", async () => {
+    const client = new Page().client();
+    const { id } = await client.create("keep", {});
+    render(<JobPrompt job={{ id }} />, { wrapper: wrapper(client) });
+    expect((await screen.findByLabelText<HTMLInputElement>(/^Number/)).value).toBe("9223372036854775807");
+    expect(screen.getByLabelText<HTMLInputElement>(/^Limit/).value).toBe("9007199254740993");
+    await userEvent.click(screen.getByRole("button", { name: "Send answer" }));
+    expect((await client.settled(id)).result).toBe("9223372036854775807 9007199254740993");
+  });
+
+  it("are not said to be withdrawn where the server is only away", async () => {
+    const page = new Page();
+    const { id } = await page.client().create("ask", {});
+    let missed = 0;
+    const client = page.client({
+      fetch: (url, init) => {
+        if (!/\/prompts\/[^/]+$/.test(String(url))) return fetch(url, init);
+        missed += 1;
+        return Promise.reject(new TypeError("no network"));
+      },
+    });
+    render(<JobPrompt job={{ id }} />, { wrapper: wrapper(client) });
+    await screen.findByRole("button", { name: "Approve" });
+    const [asked] = await page.client().prompts(id);
+    await page.client().respond(asked?.id as string, { action: "proceed" });
+    await waitFor(() => expect(missed).toBeGreaterThan(0));
+    await act(() => client.get(id));
+    expect(screen.queryByText(/withdrawn/)).toBeNull();
+  });
+
   it("of all jobs are in the inbox", async () => {
     const client = new Page().client();
     const { result } = renderHook(() => usePrompts(), { wrapper: wrapper(client) });
@@ -287,6 +318,13 @@ describe("useEnqueue", () => {
     await userEvent.click(screen.getByRole("button"));
     await waitFor(() => expect(made).toHaveLength(3));
     expect((await client.list()).items).toHaveLength(2);
+  });
+
+  it("takes integers of any length", async () => {
+    const client = new Page().client();
+    const { result } = renderHook(() => useEnqueue("add"), { wrapper: wrapper(client) });
+    const { id } = await act(() => result.current.enqueue({ a: 9007199254740993n, b: -9007199254740990n }));
+    expect((await client.settled(id)).result).toBe(3);
   });
 
   it("shows why it was refused, and need not be caught", async () => {

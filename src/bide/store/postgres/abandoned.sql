@@ -9,8 +9,6 @@ with recursive
     )
 select job.id, job.lease
 from named
-cross join lateral (
-    select id, lease from bide.job where worker = named.worker and status = 'running' limit :limit
-) as job
+cross join lateral (select id, lease from bide.held_v1(named.worker) limit :limit) as job
 where named.worker not in (select id from bide.worker where dead_at is null)
 limit :limit

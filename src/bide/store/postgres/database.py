@@ -13,6 +13,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future
 from typing import Any, TypeAlias, TypeVar
 
 from bide.errors import BideError, StoreBusy, StoreUnavailable
@@ -20,7 +21,7 @@ from bide.portal import Portal
 from bide.store.base import Clock
 from bide.store.postgres.address import shown
 from bide.store.postgres.connections import Connections
-from bide.store.postgres.driver import Connection, Row, connect
+from bide.store.postgres.driver import Connection, Fetching, Row, connect
 from bide.store.postgres.failures import Fate, fate_of, translate
 from bide.store.postgres.sql import Statement, statement
 from bide.store.postgres.wake import Wakes
@@ -54,7 +55,7 @@ class Tx:
 
     __slots__ = ("_announced", "_db", "_schema", "again", "cancel", "changed", "now", "ready")
 
-    def __init__(self, db: Connection, schema: str, now: int, again: bool) -> None:
+    def __init__(self, db: Fetching, schema: str, now: int, again: bool) -> None:
         self._db = db
         self._schema = schema
         self._announced = False
@@ -117,6 +118,8 @@ class Database:
         self.pool = Connections(make, pool, patience, "reading and for people's calls")
         self._lifeline = Connections(make, 1, patience, "heartbeats")
         self._apart: Portal | None = None
+        self._kept: set[Future[Any]] = set()
+        """The calls that run apart."""
 
     async def read(self, query: Verb[T]) -> T:
         """Run one statement, or several that need not see the same moment."""
@@ -135,12 +138,18 @@ class Database:
         return await self.at_home(lambda: self._try(verb, self.writes, single=single))
 
     async def keep_alive(self, verb: Verb[T]) -> T:
-        """Run it apart from all others."""
+        """Run it apart from all others. Where the await is cancelled, it is finished all the same."""
         if self._apart is None:
             self._refuse_closed()
             self._apart = Portal()
         running = asyncio.run_coroutine_threadsafe(self._try(verb, self._lifeline), self._apart.loop)
-        return await asyncio.wrap_future(running)
+        self._kept.add(running)
+        running.add_done_callback(self._kept.discard)
+        return await asyncio.shield(asyncio.wrap_future(running))
+
+    def within(self, db: Fetching) -> Tx:
+        """What a verb runs in that takes part in the transaction of this connection."""
+        return Tx(db, self._schema, self._clock.now(), False)
 
     async def close(self) -> None:
         """Finish what was begun."""
@@ -151,6 +160,10 @@ class Database:
         await self.writes.close()
         if (apart := self._apart) is not None:
             self._apart = None
+            kept = [asyncio.wrap_future(call) for call in tuple(self._kept)]
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._patience):
+                    await asyncio.gather(*kept, return_exceptions=True)
             await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._lifeline.close(), apart.loop))
             await asyncio.to_thread(apart.close)
 

@@ -24,17 +24,27 @@ STANDSTILL = 30.0
 Row: TypeAlias = Sequence[Any]
 
 
-class Connection(Protocol):
-    """A connection of asyncpg."""
+class Fetching(Protocol):
+    """What runs a statement whose parameters are numbered."""
 
     async def fetch(self, query: str, /, *args: Any) -> Sequence[Row]: ...
+
+
+class Connection(Fetching, Protocol):
+    """A connection of asyncpg."""
+
     async def execute(self, query: str, /) -> str: ...
     async def close(self, *, timeout: float | None = None) -> None: ...
     def terminate(self) -> None: ...
     def is_closed(self) -> bool: ...
     def is_in_transaction(self) -> bool: ...
+    def get_server_pid(self) -> int: ...
     async def add_listener(self, channel: str, callback: Callable[..., None], /) -> None: ...
     def add_termination_listener(self, callback: Callable[..., None], /) -> None: ...
+
+
+# The arrays that asyncpg does not know by itself.
+_ARRAYS = "select cast(null as boolean[]), cast(null as integer[]), cast(null as bigint[])"
 
 
 async def connect(url: str, *, cached_statements: int = 100) -> Connection:
@@ -42,4 +52,19 @@ async def connect(url: str, *, cached_statements: int = 100) -> Connection:
     connection: Connection = await asyncpg.connect(
         url, timeout=CONNECTING, command_timeout=STANDSTILL, statement_cache_size=cached_statements
     )
+    # To ask about a type, asyncpg turns the session's `jit` off, and then on again. Outside of a transaction a pooler
+    # may have that done in two sessions.
+    try:
+        await connection.execute("begin")
+        await connection.fetch(_ARRAYS)
+        await connection.execute("commit")
+    except BaseException:
+        connection.terminate()
+        raise
     return connection
+
+
+async def is_pooled(db: Connection) -> bool:
+    """Whether a pooler stands between: then the process that was named at first is not the one that answers."""
+    ((answering,),) = await db.fetch("select pg_backend_pid()")
+    return bool(answering != db.get_server_pid())

@@ -1,1 +1,2 @@
-update bide.prompt set status = 'expired', closed_at = :now where id = :prompt and status = 'open' returning id
+-- Closes these prompts, whose time is over; those that were closed, and whether that made a job ready.
+select prompt, readied from bide.expire_v1(:now, :prompts, :responses, :data, :resumed)

@@ -22,6 +22,9 @@ class Fate(Enum):
 
 
 _UNDONE = {"40001", "40P01"}
+_MIXED_UP = {"26000", "42P05"}
+"""A prepared statement is not there, or is there already: a pooler has handed out another session."""
+
 _REFUSED = {
     "55P03",  # a lock was not to be had in time
     "57014",  # a statement took too long
@@ -34,6 +37,7 @@ _REFUSED = {
     "28000",  # no login
     "28P01",  # another password
     "3D000",  # no database
+    *_MIXED_UP,
 }
 _MISMATCHED = {"3F000", "42P01", "42883", "42703"}
 _FULL = {"53100", "53200"}
@@ -85,6 +89,11 @@ def translate(error: BaseException, name: str) -> StoreError:
         return StoreFull(f"{name}: {error}.", hint="Nothing was written. Free some space, and try again.")
     if code in _MISMATCHED:
         return SchemaMismatch(f"{name}: {error}.", hint="Bring the schema up to date: bide migrate up.")
+    if code in _MIXED_UP:
+        return StoreUnavailable(
+            f"{name}: a pooler hands out other sessions than those in which statements were prepared.",
+            hint="Set BIDE_CACHED_STATEMENTS=0, or let the pooler keep them (pgbouncer 1.21: max_prepared_statements).",
+        )
     return StoreUnavailable(
         f"{name}: {str(error) or type(error).__name__}.",
         hint="Is the server running, and may this user connect to it and write?",

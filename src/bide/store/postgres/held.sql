@@ -1,2 +1,2 @@
 -- What runs under a worker.
-select id, lease, cancel_requested_at is not null from bide.job where worker = :worker and status = 'running'
+select id, lease, cancelling from bide.held_v1(:worker)

@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from bide.store.base import Accepted, Existing, IdempotencyClash, Inserted, JobRow, NewJob
-from bide.store.postgres.database import Database, Tx
-from bide.store.postgres.rows import job_rows
+from bide.store.postgres.database import Database, Tx, Verb
+from bide.store.postgres.rows import job_rows, shared
 from bide.store.postgres.sql import statement
 from bide.store.rows import enqueued
 
@@ -16,8 +16,10 @@ _KEYS_OF = statement("keys_of")
 
 
 async def insert(database: Database, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
-    if not jobs:
-        return []
+    return await database.batch(inserting(jobs)) if jobs else []
+
+
+def inserting(jobs: Sequence[NewJob]) -> Verb[Sequence[Inserted]]:
     # The times of runs whose outcome is unknown: what they made is new to the caller all the same.
     runs: list[int] = []
 
@@ -37,7 +39,7 @@ async def insert(database: Database, jobs: Sequence[NewJob]) -> Sequence[Inserte
                 await _look(tx, jobs, answers, before)
         return [answer for answer in answers if answer is not None]
 
-    return await database.batch(verb)
+    return verb
 
 
 def _parameters(tx: Tx, jobs: Sequence[NewJob]) -> dict[str, Any]:
@@ -58,20 +60,20 @@ def _parameters(tx: Tx, jobs: Sequence[NewJob]) -> dict[str, Any]:
     return {
         "now": tx.now,
         "ids": ids,
-        "types": types,
-        "type_versions": type_versions,
-        "queues": queues,
-        "priorities": priorities,
-        "owners": owners,
-        "max_attempts": max_attempts,
-        "timeouts": timeouts,
-        "delays": [max(delay, 0) for delay in delays],
-        "keys": keys,
-        "digests": digests,
-        "parents": parents,
-        "labels": [one or None for one in labels],
+        "types": shared(types),
+        "type_versions": shared(type_versions),
+        "queues": shared(queues),
+        "priorities": shared(priorities),
+        "owners": shared(owners),
+        "max_attempts": shared(max_attempts),
+        "timeouts": shared(timeouts),
+        "delays": shared([max(delay, 0) for delay in delays]),
+        "keys": shared(keys),
+        "digests": shared(digests),
+        "parents": shared(parents),
+        "labels": shared([one or None for one in labels]),
         "inputs": inputs,
-        "data": data,
+        "data": shared(data),
     }
 
 

@@ -1,5 +1,5 @@
 -- As `list_jobs`, along the jobs that have the first of the wanted labels. `names` and `values` are those of the others.
-{{job_row}}
+{{listed_row}}
 join bide.label as label on label.job = job.id
 where label.name = :name
     and label.value = :value

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from bide.events import EventKind
 from bide.store.ends import Leaving
 from bide.store.postgres.database import Tx
+from bide.store.postgres.rows import shared
 from bide.store.postgres.sql import Statement, statement
 from bide.store.rows import data
 
@@ -33,7 +34,10 @@ LEAVING = (
 
 def columns(rows: Sequence[Leaving]) -> dict[str, Sequence[object]]:
     """The parameters of a statement that lets runs end."""
-    return dict(zip(LEAVING, zip(*rows, strict=True) if rows else [()] * len(LEAVING), strict=True))
+    if not rows:
+        return dict.fromkeys(LEAVING, ())
+    jobs, *others = zip(*rows, strict=True)
+    return dict(zip(LEAVING, (jobs, *map(shared, others)), strict=True))
 
 
 async def leave(tx: Tx, rows: Sequence[Leaving]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any
 
 from bide.errors import NotFound
+from bide.job import JobStatus as S
 from bide.store.base import (
     PAGE_BYTES,
     Changes,
@@ -30,10 +31,12 @@ from bide.store.rows import stats as stats_of
 
 _LIST = statement("list_jobs")
 _LIST_OWNED = statement("list_owned")
+_LIST_STATUS = statement("list_status")
 _LIST_LABELLED = statement("list_labelled")
 _HISTORY = statement("history")
 _FEED = statement("feed")
 _PROMPTS = statement("prompts")
+_INBOX = statement("inbox")
 _PROMPTS_OF_JOB = statement("prompts_of_job")
 _PROMPT = statement("prompt")
 _ANSWERED_BY = statement("answered_by")
@@ -43,7 +46,9 @@ _STEP_RESULT = statement("step_result")
 _EMITTERS = statement("emitters")
 _ORPHANS = statement("orphans")
 _STATS = statement("stats")
+_STATS_OWNED = statement("stats_owned")
 _COUNT_OPEN = statement("count_open")
+_COUNT_OPEN_OWNED = statement("count_open_owned")
 _COUNT_PRUNABLE = statement("count_prunable")
 _WORKERS = statement("workers")
 _TIMED = statement("timed")
@@ -53,6 +58,9 @@ _POSITION = statement("position")
 _CHANGED = statement("changed")
 _JOB_STATE = statement("job_state")
 _SHOWN = statement("shown")
+
+_ASIDE = {S.PENDING_HITL, S.FAILED, S.CANCELLED}
+"""The statuses that `list_status.sql` has an index for."""
 
 _YOUNGER = "~"
 """Sorts after every id, so that the first page is a seek as every other is."""
@@ -79,7 +87,7 @@ def list_jobs(filter: JobFilter, owner: str | None) -> Callable[[Tx], Awaitable[
         "created_before": filter.created_before,
         "limit": filter.limit,
     }
-    which = _LIST if owner is None else _LIST_OWNED
+    which = _LIST_OWNED if owner else _LIST
     if filter.labels:
         (name, value), *others = filter.labels
         which = _LIST_LABELLED
@@ -89,9 +97,21 @@ def list_jobs(filter: JobFilter, owner: str | None) -> Callable[[Tx], Awaitable[
             "names": [name for name, _ in others],
             "values": [value for _, value in others],
         }
+    elif not owner and filter.statuses and _ASIDE.issuperset(filter.statuses):
+        return _list_by_status(filter, parameters)
 
     async def query(tx: Tx) -> list[JobRow]:
         return [job_row(row) for row in await tx.fetch(which, **parameters)]
+
+    return query
+
+
+def _list_by_status(filter: JobFilter, parameters: dict[str, Any]) -> Callable[[Tx], Awaitable[list[JobRow]]]:
+    async def query(tx: Tx) -> list[JobRow]:
+        found: list[JobRow] = []
+        for status in set(filter.statuses):
+            found += [job_row(row) for row in await tx.fetch(_LIST_STATUS, status=str(status), **parameters)]
+        return sorted(found, key=lambda row: row.id, reverse=True)[: filter.limit]
 
     return query
 
@@ -109,7 +129,7 @@ def prompts(
 ) -> Callable[[Tx], Awaitable[list[PromptRow]]]:
     async def query(tx: Tx) -> list[PromptRow]:
         if prompt is None:
-            which = _PROMPTS if job is None else _PROMPTS_OF_JOB
+            which = _PROMPTS_OF_JOB if job is not None else _INBOX if open_only else _PROMPTS
             found = await tx.fetch(which, owner=owner, job=job, open_only=open_only, after=after or "", limit=limit)
             return [prompt_row(row) for row in found]
         # One at most, by its id: what else is asked of it is compared here.
@@ -182,8 +202,8 @@ async def next_due(tx: Tx) -> int | None:
 
 def stats(owner: str | None) -> Callable[[Tx], Awaitable[Stats]]:
     async def query(tx: Tx) -> Stats:
-        rows = await tx.fetch(_STATS, owner=owner)
-        ((open_prompts,),) = await tx.fetch(_COUNT_OPEN, owner=owner)
+        rows = await tx.fetch(_STATS_OWNED if owner else _STATS, owner=owner)
+        ((open_prompts,),) = await tx.fetch(_COUNT_OPEN_OWNED if owner else _COUNT_OPEN, owner=owner)
         return stats_of(rows, open_prompts)
 
     return query

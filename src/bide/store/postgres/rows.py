@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from bide.store.base import LAZY_BYTES, JobRow
 from bide.store.postgres.database import Tx
@@ -17,3 +18,8 @@ async def job_rows(tx: Tx, ids: Iterable[str], owner: str | None = None) -> list
 
 
 LAZY = {"lazy": LAZY_BYTES}
+
+
+def shared(column: Sequence[Any]) -> Sequence[Any]:
+    """A column of a statement that takes one value for all of its rows, where they are alike: see `spread_v1`."""
+    return column[:1] if column.count(column[0]) == len(column) else column

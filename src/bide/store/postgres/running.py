@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
+import contextlib
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, TypeVar
 
-from bide.errors import BideError, LeaseLost
+from bide.errors import LeaseLost, StoreError
 from bide.events import EventKind
 from bide.store.base import Fact, NewPrompt, PromptRow, StepRow
 from bide.store.postgres.database import Database, Tx
 from bide.store.postgres.moves import append, withdraw_one
 from bide.store.postgres.sql import statement
-from bide.store.rows import data, prompt_row
-
-log = logging.getLogger("bide.store")
+from bide.store.rows import data, moment, prompt_row
 
 _RUNNING = statement("running")
 _STILL_RUNNING = statement("still_running")
 _LOCK = statement("lock")
 _RECORD = statement("record")
+_STEP_RESULT = statement("step_result")
 _PROMPT_OF_KEY = statement("prompt_of_key")
 _ASK = statement("ask")
 _NOTED = statement("noted")
@@ -37,30 +35,43 @@ class Recording(NamedTuple):
     data: str
 
 
-async def record(database: Database, recordings: Sequence[Recording]) -> Sequence[bool]:
-    """Remember steps; False where the lease was lost."""
-
-    async def verb(tx: Tx, some: Sequence[Recording]) -> list[bool]:
-        steps = [one.step for one in some]
-        rows = await tx.fetch(
-            _RECORD,
-            now=tx.now,
-            jobs=[one.job for one in some],
-            leases=[one.lease for one in some],
-            names=[step.name for step in steps],
-            keys=[step.key for step in steps],
-            results=[step.result for step in steps],
-            errors=[step.error for step in steps],
-            sizes=[0 if step.result is None else len(step.result.encode()) for step in steps],
-            kinds=[_kind(step) for step in steps],
-            data=[one.data for one in some],
-        )
-        return _written(tx, [row[0] for row in rows], len(some))
-
-    return await _patiently(database, recordings, verb)
+async def record(database: Database, recordings: Sequence[Recording]) -> Sequence[bool | None]:
+    """Remember steps; False where the lease was lost, None where another transaction holds the row."""
+    return await _write(database, recordings, recording)
 
 
-async def note(database: Database, facts: Sequence[Fact]) -> Sequence[bool]:
+async def recording(tx: Tx, some: Sequence[Recording]) -> list[bool]:
+    """Remember those whose rows are free; False for the others, too."""
+    steps = [one.step for one in some]
+    rows = await tx.fetch(
+        _RECORD,
+        now=tx.now,
+        jobs=[one.job for one in some],
+        leases=[one.lease for one in some],
+        names=[step.name for step in steps],
+        keys=[step.key for step in steps],
+        results=[step.result for step in steps],
+        errors=[step.error for step in steps],
+        sizes=[0 if step.result is None else len(step.result.encode()) for step in steps],
+        kinds=[_kind(step) for step in steps],
+        data=[one.data for one in some],
+    )
+    return _written(tx, [row[0] for row in rows], len(some))
+
+
+def recorded(job: str, name: str, key: str) -> Callable[[Tx], Awaitable[bool]]:
+    async def verb(tx: Tx) -> bool:
+        await tx.fetch(_LOCK, job=job)  # whoever has recorded it holds the row until it is over
+        return await tx.first(_STEP_RESULT, job=job, name=name, key=key) is not None
+
+    return verb
+
+
+async def note(database: Database, facts: Sequence[Fact]) -> Sequence[bool | None]:
+    return await _write(database, facts, noting())
+
+
+def noting() -> Callable[[Tx, Sequence[Fact]], Awaitable[list[bool]]]:
     # Facts have no ids: a number for all of them is their token, should the outcome be unknown.
     batch = secrets.randbits(62)
 
@@ -81,55 +92,38 @@ async def note(database: Database, facts: Sequence[Fact]) -> Sequence[bool]:
         )
         return _written(tx, [row[0] for row in rows], len(some))
 
-    return await _patiently(database, facts, verb)
+    return verb
 
 
-T = TypeVar("T")
+async def hold(tx: Tx, job: str, lease: int) -> None:
+    """Wait for the row of a job that runs under this lease. Raises LeaseLost."""
+    await tx.fetch(_LOCK, job=job)
+    if not await tx.fetch(_RUNNING, job=job, lease=lease):
+        raise lease_lost(job, lease)
+
+
 Item = TypeVar("Item", Recording, Fact)
 
 
-async def _patiently(
+async def _write(
     database: Database, items: Sequence[Item], verb: Callable[[Tx, Sequence[Item]], Awaitable[list[bool]]]
-) -> list[bool]:
-    """Write what runs hand in, all at once. What another transaction holds is waited for, job by job."""
+) -> Sequence[bool | None]:
+    """Write what runs hand in, all at once, but for those whose rows others hold."""
     if not items:
         return []
-    answers = await database.batch(lambda tx: verb(tx, items))
-    left = {(item.job, item.lease) for item, answer in zip(items, answers, strict=True) if not answer}
+    written = await database.batch(lambda tx: verb(tx, items))
+    left = {(item.job, item.lease) for item, done in zip(items, written, strict=True) if not done}
     if not left:
-        return answers
+        return written
     jobs, leases = [job for job, _ in left], [lease for _, lease in left]
-    valid = await _insist(database, lambda tx: tx.fetch(_STILL_RUNNING, jobs=jobs, leases=leases))
-    for job, lease in ((row[0], row[1]) for row in valid):
-        places = [place for place, item in enumerate(items) if (item.job, item.lease) == (job, lease)]
-        its = [items[place] for place in places]
-        for place, answer in zip(places, await _insist(database, _singly(verb, job, its)), strict=True):
-            answers[place] = answer
-    return answers
-
-
-async def _insist(database: Database, verb: Callable[[Tx], Awaitable[T]]) -> T:
-    """Try until it is done: others of the same call are written, so it must not be said that nothing was."""
-    wait = 0.05
-    while True:
-        try:
-            return await database.batch(verb, single=False)
-        except BideError as error:
-            if not error.retryable:
-                raise
-            log.info("what a run hands in waits for the row of its job: %s", error)
-        await asyncio.sleep(wait)
-        wait = min(1.0, wait * 2)
-
-
-def _singly(
-    verb: Callable[[Tx, Sequence[Item]], Awaitable[list[bool]]], job: str, its: Sequence[Item]
-) -> Callable[[Tx], Awaitable[list[bool]]]:
-    async def waiting(tx: Tx) -> list[bool]:
-        await tx.fetch(_LOCK, job=job)
-        return await verb(tx, its)
-
-    return waiting
+    held = left
+    # Should this fail, it must not be said that nothing was written: they are tried again.
+    with contextlib.suppress(StoreError):
+        rows = await database.read(lambda tx: tx.fetch(_STILL_RUNNING, jobs=jobs, leases=leases))
+        held = {(row[0], row[1]) for row in rows}
+    return [
+        None if not done and (item.job, item.lease) in held else done for item, done in zip(items, written, strict=True)
+    ]
 
 
 def _written(tx: Tx, numbers: Sequence[int], count: int) -> list[bool]:
@@ -146,9 +140,7 @@ def _kind(step: StepRow) -> str:
 
 def ask(job: str, lease: int, prompt: NewPrompt) -> Callable[[Tx], Awaitable[PromptRow]]:
     async def verb(tx: Tx) -> PromptRow:
-        await tx.fetch(_LOCK, job=job)
-        if not await tx.fetch(_RUNNING, job=job, lease=lease):
-            raise lease_lost(job, lease)
+        await hold(tx, job, lease)
         if stored := await tx.first(_PROMPT_OF_KEY, job=job, key=prompt.key):
             earlier = prompt_row(stored)
             if earlier.id != prompt.replaces:
@@ -168,7 +160,7 @@ def ask(job: str, lease: int, prompt: NewPrompt) -> Callable[[Tx], Awaitable[Pro
             now=tx.now,
             deadline_at=deadline_at,
         )
-        about = data(prompt=prompt.id, key=prompt.key, kind=prompt.kind, deadline_at=deadline_at)
+        about = data(prompt=prompt.id, key=prompt.key, kind=prompt.kind, deadline_at=moment(deadline_at))
         await append(tx, job, EventKind.PROMPT_OPENED, about)
         asked = await tx.first(_PROMPT_OF_KEY, job=job, key=prompt.key)
         assert asked is not None, "it was opened in this transaction"

@@ -6,7 +6,7 @@ suspends, it has questions open, another transaction holds its row), it is looke
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TypeAlias, assert_never
 
 from bide.batch import MAX_BYTES
@@ -20,7 +20,6 @@ from bide.store.rows import data, json
 
 _STATE = statement("settling")
 _ENDED = statement("ended")
-_LOCK = statement("lock")
 _TURN = statement("turn")
 
 Answers: TypeAlias = dict[tuple[str, int], Settled]
@@ -43,14 +42,15 @@ async def turn(
         return claims
 
     claims = await database.batch(verb, single=not looked_at)
-    for one in await _rest(database, settles, answers):
-        answers.update(await database.batch(_singly(one), single=False))
+    rest = _unanswered(settles, answers)
+    if rest:
+        answers.update(await database.batch(lambda tx: _carefully(tx, rest), single=False))
     again = [claim.id for claim in claims if claim.lease > 1]
     if again:
         # The first claim of a job has lease 1, unless it is a fork: of all others there may be something to remember.
         remembered = await database.read(lambda tx: recalls(tx, again))
         claims = [claim._replace(recall=remembered.get(claim.id)) for claim in claims]
-    return [answers[one.job, one.lease] for one in settles], claims
+    return [answers.get((one.job, one.lease), Settled.HELD) for one in settles], claims
 
 
 async def _at_once(
@@ -81,24 +81,8 @@ async def _at_once(
     return left, [Claim._make((*row, None)) for row in rows if row[1] is not None]
 
 
-async def _rest(database: Database, settles: Sequence[Settle], answers: Answers) -> Sequence[Settle]:
-    """Look at those that did not end plainly, and write how they did; returns those whose rows others hold."""
-    rest = _unanswered(settles, answers)
-    if rest:
-        answers.update(await database.batch(lambda tx: _carefully(tx, rest), single=False))
-    return _unanswered(rest, answers)
-
-
 def _unanswered(settles: Sequence[Settle], answers: Answers) -> Sequence[Settle]:
     return list({(one.job, one.lease): one for one in settles if (one.job, one.lease) not in answers}.values())
-
-
-def _singly(one: Settle) -> Callable[[Tx], Awaitable[Answers]]:
-    async def verb(tx: Tx) -> Answers:
-        await tx.fetch(_LOCK, job=one.job)
-        return await _carefully(tx, [one])
-
-    return verb
 
 
 async def held(tx: Tx, jobs: Collection[str]) -> dict[str, Held]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+from weakref import WeakSet
 
 from bide.batch import Batcher
 from bide.errors import StoreUnavailable
@@ -39,14 +41,18 @@ from bide.store.base import (
 from bide.store.postgres import forking, intake, liveness, people, reading, running, settling, upkeep
 from bide.store.postgres.clock import DatabaseClock
 from bide.store.postgres.database import Database
+from bide.store.postgres.driver import is_pooled
+from bide.store.postgres.joined import Joined
 from bide.store.postgres.migrations import HEAD, SCHEMA, schema_name
 from bide.store.postgres.migrations import run as migrations
+from bide.store.postgres.migrations.stamp import stamp_of
 from bide.store.postgres.rows import job_rows
 from bide.store.postgres.running import Recording
 from bide.store.postgres.wake import Wakes
 from bide.store.schema import refuse_other
 
 CACHED_STATEMENTS = 100
+"""Kept prepared for each connection to the server itself."""
 
 
 class _Opened:
@@ -55,6 +61,8 @@ class _Opened:
     def __init__(self, database: Database, wakes: Wakes) -> None:
         self.database = database
         self.wakes = wakes
+        self.known: WeakSet[Any] = WeakSet()
+        """Connections of callers that have been seen to be of this database."""
         self.records: Batcher[Recording, bool] = Batcher(lambda steps: running.record(database, steps))
 
     async def remember(self, recording: Recording) -> bool:
@@ -69,8 +77,9 @@ class PostgresStore:
     writes, one for heartbeats, and one to listen on. `patience`, seconds, is how long a call waits for the database
     before it is refused.
 
-    Behind a pooler that hands out a connection for a transaction only: `listen_url` is the database itself, since
-    notifications come to a session, and `cached_statements` is 0.
+    Behind a pooler, which may hand out a connection for a transaction only, nothing is left in a session: no statement
+    is kept prepared, unless `cached_statements` says how many, and no notification is heard, unless `listen_url` says
+    where a session is one: as a rule the database itself.
 
     Without a clock the time is the database's, as far as this process has learnt it: see `DatabaseClock`.
     """
@@ -84,22 +93,32 @@ class PostgresStore:
         pool: int = 5,
         patience: float = 10.0,
         listen_url: str | None = None,
-        cached_statements: int = CACHED_STATEMENTS,
+        cached_statements: int | None = None,
     ) -> None:
         self.url = url
         self.schema = schema_name(schema)
         self._clock = clock or DatabaseClock()
         self._pool = pool
         self._patience = patience
-        self._listen_url = listen_url or url
+        self._listen_url = listen_url
         self._cached_statements = cached_statements
         self._opened: _Opened | None = None
         self._marks = itertools.count()
 
     async def open(self) -> None:
-        refuse_other((await migrations.status(self.url, self.schema)).current, HEAD)
+        async with migrations.connected(self.url) as db:
+            refuse_other(await stamp_of(db, self.schema), HEAD)
+            pooled = await is_pooled(db)
+        cached = self._cached_statements
+        if cached is None:
+            cached = 0 if pooled else CACHED_STATEMENTS
         clock = self._clock
-        wakes = Wakes(self._listen_url, self.schema, clock if isinstance(clock, DatabaseClock) else None)
+        wakes = Wakes(
+            self._listen_url or self.url,
+            self.schema,
+            clock if isinstance(clock, DatabaseClock) else None,
+            listens=self._listen_url is not None or not pooled,
+        )
         database = Database(
             self.url,
             self.schema,
@@ -107,7 +126,7 @@ class PostgresStore:
             wakes,
             pool=self._pool,
             patience=self._patience,
-            cached_statements=self._cached_statements,
+            cached_statements=cached,
         )
         await wakes.begin()
         self._opened = _Opened(database, wakes)
@@ -136,6 +155,10 @@ class PostgresStore:
 
     def subscribe(self, wake: Callable[[Hint], None]) -> Callable[[], None]:
         return self._parts.wakes.subscribe(wake)
+
+    def join(self, on: object) -> Joined:
+        opened = self._parts
+        return Joined(on, opened.database, self.schema, opened.known)
 
     # Intake
 
@@ -172,6 +195,9 @@ class PostgresStore:
         if not await opened.database.at_home(lambda: opened.remember(recording)):
             raise running.lease_lost(job, lease)
 
+    async def recorded(self, job: str, name: str, key: str) -> bool:
+        return await self.database.write(running.recorded(job, name, key))
+
     async def step_result(self, job: str, name: str, key: str) -> str:
         return await self.database.read(reading.step_result(job, name, key))
 
@@ -181,7 +207,7 @@ class PostgresStore:
     async def ask(self, job: str, lease: int, prompt: NewPrompt) -> PromptRow:
         return await self.database.write(running.ask(job, lease, prompt))
 
-    async def note(self, facts: Sequence[Fact]) -> Sequence[bool]:
+    async def note(self, facts: Sequence[Fact]) -> Sequence[bool | None]:
         return await running.note(self.database, facts)
 
     # Liveness

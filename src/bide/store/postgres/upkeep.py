@@ -5,10 +5,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 
-from bide.events import EventKind as E
 from bide.store.base import Prunable
 from bide.store.postgres.database import Tx
-from bide.store.postgres.moves import append, hold, resume
+from bide.store.postgres.moves import resume
 from bide.store.postgres.settling import held
 from bide.store.postgres.sql import statement
 from bide.store.refusals import no_job, not_finished
@@ -18,7 +17,6 @@ _DUE = statement("due")
 _WAKE = statement("wake")
 _PAST_DEADLINE = statement("past_deadline")
 _EXPIRE = statement("expire")
-_RESPOND = statement("respond")
 _PROMOTE = statement("promote")
 _PRUNE = statement("prune")
 _JOB_STATE = statement("job_state")
@@ -47,29 +45,19 @@ async def wake_due(tx: Tx) -> int:
 
 async def expire(tx: Tx) -> int:
     rows = await tx.fetch(_PAST_DEADLINE, now=tx.now, limit=BOUND)
-    mine = await hold(tx, {row[1] for row in rows}) if rows else ()
-    expired = 0
-    for prompt, job, key, default in rows:
-        # What others hold they may be answering; what they have answered is open no more.
-        if job not in mine or not await tx.fetch(_EXPIRE, prompt=prompt, now=tx.now):
-            continue
-        if default is not None:
-            await tx.fetch(
-                _RESPOND,
-                prompt=prompt,
-                id=str(uuid.uuid5(_DEFAULTS, prompt)),
-                job=job,
-                action="answer",
-                value=default,
-                by=None,
-                now=tx.now,
-                defaulted=True,
-            )
-        about = data(prompt=prompt, key=key, defaulted=True if default is not None else None)
-        await append(tx, job, E.PROMPT_EXPIRED, about)
-        await resume(tx, job, "expired")
-        expired += 1
-    return expired
+    if not rows:
+        return 0
+    expired = await tx.fetch(
+        _EXPIRE,
+        now=tx.now,
+        prompts=[row[0] for row in rows],
+        responses=[str(uuid.uuid5(_DEFAULTS, row[0])) for row in rows],
+        data=[data(prompt=row[0], key=row[1], defaulted=True if row[2] else None) for row in rows],
+        resumed=data(reason="expired"),
+    )
+    tx.changed = bool(expired)
+    tx.ready = any(row[1] for row in expired)
+    return len(expired)
 
 
 _DEFAULTS = uuid.UUID("0d6f2b0e-6f0c-5b0a-9f53-6f6b0f4bb4a1")

@@ -18,8 +18,8 @@ from collections.abc import Callable
 from bide.store.base import Hint
 from bide.store.postgres.clock import DatabaseClock
 from bide.store.postgres.driver import Connection, connect
-from bide.store.postgres.sql import Statement, statement
-from bide.store.subscribers import Subscribers
+from bide.store.postgres.sql import Statement, quote, statement
+from bide.store.subscribers import Subscribers, soon
 
 log = logging.getLogger("bide.store")
 
@@ -38,17 +38,26 @@ PATIENCE = 5.0
 BACKOFF = 0.1, 1.0
 """Seconds between two tries to connect, at first and at most. Each is a look, too: whoever listens is woken."""
 
-_NOTIFY = statement("notify")
 _LOOK = statement("look")
 
 
-class Wakes:
-    """One per store, of the event loop that opened it. `subscribe` and `note` may be called from any thread."""
+def announcement(*, ready: bool) -> str:
+    """What a transaction says when it commits that is no process's of a store: every process listens to it."""
+    return f":{_LETTERS[Hint.READY if ready else Hint.CHANGED]}"
 
-    def __init__(self, url: str, schema: str, clock: DatabaseClock | None) -> None:
+
+class Wakes:
+    """One per store, of the event loop that opened it. `subscribe` and `note` may be called from any thread.
+
+    `listens`: a session of `url` is one. Through a pooler that shares out transactions LISTEN would stay with a
+    connection that others use next: there it only looks.
+    """
+
+    def __init__(self, url: str, schema: str, clock: DatabaseClock | None, *, listens: bool) -> None:
         self._url = url
         self._schema = schema
         self._clock = clock
+        self._listens = listens
         self._home = asyncio.get_running_loop()
         self._subscribers = Subscribers()
         self._me = secrets.token_hex(6)
@@ -79,7 +88,7 @@ class Wakes:
             hints.add(Hint.CHANGED)
             self._subscribers.tell(hints)
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell others
-                self._home.call_soon_threadsafe(self._keep, hints)
+                soon(self._home, self._keep, hints)
 
     async def close(self) -> None:
         """Tell what was noted last, then nobody any more."""
@@ -108,7 +117,9 @@ class Wakes:
                 continue  # others look for themselves
             letters = "".join(_LETTERS[hint] for hint in (noted - {Hint.CHANGED}) or noted)
             try:
-                await self._fetch(db, _NOTIFY, channel=self._schema, payload=f"{self._me}:{letters}")
+                # A statement without parameters is one exchange, where one with them is to be prepared before.
+                async with self._using:
+                    await db.execute(f"notify {quote(self._schema)}, '{self._me}:{letters}'")
             except Exception as error:  # noqa: BLE001 - whatever it is, this task goes on telling
                 log.debug("could not notify: %s", error)
                 db.terminate()
@@ -119,7 +130,6 @@ class Wakes:
         wait, longest = BACKOFF
         while True:
             try:
-                # One of its own, not behind a pooler: LISTEN belongs to a session.
                 db = await connect(self._url, cached_statements=0)
             except Exception as error:  # noqa: BLE001 - as long as it takes
                 log.warning("no connection to listen on, trying again: %s", error)
@@ -141,7 +151,8 @@ class Wakes:
     async def _hear_from(self, db: Connection) -> None:
         lost = asyncio.Event()
         db.add_termination_listener(lambda *_: lost.set())
-        await db.add_listener(self._schema, self._heard)
+        if self._listens:
+            await db.add_listener(self._schema, self._heard)
         self._listening = db
         self._subscribers.tell(tuple(Hint))
         while not lost.is_set():
@@ -162,6 +173,8 @@ class Wakes:
         if position != self._position:
             self._position = position
             self._subscribers.tell(tuple(Hint))
+        if not self._listens:
+            return False
         try:
             async with asyncio.timeout(DEAF):
                 await self._back.wait()
@@ -173,7 +186,7 @@ class Wakes:
         sender, _, letters = payload.partition(":")
         if sender == self._me:
             self._back.set()
-        else:
+        elif letters:
             self._subscribers.tell([Hint.CHANGED, *(hint for hint, letter in _LETTERS.items() if letter in letters)])
 
     async def _fetch(self, db: Connection, what: Statement, **parameters: str) -> list[tuple[int, int]]:

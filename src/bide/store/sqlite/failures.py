@@ -22,7 +22,8 @@ def translate(error: sqlite3.Error, path: str) -> StoreError:
     if code in _BUSY:
         return StoreBusy(
             f"{path} is locked by another connection.",
-            hint="Does a transaction of yours stay open for longer than the busy timeout? Commit it sooner.",
+            hint="Does a transaction of yours stay open? Commit it sooner; what is enqueued while it is, enqueue in it:"
+            " .options(on=…).",
         )
     if code == sqlite3.SQLITE_FULL:
         return StoreFull(f"No space left for {path}.", hint="Nothing was written. Free some space, and try again.")

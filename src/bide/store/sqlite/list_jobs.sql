@@ -1,5 +1,6 @@
-{{job_row}}
+{{listed_row}}
 where job.id < :before
+    and (:owner is null or job.owner = :owner)
 {{list_filter}}
 order by job.id desc
 limit :limit

@@ -1,5 +1,5 @@
 -- As `list_jobs`, along the jobs that have the first of the wanted labels.
-{{job_row}}
+{{listed_row}}
 join bide_label as label on label.job = job.id
 where label.name = :name
     and label.value = :value

@@ -1,6 +1,4 @@
 {{prompt_row}}
-where (:owner is null or job.owner = :owner)
-    and (:open_only = 0 or prompt.status = 'open')
-    and prompt.id > :after
+where (:owner is null or job.owner = :owner) and prompt.id > :after
 order by prompt.id
 limit :limit

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
+from typing import Any
 
 from bide.batch import split
 from bide.errors import NotFound
+from bide.job import JobStatus as S
 from bide.store.base import (
     PAGE_BYTES,
     Changes,
@@ -32,10 +34,12 @@ from bide.store.sqlite.upkeep import prunable_by
 
 _LIST = statement("list_jobs")
 _LIST_OWNED = statement("list_owned")
+_LIST_STATUS = statement("list_status")
 _LIST_LABELLED = statement("list_labelled")
 _HISTORY = statement("history")
 _FEED = statement("feed")
 _PROMPTS = statement("prompts")
+_INBOX = statement("inbox")
 _PROMPTS_OF_JOB = statement("prompts_of_job")
 _PROMPT = statement("prompt")
 _ANSWERED_BY = statement("answered_by")
@@ -45,7 +49,9 @@ _STEP_RESULT = statement("step_result")
 _EMITTERS = statement("emitters")
 _ORPHANS = statement("orphans")
 _STATS = statement("stats")
+_STATS_OWNED = statement("stats_owned")
 _COUNT_OPEN = statement("count_open")
+_COUNT_OPEN_OWNED = statement("count_open_owned")
 _COUNT_PRUNABLE = statement("count_prunable")
 _WORKERS = statement("workers")
 _TIMED = statement("timed")
@@ -55,6 +61,9 @@ _POSITION = statement("position")
 _CHANGED = statement("changed")
 _JOB_STATE = statement("job_state")
 _SHOWN = statement("shown")
+
+_ASIDE = {S.PENDING_HITL, S.FAILED, S.CANCELLED}
+"""The statuses that `list_status.sql` has an index for."""
 
 _YOUNGER = "~"
 """Sorts after every id, so that the first page is a seek as every other is."""
@@ -78,12 +87,26 @@ def list_jobs(filter: JobFilter, owner: str | None) -> Callable[[sqlite3.Connect
         "created_before": filter.created_before,
         "limit": filter.limit,
     }
-    query = _LIST if owner is None else _LIST_OWNED
+    query = _LIST_OWNED if owner else _LIST
     if filter.labels:
         (name, value), *others = filter.labels
         query = _LIST_LABELLED
         parameters |= {"name": name, "value": value, "labels": json(others)}
+    elif not owner and filter.statuses and _ASIDE.issuperset(filter.statuses):
+        return _list_by_status(filter, parameters)
     return lambda db: [job_row(row) for row in db.execute(query, parameters).fetchall()]
+
+
+def _list_by_status(filter: JobFilter, parameters: dict[str, Any]) -> Callable[[sqlite3.Connection], list[JobRow]]:
+    def query(db: sqlite3.Connection) -> list[JobRow]:
+        found: list[JobRow] = []
+        with snapshot(db):
+            for status in set(filter.statuses):
+                rows = db.execute(_LIST_STATUS, {**parameters, "status": str(status)}).fetchall()
+                found += [job_row(row) for row in rows]
+        return sorted(found, key=lambda row: row.id, reverse=True)[: filter.limit]
+
+    return query
 
 
 def history(job: str, owner: str | None, after: int, limit: int) -> Callable[[sqlite3.Connection], list[EventRow]]:
@@ -106,7 +129,8 @@ def prompts(
 
     def query(db: sqlite3.Connection) -> list[PromptRow]:
         if prompt is None:
-            found = db.execute(_PROMPTS if job is None else _PROMPTS_OF_JOB, parameters).fetchall()
+            which = _PROMPTS_OF_JOB if job is not None else _INBOX if open_only else _PROMPTS
+            found = db.execute(which, parameters).fetchall()
             return [prompt_row(row) for row in found]
         # One at most, by its id: what else is asked of it is compared here.
         rows = [prompt_row(row) for row in db.execute(_PROMPT, parameters).fetchall()]
@@ -175,8 +199,9 @@ def next_due(db: sqlite3.Connection) -> int | None:
 def stats(owner: str | None) -> Callable[[sqlite3.Connection], Stats]:
     def query(db: sqlite3.Connection) -> Stats:
         with snapshot(db):
-            rows = db.execute(_STATS, {"owner": owner}).fetchall()
-            (open_prompts,) = db.execute(_COUNT_OPEN, {"owner": owner}).fetchone()
+            rows = db.execute(_STATS_OWNED if owner else _STATS, {"owner": owner}).fetchall()
+            count = _COUNT_OPEN_OWNED if owner else _COUNT_OPEN
+            (open_prompts,) = db.execute(count, {"owner": owner}).fetchone()
         return stats_of(rows, open_prompts)
 
     return query

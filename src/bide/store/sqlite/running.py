@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from bide.errors import LeaseLost
 from bide.events import EventKind
 from bide.store.base import Fact, NewPrompt, PromptRow, StepRow
-from bide.store.rows import data, json, prompt_row
+from bide.store.rows import data, json, moment, prompt_row
 from bide.store.sqlite.moves import append, withdraw_one
 from bide.store.sqlite.sql import statement
 from bide.store.sqlite.writer import Tx
 
 _RUNNING = statement("running")
 _RECORD = statement("record")
+_STEP_RESULT = statement("step_result")
 _PROMPT_OF_KEY = statement("prompt_of_key")
 _ASK = statement("ask")
 _NOTING = statement("noting")
@@ -43,6 +44,10 @@ def record(job: str, lease: int, step: StepRow, about: str) -> Callable[[Tx], No
     return verb
 
 
+def recorded(job: str, name: str, key: str) -> Callable[[Tx], bool]:
+    return lambda tx: tx.db.execute(_STEP_RESULT, {"job": job, "name": name, "key": key}).fetchone() is not None
+
+
 def ask(job: str, lease: int, prompt: NewPrompt) -> Callable[[Tx], PromptRow]:
     def verb(tx: Tx) -> PromptRow:
         _must_run(tx, job, lease)
@@ -67,7 +72,7 @@ def ask(job: str, lease: int, prompt: NewPrompt) -> Callable[[Tx], PromptRow]:
                 "deadline_at": deadline_at,
             },
         )
-        about = data(prompt=prompt.id, key=prompt.key, kind=prompt.kind, deadline_at=deadline_at)
+        about = data(prompt=prompt.id, key=prompt.key, kind=prompt.kind, deadline_at=moment(deadline_at))
         append(tx, job, EventKind.PROMPT_OPENED, about)
         return prompt_row(tx.db.execute(_PROMPT_OF_KEY, asked).fetchone())
 

@@ -6,7 +6,8 @@ import logging
 import os
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
+from weakref import WeakSet
 
 from bide.clock import SystemClock
 from bide.errors import StoreUnavailable
@@ -41,6 +42,7 @@ from bide.store.base import (
 from bide.store.schema import refuse_newer
 from bide.store.sqlite import forking, intake, liveness, people, reading, running, upkeep
 from bide.store.sqlite.checkpoint import warn_of_old_engine
+from bide.store.sqlite.joined import Joined
 from bide.store.sqlite.lifelines import Lifelines
 from bide.store.sqlite.migrations import HEAD
 from bide.store.sqlite.reader import Readers
@@ -85,6 +87,8 @@ class SQLiteStore:
         self._busy_timeout = busy_timeout
         self._connect = connect
         self._opened: tuple[Writer, Readers, Wakes, Lifelines] | None = None
+        self._told: WeakSet[Any] = WeakSet()
+        """Sessions of callers whose commits are told of."""
 
     async def open(self) -> None:
         if sqlite3.sqlite_version_info < OLDEST_ENGINE:
@@ -153,6 +157,10 @@ class SQLiteStore:
     def subscribe(self, wake: Callable[[Hint], None]) -> Callable[[], None]:
         return self._parts[2].subscribe(wake)
 
+    def join(self, on: object) -> Joined:
+        wakes = self._parts[2]
+        return Joined(on, self.path, self._clock, wakes, self._told, patience=self._busy_timeout)
+
     # Intake
 
     async def insert(self, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
@@ -177,6 +185,10 @@ class SQLiteStore:
 
     async def record(self, job: str, lease: int, step: StepRow, data: str) -> None:
         await self._writer.submit(running.record(job, lease, step, data))
+
+    async def recorded(self, job: str, name: str, key: str) -> bool:
+        # In a transaction that writes: it begins when no other one is under way.
+        return await self._writer.submit(running.recorded(job, name, key))
 
     async def step_result(self, job: str, name: str, key: str) -> str:
         return await self._readers.read(reading.step_result(job, name, key))

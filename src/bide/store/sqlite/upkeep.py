@@ -31,6 +31,9 @@ _DELETE_ALL = [
 BOUND = 1_000
 """How many rows one call changes."""
 
+EXPIRING = 100
+"""How many questions one call closes: each is several statements, and the file is held meanwhile."""
+
 HIGHEST = 32_767
 """The urgency above every priority."""
 
@@ -48,7 +51,7 @@ def wake_due(tx: Tx) -> int:
 
 
 def expire(tx: Tx) -> int:
-    rows = tx.db.execute(_PAST_DEADLINE, {"now": tx.now, "limit": BOUND}).fetchall()
+    rows = tx.db.execute(_PAST_DEADLINE, {"now": tx.now, "limit": EXPIRING}).fetchall()
     for prompt, job, key, default in rows:
         tx.db.execute(_EXPIRE, {"prompt": prompt, "now": tx.now})
         if default is not None:

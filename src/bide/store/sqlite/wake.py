@@ -60,6 +60,12 @@ class Wakes:
             for hint in (noted - {Hint.CHANGED}) or noted:
                 self._post.send(_LETTERS[hint])
 
+    def announce(self) -> None:
+        """A transaction of a caller's was committed: tell of it everywhere. May be called from any thread."""
+        self._subscribers.tell((Hint.READY, Hint.CHANGED))
+        if (post := self._post) is not None:
+            post.send(_LETTERS[Hint.READY])
+
     def hear(self, *hints: Hint) -> None:
         """Others have committed: tell it in this process."""
         self._subscribers.tell(hints)

@@ -210,7 +210,8 @@ class Writer:
             call.future.set_exception(
                 StoreBusy(
                     f"{self._path} was not free for {self._busy_timeout:g} s.",
-                    hint="Another process holds it, or commits as much as the disk can take.",
+                    hint="Another process holds it, or commits as much as the disk can take; or a transaction of yours"
+                    " is open: commit it sooner, and enqueue in it, .options(on=…).",
                 )
             )
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 
 import pytest
 
 from bide.batch import MAX_BYTES
+from bide.clock import microseconds
 from bide.errors import LeaseLost
 from bide.events import EventKind as E
 from bide.job import JobStatus as S
@@ -538,6 +540,34 @@ class Suspending(Fixtures):
         await settle(store, worker, run, Suspended((prompt.id,), None))
         assert (await kinds(store, run.id))[-1] == E.RESUMED
         assert (await claim(store, worker)).attempt == 1
+
+    async def test_events_tell_times_as_text_that_every_reader_knows(
+        self, store: Store, worker: str, clock: ManualClock
+    ) -> None:
+        delayed = await enqueue(store, delay=HOUR)
+        run, (prompt,) = await wait_for_answer(
+            store, worker, question(timeout=HOUR), wake_at=clock.now() + MINUTE, max_attempts=2
+        )
+        clock.advance(MINUTE / SECOND)
+        await store.wake_due()
+        again = await claim(store, worker)
+        await settle(store, worker, again, Retrying(BROKEN, SECOND))
+        told: dict[str, str] = {}
+        for job in (delayed, run.id):
+            for event in await history(store, job):
+                for name, value in json.loads(event.data or "{}").items():
+                    if name.endswith("_at"):
+                        told[event.kind] = value
+        due = (await row(store, run.id)).due_at
+        assert due is not None
+        expected = {
+            E.ENQUEUED: (await row(store, delayed)).due_at,
+            E.PROMPT_OPENED: prompt.deadline_at,
+            E.WAITING: due - SECOND,
+            E.RETRYING: due,
+        }
+        assert all(value.endswith("Z") for value in told.values())
+        assert {kind: microseconds(datetime.fromisoformat(value)) for kind, value in told.items()} == expected
 
     async def test_a_wake_up_that_has_passed_is_ready_at_once(
         self, store: Store, worker: str, clock: ManualClock

@@ -15,21 +15,27 @@ from bide.errors import NotFound
 from bide.events import EventKind as E
 from bide.job import JobStatus as S
 from bide.store.base import (
+    LAZY_BYTES,
     PAGE_BYTES,
+    Cancelled,
     Completed,
     EventRow,
     Fact,
+    Failed,
     Fork,
     Hint,
     JobFilter,
+    Outcome,
     Prunable,
     Released,
+    Settled,
     Stats,
     Store,
     whole_history,
 )
 from bide.testing.clock import ManualClock
 from bide.testing.contract.moves import (
+    BROKEN,
     HOUR,
     Fixtures,
     claim,
@@ -167,6 +173,34 @@ class Reading(Fixtures):
             before = page[-1].id
         newest = ids[::-1]
         assert pages == [newest[:3], newest[3:6], newest[6:]]
+
+    async def test_a_list_of_several_statuses_is_read_page_by_page(self, store: Store, worker: str) -> None:
+        outcomes: list[Outcome] = [Failed(BROKEN), Completed("1"), Cancelled()]
+        ids: list[str] = []
+        for n in range(9):
+            run = await start(store, worker)
+            assert await settle(store, worker, run, outcomes[n % 3]) is not Settled.LOST
+            ids.append(run.id)
+        wanted = [job for n, job in enumerate(ids) if n % 3 != 1][::-1]
+        seen: list[str] = []
+        statuses = (S.FAILED, S.CANCELLED)
+        while page := await store.list(JobFilter(statuses=statuses, before=seen[-1] if seen else None, limit=4), None):
+            seen += [job.id for job in page]
+        assert seen == wanted
+        assert list(await store.list(JobFilter(statuses=statuses, types=("other",)), None)) == []
+        assert [job.id for job in await store.list(JobFilter(statuses=(S.FAILED,)), None)] == wanted[1::2]
+
+    async def test_a_list_reads_no_payloads_however_it_is_asked_for(self, store: Store, worker: str) -> None:
+        large = '"' + "x" * (LAZY_BYTES + 1) + '"'
+        run = await start(store, worker, input=large, owner="ann", labels='{"a":"1"}')
+        await settle(store, worker, run, Completed(large))
+        small = await finish(store, worker, owner="ann", labels='{"a":"1"}')
+        whole = [await row(store, job) for job in (small, run.id)]
+        assert all(job.result is not None for job in whole)
+        listed = [job._replace(input="", result=None) for job in whole]
+        assert await store.list(JobFilter(), None) == listed
+        assert await store.list(JobFilter(), "ann") == listed
+        assert await store.list(JobFilter(labels=(("a", "1"),)), None) == listed
 
     async def test_a_list_shows_what_the_filter_says(self, store: Store, worker: str) -> None:
         done = await finish(store, worker)

@@ -105,6 +105,27 @@ class Upkeep(Fixtures):
         assert (await prompt_row(store, late.id)).status == "open"
         assert (await claim(store, worker)).id == run.id
 
+    async def test_many_deadlines_in_one_moment_are_one_event_each(
+        self, store: Store, worker: str, clock: ManualClock
+    ) -> None:
+        """Of a job that waits with two, the first wakes it; one that runs goes on."""
+        waiting, _ = await wait_for_answer(
+            store, worker, question("a", timeout=SECOND), question("b", timeout=2 * SECOND, default='"as usual"')
+        )
+        running = await start(store, worker)
+        for key in "ab":
+            await store.ask(running.id, running.lease, question(key, timeout=SECOND))
+        others = [(await wait_for_answer(store, worker, question(timeout=SECOND)))[0] for _ in range(3)]
+        clock.advance(2)
+        assert await store.expire() == 7
+        assert await store.expire() == 0
+        assert (await kinds(store, waiting.id))[-3:] == [E.PROMPT_EXPIRED, E.RESUMED, E.PROMPT_EXPIRED]
+        assert (await kinds(store, running.id))[-2:] == [E.PROMPT_EXPIRED, E.PROMPT_EXPIRED]
+        for run in others:
+            assert (await kinds(store, run.id))[-2:] == [E.PROMPT_EXPIRED, E.RESUMED]
+        assert (await store.stats(None)).ready == 4
+        assert {run.id for run in await claims(store, worker, wanting(9))} == {waiting.id, *(run.id for run in others)}
+
     async def test_a_question_without_a_deadline_waits_for_ever(
         self, store: Store, worker: str, clock: ManualClock
     ) -> None:

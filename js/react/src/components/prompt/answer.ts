@@ -64,11 +64,14 @@ interface ProblemLike {
   code?: unknown;
   message?: unknown;
   errors?: unknown;
-  problem?: { reason?: unknown; by?: unknown; response?: unknown };
+  reason?: unknown;
+  by?: unknown;
+  response?: unknown;
 }
 
 function failed(error: unknown): Partial<State> {
-  const { code, message, errors, problem = {} }: ProblemLike = typeof error === "object" && error !== null ? error : {};
+  const problem: ProblemLike = typeof error === "object" && error !== null ? error : {};
+  const { code, message, errors } = problem;
   if (code === "prompt_closed") {
     const by = typeof problem.by === "string" ? problem.by : null;
     const reason = typeof problem.reason === "string" ? problem.reason : "answered";

@@ -1,5 +1,6 @@
 // A prompt's `data`, read with care: it was written by a server that may be newer than this page.
 import type { Prompt } from "@bide/client";
+import { plainText } from "../../markdown/render.js";
 import type { Texts } from "../../texts/types.js";
 
 export interface QuestionOption {
@@ -61,6 +62,7 @@ export function titleOf(prompt: Prompt, texts: Texts): string {
 /** In one line, what the question is about; beside its title. */
 export function summaryOf({ data, kind }: Prompt): string | null {
   const [first] = kind === "clarify" ? questionsOf(data) : [];
-  const text = first?.text ?? textOf(data, "summary") ?? textOf(data, "report") ?? textOf(data, "content");
+  const markdown = textOf(data, "summary") ?? textOf(data, "report") ?? textOf(data, "content");
+  const text = first?.text ?? (markdown && plainText(markdown));
   return text?.split("\n").find((line) => line.trim() !== "") ?? null;
 }

@@ -29,7 +29,7 @@ _ALEMBIC = threading.Lock()
 
 async def status(url: str, schema: str = SCHEMA) -> SchemaStatus:
     """Which revision the database is at."""
-    async with _connected(url) as db:
+    async with connected(url) as db:
         return SchemaStatus(await stamp_of(db, schema_name(schema)), HEAD)
 
 
@@ -70,7 +70,8 @@ async def _leave_nothing(db: Connection, schema: str) -> None:
 
 
 @asynccontextmanager
-async def _connected(url: str) -> AsyncGenerator[Connection]:
+async def connected(url: str) -> AsyncGenerator[Connection]:
+    """A connection for a moment. Raises StoreError where the database cannot do what it is asked."""
     db: Connection | None = None
     try:
         db = await connect(url, cached_statements=0)
@@ -90,7 +91,7 @@ async def _connected(url: str) -> AsyncGenerator[Connection]:
 async def _exclusively(url: str, schema: str) -> AsyncGenerator[Connection]:
     """A transaction, of one migration at a time. Locks of transactions work behind a pooler, too."""
     schema_name(schema)
-    async with _connected(url) as db:
+    async with connected(url) as db:
         await db.execute(f"begin; set local lock_timeout = '{LOCK_TIMEOUT}'")
         await db.fetch("select pg_advisory_xact_lock(hashtext('bide.migrations'), hashtext($1))", schema)
         yield db

@@ -1,6 +1,6 @@
 -- How runs end, many at once, with their events; returns the jobs whose end counts. One counts only under its lease.
 -- Where prompts are to be withdrawn first, a cancel has been requested, or another transaction holds the row, it does
--- not count either: the caller looks at those.
+-- not count either: the caller looks at those. One value may stand for a whole column.
 create function bide.leave_v1(
     p_now bigint, p_jobs text[], p_leases bigint[], p_statuses text[], p_kinds text[], p_reasons text[],
     p_results text[], p_errors text[], p_due_ats bigint[], p_ready boolean[], p_continues boolean[], p_elapsed bigint[],
@@ -14,6 +14,8 @@ set enable_seqscan = off
 set enable_bitmapscan = off
 set jit = off
 as $$
+declare
+    n integer := cardinality(p_jobs);
 begin
     perform bide.ticket_v1();
     return query
@@ -21,8 +23,10 @@ begin
         held as materialized (
             select s.*, job.place
             from unnest(
-                p_jobs, p_leases, p_statuses, p_kinds, p_reasons, p_results, p_errors, p_due_ats, p_ready, p_continues,
-                p_elapsed, p_progress, p_data
+                p_jobs, bide.spread_v1(p_leases, n), bide.spread_v1(p_statuses, n), bide.spread_v1(p_kinds, n),
+                bide.spread_v1(p_reasons, n), bide.spread_v1(p_results, n), bide.spread_v1(p_errors, n),
+                bide.spread_v1(p_due_ats, n), bide.spread_v1(p_ready, n), bide.spread_v1(p_continues, n),
+                bide.spread_v1(p_elapsed, n), bide.spread_v1(p_progress, n), bide.spread_v1(p_data, n)
             ) as s (
                 job, lease, status, kind, reason, result, error, due_at, ready, continues, elapsed, progress, data
             )

@@ -170,15 +170,22 @@ INDEXES = (
     # every dead entry that the drain has left in it.
     "create index job_worker on bide.job (worker)",
     "create index job_finished on bide.job (finished_at) where finished_at is not null",
-    "create index job_owner on bide.job (owner, id)",
+    # Not of those that each job passes: a drain writes nothing here.
+    """
+    create index job_status on bide.job (status, id)
+        where status in ('pending_hitl', 'failed', 'cancelled')
+    """,
+    "create index job_owner on bide.job (owner, id) where owner <> ''",
     "create index label_job on bide.label (job)",
     "create unique index event_seq on bide.event (job, seq)",
     "create unique index prompt_key on bide.prompt (job, key) where status <> 'withdrawn'",
     "create index prompt_job on bide.prompt (job)",
+    "create index prompt_open on bide.prompt (id) where status = 'open'",
     "create index prompt_deadline on bide.prompt (deadline_at) where status = 'open' and deadline_at is not null",
 )
 
 FUNCTIONS = (
+    "spread_v1",
     "ticket_v1",
     "horizon_v1",
     "changes_v1",
@@ -187,6 +194,8 @@ FUNCTIONS = (
     "settle_claim_v1",
     "note_v1",
     "record_v1",
+    "expire_v1",
+    "held_v1",
 )
 
 

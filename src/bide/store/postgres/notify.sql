@@ -1,1 +1,0 @@
-select 0, cast(pg_notify(:channel, :payload) as text)

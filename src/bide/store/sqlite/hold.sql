@@ -1,0 +1,2 @@
+-- Changes nothing, but has the write lock.
+update bide_job set seq = seq where false
