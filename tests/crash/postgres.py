@@ -7,8 +7,8 @@ what it did and its commit: for the database that is as if it had never been sen
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -88,6 +88,14 @@ class PostgresGround:
     async def migrate(self, folder: Path) -> None:
         await run.up(self._server.url(_database(folder)))
 
+    @asynccontextmanager
+    async def caller(self, folder: Path, faults: Faults) -> AsyncGenerator[Any]:
+        connection: Any = await asyncpg.connect(self._server.url(_database(folder)))
+        try:
+            yield connection
+        finally:
+            connection.terminate()
+
     def store(self, folder: Path, clock: ManualClock, faults: Faults) -> Store:
         return PostgresStore(self._server.url(_database(folder)), clock=clock)
 
@@ -124,7 +132,7 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # it has no types
             return "COMMIT"
         if query.startswith("begin"):
             self._files = []
-        elif query != "rollback":
+        elif query != "rollback" and self.is_in_transaction():
             self._files.append(SCHEMA)
         done: str = await self._above.execute(query, *args, **options)
         return done

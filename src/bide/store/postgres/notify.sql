@@ -1,0 +1,1 @@
+select 0, cast(pg_notify(:channel, :payload) as text)
