@@ -41,6 +41,7 @@ from bide.errors import (
     NotFound,
     PromptTimedOut,
     StepFailed,
+    UnusableConnection,
 )
 from bide.events import EventKind
 from bide.hitl import Callback, Prompt, Response
@@ -535,11 +536,12 @@ async def _within(
     """Call `fn`, record what it returned, and commit both in one transaction; or neither."""
     run, claim = step.run, step.run.claim
     decoded: Any = None
-    committing = False
+    begun = committing = False
     # A connection is used where `fn` uses it: by one thread at a time, some of them by no other one.
     with calling(None if _is_async(fn) else partial(in_thread, f"{STEP_THREADS}-{step.name}")):
         try:
             await run.host.patiently(joined.begin)
+            begun = True
             value = await _call(step, timeout, fn, args, kwargs)
             text, decoded = codec.round_trip(value)
             row, data = _result(step, text, args, kwargs)
@@ -547,7 +549,9 @@ async def _within(
             committing = True
             await _finished(joined.commit())
         except BaseException as error:
-            await _finished(_take_back(joined, step))
+            # A transaction in which Bide may not take part is not Bide's to end.
+            if begun or not isinstance(error, UnusableConnection):
+                await _finished(_take_back(joined, step))
             if isinstance(error, LeaseLost):
                 raise run.lost() from None
             # The reply to a commit may be lost, and not the commit.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from bide.store.base import Store
 from bide.testing import ManualClock
@@ -43,6 +43,10 @@ class Ground(Protocol):
 
     async def migrate(self, folder: Path) -> None:
         """What is to be done before a store is opened."""
+        ...
+
+    def caller(self, folder: Path, faults: Faults) -> AbstractAsyncContextManager[Any]:
+        """A connection of somebody who enqueues in transactions of their own."""
         ...
 
     def store(self, folder: Path, clock: ManualClock, faults: Faults) -> Store: ...

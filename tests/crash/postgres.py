@@ -7,8 +7,8 @@ what it did and its commit: for the database that is as if it had never been sen
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -88,6 +88,14 @@ class PostgresGround:
     async def migrate(self, folder: Path) -> None:
         await run.up(self._server.url(_database(folder)))
 
+    @asynccontextmanager
+    async def caller(self, folder: Path, faults: Faults) -> AsyncGenerator[Any]:
+        connection: Any = await asyncpg.connect(self._server.url(_database(folder)))
+        try:
+            yield connection
+        finally:
+            connection.terminate()
+
     def store(self, folder: Path, clock: ManualClock, faults: Faults) -> Store:
         return PostgresStore(self._server.url(_database(folder)), clock=clock)
 
@@ -116,6 +124,7 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # it has no types
         self._faults = faults
         self._files: list[str] = []
         self._prepared: dict[str, Any] = {}
+        self._above: Any = super()
 
     async def execute(self, query: str, *args: Any, **options: Any) -> str:
         if query == "commit":
@@ -123,9 +132,9 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # it has no types
             return "COMMIT"
         if query.startswith("begin"):
             self._files = []
-        elif query != "rollback":
+        elif query != "rollback" and self.is_in_transaction():
             self._files.append(SCHEMA)
-        done: str = await super().execute(query, *args, **options)
+        done: str = await self._above.execute(query, *args, **options)
         return done
 
     async def fetch(self, query: str, *args: Any, **options: Any) -> Sequence[Any]:
@@ -133,16 +142,16 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # it has no types
         if name is not None:
             self._faults.used.add(name)
         if name is None or not _writes(name):
-            read: Sequence[Any] = await super().fetch(query, *args, **options)
+            read: Sequence[Any] = await self._above.fetch(query, *args, **options)
             return read
         if self.is_in_transaction():
             return await self._change(name, query, args)
         self._files = []
-        await super().execute("begin")
+        await self._above.execute("begin")
         try:
             rows = await self._change(name, query, args)
         except BaseException:
-            await super().execute("rollback")
+            await self._above.execute("rollback")
             raise
         await self._commit()
         return rows
@@ -160,7 +169,7 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # it has no types
     async def _commit(self) -> None:
         files, self._files = self._files, []
         mode: Mode | None = self._faults.coming(files) if files else None
-        await super().execute("commit")
+        await self._above.execute("commit")
         if mode == "after":
             die()
         if mode == "error":

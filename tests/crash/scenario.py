@@ -11,7 +11,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,8 +74,16 @@ def named(name: str) -> str:
 class Stage:
     """What the stories of one process have in common."""
 
-    def __init__(self, witness: Witness, faults: Faults, store: Store, clock: ManualClock) -> None:
+    def __init__(
+        self,
+        witness: Witness,
+        faults: Faults,
+        store: Store,
+        clock: ManualClock,
+        caller: Callable[[], AbstractAsyncContextManager[Any]],
+    ) -> None:
         self.witness = witness
+        self.caller = caller
         self.faults = faults
         self.store = store
         self.clock = clock
@@ -98,6 +106,15 @@ class Stage:
             ids.append(answer.job.id if isinstance(answer, Existing) else job.id)
             self.witness.write("accepted", job=ids[-1])
         return ids
+
+    async def join(self, new: NewJob) -> None:
+        """Accept a job in a transaction of a caller's."""
+        async with self.caller() as connection:
+            joined = self.store.join(connection)
+            await joined.begin()
+            await joined.insert([new])
+            await joined.commit()
+        self.witness.write("accepted", job=new.id)
 
     async def answer(self, job: str, key: str, value: Mapping[str, Any]) -> None:
         """Answer the open question with this key, as the person it was shown to."""
@@ -284,6 +301,19 @@ async def intake(stage: Stage) -> None:
 
 
 @story
+async def joining(stage: Stage) -> None:
+    """In a transaction of a caller's; who was not told how it ended does the same again."""
+    new = bide.accept(jobs.small.options(queue="joined").call("joined"))._replace(id=named("joined"))
+    try:
+        await stage.join(new)
+    except (OSError, StoreUnavailable):
+        assert stage.faults.fails
+        await stage.join(new)
+    async with stage.working("joined"):
+        await stage.to_the_end("joined")
+
+
+@story
 async def writing(stage: Stage) -> None:
     """The long way of one job. Its input is large, too."""
     await stage.accept("article", jobs.article.options(labels={"kind": "article"}).call("hedgehogs " * 200))
@@ -458,10 +488,13 @@ async def reading(stage: Stage) -> None:
     store = stage.store
     assert len(await store.list(JobFilter(limit=3), None)) == 3
     assert [row.id for row in await store.list(JobFilter(), "o")] == [named("keyed")]
+    assert (await store.stats("o")).by_status[S.COMPLETED] == 1
+    assert {row.status for row in await store.list(JobFilter(statuses=(S.CANCELLED,)), None)} == {S.CANCELLED}
     labelled = await store.list(JobFilter(labels=(("kind", "article"),)), None)
     assert {row.id for row in labelled} == {named("article"), named("article again")}
     assert (await store.feed(0, {"o"})).events
     assert await store.prompts(None, limit=500)
+    assert not await store.prompts(None, open_only=True)
     answered = next(iter(stage.witness.lines("answered")))
     prompt = await store.answered_by(named(answered["prompt"]), answered["job"], None)
     assert prompt is not None
@@ -493,6 +526,7 @@ async def _running(stage: Stage, name: str) -> None:
 ENDS: Ends = {
     "keyed": (S.COMPLETED, "once done"),
     "delayed": (S.CANCELLED, None),
+    "joined": (S.COMPLETED, "joined done"),
     "article": (S.COMPLETED, "b" * 5_000),
     "article again": (S.COMPLETED, "b" * 5_000),
     "patient": (S.COMPLETED, ["proceed", "proceed"]),
@@ -567,7 +601,7 @@ async def play(ground: Ground, folder: Path, faults: Faults) -> None:
             assert faults.fails
             store = await _opened(ground, folder, clock, faults)
         try:
-            await _tell(Stage(witness, faults, store, clock), lines)
+            await _tell(Stage(witness, faults, store, clock, lambda: ground.caller(folder, faults)), lines)
         finally:
             await bide.shut()
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -62,6 +62,11 @@ class SQLiteGround:
 
     async def migrate(self, folder: Path) -> None:
         """Opening does it."""
+
+    @asynccontextmanager
+    async def caller(self, folder: Path, faults: Faults) -> AsyncGenerator[Any]:
+        with closing(connecting(faults)(str(folder / "jobs.db"), isolation_level=None)) as connection:
+            yield connection
 
     def store(self, folder: Path, clock: ManualClock, faults: Faults) -> Store:
         return SQLiteStore(folder / "jobs.db", clock=clock, synchronous="NORMAL", connect=connecting(faults))

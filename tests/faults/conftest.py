@@ -15,7 +15,7 @@ from tests.support import file_of, is_file, quick, store_at
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every test is of both stores, but those that name `path` are of the file."""
-    if "url" in metafunc.fixturenames and "postgres" not in metafunc.module.__name__:
+    if "url" in metafunc.fixturenames and "postgres" not in metafunc.function.__module__:
         stores = ["sqlite"] if "path" in metafunc.fixturenames else ["sqlite", "postgres"]
         metafunc.parametrize("url", stores, indirect=True)
 

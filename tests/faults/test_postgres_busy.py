@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from bide import Bide, Confirm, EventKind, Job, JobContext, JobStatus
 from bide.errors import StoreBusy
 from bide.http import anyone
+from bide.store.postgres import PostgresStore
 from bide.store.postgres.driver import Connection, connect
 from tests.faults.rows import Row, covers
 from tests.postgres import execute
@@ -57,14 +58,15 @@ async def test_when_all_connections_are_in_use_calls_are_refused_and_workers_liv
     app.include_router(bide.router(worker=False, authorize=anyone))
     api = httpx.AsyncClient(transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://here")
     async with api, bide.worker() as worker, stranger(bide.url) as db:
-        name = worker.id
+        assert isinstance(bide.store, PostgresStore)
+        pool, name = bide.store.database.pool, worker.id
         job = await slow.enqueue()
         await began.wait()
         held = [await slow.options(delay="1h").enqueue() for _ in range(2)]
         for one in held:
             await db.execute(row_of(one))
         waiting = [asyncio.create_task(bide.store.cancel(str(one.id), None, None, None)) for one in held]
-        await holds(lambda: bide.store.database.pool.busy)  # type: ignore[attr-defined] # it is PostgreSQL's
+        await holds(lambda: pool.busy)
         with pytest.raises(StoreBusy, match="all in use"):
             await bide.store.stats(None)
         refused = await api.get("/jobs")

@@ -43,7 +43,8 @@ def run_tests(tests: Iterable[str], source: Path, *, patience: int) -> bool:
         capture_output=True,
         check=False,
     )
-    if done.returncode not in {0, 1}:
+    # Who hangs may do so at the end of all tests, too, where it is an error of pytest's own.
+    if done.returncode not in {0, 1} and b"+ Timeout +" not in done.stderr:
         raise SystemExit(done.stdout.decode() + done.stderr.decode())
     return done.returncode == 0
 

@@ -170,13 +170,15 @@ async def test_a_step_is_given_no_transaction_that_asyncpg_would_end(bide: Bide[
     async def keep(ctx: JobContext) -> str:
         async with place.connected() as host:
             await host.begin()
+            await host.write(1)
             with pytest.raises(StepFailed, match="Hand it in without one"):
-                await ctx.options(on=host.on).step(host.write, 1)
+                await ctx.options(on=host.on).step(host.write, 2)
+            await host.commit()
         return "refused"
 
     async with bide.worker():
         assert await bide.result(await keep.enqueue(), timeout="30s") == "refused"
-    assert place.notes() == []
+    assert place.notes() == [1]
 
 
 # ── SQLite ───────────────────────────────────────────────────────────────────────────────────────────────────────────
