@@ -29,7 +29,7 @@ SIZE = 4
 PATIENCE = 30.0
 """Seconds after which something that was waited for counts as what will not come."""
 
-_GUARDED = '"$0" -q "$1" & read -r _; kill -9 $! 2>/dev/null'
+_GUARDED = '"$0" -q "$1" & read -r _; kill -9 $! 2>/dev/null; wait'
 """The shell's input ends with the process that started it, however that ends; and then the shell ends pgbouncer."""
 
 
@@ -37,19 +37,22 @@ class Pooler:
     """`with Pooler(server) as pooler:`; then `pooler.url(…)` is the address of a database through it."""
 
     def __init__(self, server: Server) -> None:
+        self._program = _program()
         self._host = parse_qs(urlsplit(server.url()).query)["host"][0]
         self._folder = Path(tempfile.mkdtemp(prefix="bide-pgbouncer-"))
         self._socket = self._folder / ".s.PGSQL.6432"
         self._pid = self._folder / "pid"
         self._guard: subprocess.Popen[bytes] | None = None
+        # It refuses to run as root: then as who runs the server, whose socket nobody else may reach.
+        self._user = Path(self._host).stat().st_uid if os.getuid() == 0 else None
 
     def __enter__(self) -> Self:
         settings = self._folder / "pgbouncer.ini"
         with settings.open("w") as file:
             self._settings().write(file)
-        if who := self._who():
+        if self._user is not None:
             for path in (self._folder, settings):
-                os.chown(path, who["user"], who["group"])
+                os.chown(path, self._user, -1)
         self.start()
         return self
 
@@ -74,9 +77,9 @@ class Pooler:
 
     def start(self) -> None:
         self._guard = subprocess.Popen(
-            ["/bin/sh", "-c", _GUARDED, _program(), str(self._folder / "pgbouncer.ini")],
+            ["/bin/sh", "-c", _GUARDED, self._program, str(self._folder / "pgbouncer.ini")],
             stdin=subprocess.PIPE,
-            **self._who(),
+            user=self._user,
         )
         _wait(lambda: self._socket.exists() and self._pid.exists())
 
@@ -110,13 +113,6 @@ class Pooler:
             pidfile=str(self._pid),
         )
         return settings
-
-    def _who(self) -> dict[str, Any]:
-        """It refuses to run as root: then as who runs the server, whose socket nobody else may reach."""
-        if os.getuid() != 0:
-            return {}
-        owner = Path(self._host).stat()
-        return {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
 
 
 def _program() -> str:

@@ -219,6 +219,7 @@ async def test_a_cancelled_beat_is_finished_before_the_store_is_closed(postgres_
     assert await execute(postgres_url, "select beat from bide.worker") == [(1,)]
 
 
+@pytest.mark.parametrize("way", ["postgres_url", "pooled_url"], ids=["direct", "pooled"], indirect=True)
 async def test_all_backends_ended_is_survived(store: PostgresStore, postgres: Server) -> None:
     """As by a restart of the server: whatever every connection was at."""
     worker = await register(store)
