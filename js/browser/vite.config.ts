@@ -20,8 +20,8 @@ export default defineConfig({
     environment: "node",
     // Each file has a browser and a server of its own.
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // A fact that does not come fails a test; one that is slow to come does not.
     expect: { poll: { timeout: 30_000 } },
   },

@@ -7,7 +7,9 @@ export default defineConfig({
   test: {
     environment: "node",
     globalSetup: "../tests/setup.ts",
-    testTimeout: 30_000,
+    testTimeout: 120_000,
+    // They wait for servers and timers more than they compute.
+    maxWorkers: 3,
     typecheck: { enabled: true, include: ["tests/**/*.test-d.ts"] },
   },
 });

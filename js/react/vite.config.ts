@@ -15,7 +15,8 @@ export default defineConfig({
   },
   test: {
     environment: "jsdom",
-    testTimeout: 30_000,
+    testTimeout: 120_000,
+    maxWorkers: 2,
     projects: [
       {
         extends: true,

@@ -34,7 +34,7 @@ test.for(cases)(
     expect(await violations(page)).toEqual([]);
 
     await page.getByRole("button", { name: "Send answer" }).click();
-    await page.locator('.bide-status[data-bide-status="completed"]').waitFor({ timeout: 10_000 });
+    await page.locator('.bide-status[data-bide-status="completed"]').waitFor();
     expect(await world.finished(id)).toMatchObject({ status: "completed", result: true });
     expect(await page.locator("[style]").count()).toBe(0);
     expect(wrongs).toEqual([]);

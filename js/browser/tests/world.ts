@@ -44,7 +44,7 @@ export class World {
   /** A page, and whatever goes wrong on it: errors, and breaches of the policy. */
   async page(options: BrowserContextOptions = {}): Promise<{ page: Page; wrongs: string[] }> {
     const context = await this.browser.newContext(options);
-    context.setDefaultTimeout(5_000);
+    context.setDefaultTimeout(30_000);
     const page = await context.newPage();
     const wrongs: string[] = [];
     page.on("pageerror", (error) => wrongs.push(String(error)));
