@@ -13,7 +13,7 @@ import pytest
 from fastapi import Depends
 from pydantic import BaseModel, SecretStr
 
-from bide import Form, Job, JobContext
+from bide import Confirm, Form, Job, JobContext
 from bide.http import Accept, Limits, accepting
 from bide.respond import MASK
 from tests.http.server import serving
@@ -215,6 +215,33 @@ async def test_an_inbox_is_read_to_its_end(ann: httpx.AsyncClient, shop: Shop) -
         address = "" if link is None else f"prompts{link[1 : link.index('>')]}"
     assert seen == sorted(asked)
     assert_problem(await ann.get("prompts?cursor=abc"), 422, "invalid_option")
+
+
+async def test_all_questions_of_a_job_are_read_to_their_end(
+    ann: httpx.AsyncClient, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bide.http.prompts.PAGE", 2)
+
+    @shop.bide.job
+    async def survey(ctx: JobContext[Any]) -> None:
+        await asyncio.gather(*(ctx.ask(n, Confirm(summary="?")) for n in range(5)))
+
+    job = await survey.options(owner="ann").enqueue()
+    async for event in shop.bide.events(job):
+        if event.kind == "job.waiting":
+            break
+    waiting = (await ann.get(f"jobs/{job.id}/prompts")).json()
+    assert (len(waiting["items"]), waiting["next_cursor"]) == (5, None)
+    address, seen = f"jobs/{job.id}/prompts?open=false", list[str]()
+    while address:
+        page = await ann.get(address)
+        seen += [item["id"] for item in page.json()["items"]]
+        cursor, link = page.json()["next_cursor"], page.headers.get("link")
+        assert (link is None) == (cursor is None)
+        if cursor:
+            assert_problem(await ann.get(f"jobs/{job.id}/prompts?cursor={cursor}"), 422, "invalid_option")
+        address = "" if link is None else f"jobs/{job.id}/prompts{link[1 : link.index('>')]}"
+    assert seen == sorted(item["id"] for item in waiting["items"])
 
 
 async def test_more_than_may_be_cancelled_at_once_is_told(ann: httpx.AsyncClient, shop: Shop) -> None:

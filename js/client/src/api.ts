@@ -693,16 +693,6 @@ export interface components {
             status: components["schemas"]["JobStatus"];
         };
         /**
-         * Inbox
-         * @description Oldest first; `next_cursor` is None on the last page.
-         */
-        Inbox: {
-            /** Items */
-            items: components["schemas"]["PromptView"][];
-            /** Next Cursor */
-            next_cursor: string | null;
-        };
-        /**
          * JobError
          * @description Why a job, or its last attempt, failed. `type` is the exception's class name.
          */
@@ -928,11 +918,13 @@ export interface components {
         };
         /**
          * Prompts
-         * @description Oldest first.
+         * @description Oldest first; `next_cursor` is None on the last page.
          */
         Prompts: {
             /** Items */
             items: components["schemas"]["PromptView"][];
+            /** Next Cursor */
+            next_cursor: string | null;
         };
         /**
          * PromptView
@@ -2803,7 +2795,8 @@ export interface operations {
     list_job_prompts: {
         parameters: {
             query?: {
-                /** @description Only what waits for an answer. */
+                cursor?: string | null;
+                /** @description Only what waits for an answer; that comes at once. */
                 open?: boolean;
             };
             header?: never;
@@ -2817,6 +2810,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description The next page, `rel="next"`, where there is one. */
+                    Link?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3300,7 +3295,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Inbox"];
+                    "application/json": components["schemas"]["Prompts"];
                 };
             };
             /** @description Unauthorized */

@@ -25,6 +25,7 @@ SENT: Mapping[str, Mapping[int, tuple[str, ...]]] = {
     "get_job": {200: ("ETag",), 304: ("ETag",)},
     "list_jobs": {200: ("Link",)},
     "list_prompts": {200: ("Link",)},
+    "list_job_prompts": {200: ("Link",)},
 }
 """What an endpoint sends with a status, beside what every error has."""
 

@@ -36,20 +36,29 @@ async def list_prompts(
     after = None if cursor is None else paging.decode(cursor, INBOX)
     page = await call.app.prompts(owner=call.owner, after=after, limit=limit)
     # There may be none behind a page that is full: then the next one is empty.
-    following = paging.encode(str(page[-1].id), INBOX) if len(page) == limit else None
-    headers = {"Link": paging.next_link(request, following)} if following else {}
-    return render.response({"items": _views(page), "next_cursor": following}, headers=headers)
+    return _page(request, page, paging.encode(str(page[-1].id), INBOX) if len(page) == limit else None)
 
 
 async def list_job_prompts(
     call: ThisCall,
     request: Request,
     job_id: UUID,
-    open: Annotated[bool, Query(description="Only what waits for an answer.")] = True,
+    open: Annotated[bool, Query(description="Only what waits for an answer; that comes at once.")] = True,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Response:
     """The questions of one job, oldest first."""
     await call.row(job_id)
-    return render.response({"items": _views(await _of_job(call, request, job_id, open_only=open))})
+    query = [str(job_id), open]
+    after = None if cursor is None else paging.decode(cursor, query)
+    if open:
+        return _page(request, await _open_of(call, request, job_id), None)
+    page = await call.app.prompts(call.id(job_id), open_only=False, after=after, limit=PAGE, owner=call.owner)
+    return _page(request, page, paging.encode(str(page[-1].id), query) if len(page) == PAGE else None)
+
+
+def _page(request: Request, page: Sequence[PromptView], following: str | None) -> Response:
+    headers = {"Link": paging.next_link(request, following)} if following else {}
+    return render.response({"items": _views(page), "next_cursor": following}, headers=headers)
 
 
 async def get_prompt(call: ThisCall, prompt_id: UUID) -> Response:
@@ -66,7 +75,7 @@ async def respond(call: ThisCall, prompt_id: UUID, body: Answer, key: Idempotenc
 async def get_hitl_prompt(call: ThisCall, request: Request, job_id: UUID) -> Response:
     """What a job asks now: its oldest open question, or none."""
     row = await call.row(job_id)
-    asked = await _of_job(call, request, job_id, open_only=True)
+    asked = await _open_of(call, request, job_id)
     progress = Progress() if row.progress is None else Progress.read(row.progress)
     return render.response(
         {
@@ -107,12 +116,12 @@ async def _prompt(call: Call, prompt: UUID) -> PromptView:
     return view
 
 
-async def _of_job(call: Call, request: Request, job: UUID, *, open_only: bool) -> Sequence[PromptView]:
+async def _open_of(call: Call, request: Request, job: UUID) -> Sequence[PromptView]:
     identity = call.id(job)
     # A question counts as shown once somebody saw it who may answer it. The answer to HEAD shows nothing.
-    if open_only and call.who.may("answer") and request.method == "GET":
+    if call.who.may("answer") and request.method == "GET":
         return await call.app.show_prompts(identity, owner=call.owner)
-    return await call.app.prompts(identity, open_only=open_only, owner=call.owner)
+    return await call.app.prompts(identity, owner=call.owner)
 
 
 def _views(views: Sequence[PromptView]) -> list[dict[str, Any]]:

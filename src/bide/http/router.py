@@ -143,7 +143,7 @@ def _add_routes(routes: _Routes) -> None:
         "GET", f"{job}/prompts", prompts.list_job_prompts, "view", model=schemas.Prompts, tag="prompts",
         more=also(404),
     )  # fmt: skip
-    add("GET", "/prompts", prompts.list_prompts, "view", model=schemas.Inbox, tag="prompts")
+    add("GET", "/prompts", prompts.list_prompts, "view", model=schemas.Prompts, tag="prompts")
     add("GET", "/prompts/{prompt_id}", prompts.get_prompt, "view", model=PromptView, tag="prompts", more=also(404))
     answered = also(404, 409, 413, 415)
     add(

@@ -177,17 +177,11 @@ class HitlPrompt(BaseModel):
     open: list[UUID]
 
 
-class Inbox(BaseModel):
+class Prompts(BaseModel):
     """Oldest first; `next_cursor` is None on the last page."""
 
     items: list[PromptView]
     next_cursor: str | None
-
-
-class Prompts(BaseModel):
-    """Oldest first."""
-
-    items: list[PromptView]
 
 
 class Cleanup(Sent):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from itertools import chain
 from typing import Any
 
 from bide.errors import NotFound
@@ -100,8 +101,10 @@ def list_jobs(filter: JobFilter, owner: str | None) -> Callable[[Tx], Awaitable[
     elif not owner and filter.statuses and _ASIDE.issuperset(filter.statuses):
         return _list_by_status(filter, parameters)
 
+    sound = all(map(_can_be, (owner or "", *chain.from_iterable(filter.labels))))
+
     async def query(tx: Tx) -> list[JobRow]:
-        return [job_row(row) for row in await tx.fetch(which, **parameters)]
+        return [job_row(row) for row in await tx.fetch(which, **parameters)] if sound else []
 
     return query
 
@@ -247,4 +250,9 @@ async def _maybe_prompt(tx: Tx, query: Statement, **parameters: str | None) -> P
 
 
 def _set(values: Sequence[str]) -> list[str] | None:
-    return [str(value) for value in values] if values else None
+    return [str(value) for value in values if _can_be(value)] if values else None
+
+
+def _can_be(text: str) -> bool:
+    """PostgreSQL knows no text with NUL, and refuses a query that asks for it: no job has one."""
+    return "\0" not in text

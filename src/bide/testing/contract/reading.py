@@ -219,6 +219,18 @@ class Reading(Fixtures):
         assert await shown(queues=("default",), types=("other",)) == set()
         assert await shown(statuses=(S.PENDING,), queues=("slow",), types=("other",)) == {ready}
 
+    async def test_no_job_is_found_by_what_none_can_have(self, store: Store) -> None:
+        both = await enqueue(store, type="work", queue="default", owner="ann", labels='{"a":"1"}')
+        odd = "\0"
+        for filters in (
+            {"types": (odd,)}, {"queues": (odd,)}, {"labels": (("a", odd),)}, {"labels": ((odd, "1"),)},
+            {"labels": (("a", "1"), ("b", odd))}, {"statuses": (S.read(odd),)},
+        ):  # fmt: skip
+            chosen: dict[str, Any] = filters
+            assert await store.list(JobFilter(**chosen), None) == []
+        assert await store.list(JobFilter(), odd) == []
+        assert [job.id for job in await store.list(JobFilter(types=(odd, "work")), "ann")] == [both]
+
     async def test_a_history_is_read_from_any_number_on(self, store: Store, worker: str) -> None:
         run = await start(store, worker)
         await store.note([percent(run, n) for n in range(10)])
