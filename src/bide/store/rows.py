@@ -66,6 +66,7 @@ def job_row(row: Sequence[Any]) -> JobRow:
         parent=row[25],
         forked_from=row[26],
         labels=row[27],
+        lane=row[28],
     )
 
 

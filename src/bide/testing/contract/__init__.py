@@ -5,6 +5,7 @@ from __future__ import annotations
 from bide.testing.contract.executing import Claiming, Settling, Suspending, Writing
 from bide.testing.contract.forking import Forking
 from bide.testing.contract.intake import Intake
+from bide.testing.contract.limiting import Limiting
 from bide.testing.contract.liveness import Liveness
 from bide.testing.contract.people import Answering, Cancelling, Removing, Serving
 from bide.testing.contract.racing import Racing
@@ -19,6 +20,7 @@ class StoreContract(
     Settling,
     Suspending,
     Writing,
+    Limiting,
     Liveness,
     Upkeep,
     Serving,
@@ -47,8 +49,8 @@ class StoreContract(
     pytest-asyncio, in any mode. Add tests of your own to the class: `store`, `another` (a second store on the same
     database), `clock` and `worker` (the id of a registered worker) are fixtures to use.
 
-    The groups, in the order of the contract: Intake, Forking, Claiming, Settling, Suspending, Writing, Liveness,
-    Upkeep, Serving, Answering, Cancelling, Removing, Reading, Owning, Racing.
+    The groups, in the order of the contract: Intake, Forking, Claiming, Settling, Suspending, Writing,
+    Limiting, Liveness, Upkeep, Serving, Answering, Cancelling, Removing, Reading, Owning, Racing.
     """
 
 
