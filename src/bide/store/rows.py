@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from bide.job import JobStatus
-from bide.store.base import EventRow, JobRow, PromptRow, ResponseRow, Stats, StepRow, WorkerRow
+from bide.store.base import EventRow, JobRow, LaneLimit, PromptRow, ResponseRow, Stats, StepRow, WorkerRow
 
 _STATUS = {status.value: status for status in JobStatus}
 
@@ -34,6 +34,11 @@ def enqueued(kind: str, queue: str, priority: int, owner: str, max_attempts: int
         reason="delayed" if delayed else None,
         due_at=now + delay if delayed else None,
     )
+
+
+def told(limit: LaneLimit) -> dict[str, int]:
+    """A limit, as the data of an event tells it."""
+    return {name: value for name, value in limit._asdict().items() if value}
 
 
 def job_row(row: Sequence[Any]) -> JobRow:

@@ -43,7 +43,7 @@ async def insert(database: Database, jobs: Sequence[NewJob]) -> Sequence[Inserte
 def _parameters(tx: Tx, jobs: Sequence[NewJob]) -> dict[str, Any]:
     (
         ids, types, type_versions, queues, priorities, owners, max_attempts, timeouts, delays, keys, digests, parents,
-        labels, inputs,
+        labels, lanes, inputs,
     ) = zip(*jobs, strict=True)  # fmt: skip
     told: dict[tuple[Any, ...], str] = {}
     data: list[str] = []
@@ -70,6 +70,7 @@ def _parameters(tx: Tx, jobs: Sequence[NewJob]) -> dict[str, Any]:
         "digests": digests,
         "parents": parents,
         "labels": [one or None for one in labels],
+        "lanes": lanes,
         "inputs": inputs,
         "data": data,
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bide.store.base import Demand, LaneLimit, Settle, queue_lane
-from bide.store.rows import json
+from bide.store.rows import json, told
 from bide.store.sqlite.sql import statement
 from bide.store.sqlite.writer import Tx
 
@@ -129,8 +129,3 @@ class Lanes:
 
 
 UNLIMITED = 2**31 - 1
-
-
-def told(limit: LaneLimit) -> dict[str, int]:
-    """A limit, as the data of an event tells it."""
-    return {name: value for name, value in limit._asdict().items() if value}
