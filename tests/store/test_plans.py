@@ -106,7 +106,7 @@ def is_whole(name: str) -> bool:
 def test_no_other_statement_reads_a_whole_table(db: sqlite3.Connection, name: str) -> None:
     """What is given as JSON is read whole, what a limited query found, and what there is little of: workers, and what
     runs under them."""
-    allowed = (
+    allowed: tuple[str, ...] = (
         "json_each",
         "SCAN s",
         "SCAN picked",

@@ -370,9 +370,9 @@ class Demand:
     `types` are names, each with the newest version that is known: what is newer is left to others. What comes may be
     less than `limit` where its inputs are large: no more than it takes to come to `batch.MAX_BYTES`.
 
-    A queue in `queue_limits` is a lane of its own. Jobs that name a lane are limited by `type_limits` of their type. What
-    a claim takes from a lane runs with a permit, and counts there for as long as its lease does, whoever claimed it;
-    where a lane is full, what is behind it in the order is taken instead.
+    A queue in `queue_limits` is a lane of its own. Jobs that name a lane are limited by `type_limits` of their type.
+    What a claim takes from a lane runs with a permit, and counts there for as long as its lease does, whoever claimed
+    it; where a lane is full, what is behind it in the order is taken instead.
     """
 
     queues: tuple[str, ...]
@@ -698,7 +698,7 @@ class Store(Protocol):
         ...
 
     async def next_due(self) -> int | None:
-        """When the next delayed or sleeping job, or prompt's deadline, is due, or a lane whose rate is used up opens."""
+        """When the next delayed or sleeping job or prompt's deadline is due, or a lane opens whose rate is used up."""
         ...
 
     # People and control

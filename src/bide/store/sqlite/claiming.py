@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from itertools import accumulate, islice
+from typing import cast
 
 import orjson
 
@@ -46,7 +47,7 @@ def _pick(tx: Tx, demand: Demand, taken: Collection[int], lanes: Lanes | None) -
     def found(queue: str, lane: str, most: int) -> list[tuple[int, int, str, int, int]]:
         # Of the same jobs as another demand, those that are left.
         source = {**wanted, "queue": queue, "lane": lane, "limit": most + len(taken)}
-        return orjson.loads(tx.db.execute(_PICK, source).fetchone()[0])
+        return cast("list[tuple[int, int, str, int, int]]", orjson.loads(tx.db.execute(_PICK, source).fetchone()[0]))
 
     if lanes is None:
         queues = [found(queue, "", demand.limit) for queue in dict.fromkeys(demand.queues)]

@@ -46,7 +46,9 @@ def insert(jobs: Sequence[NewJob]) -> Callable[[Tx], Sequence[Inserted]]:
 def _insert(tx: Tx, jobs: Sequence[NewJob]) -> bool:
     """Write these jobs if none of them is there; else False, and what was written is to be undone."""
     for shared, inputs in _alike(jobs):
-        kind, type_version, queue, priority, owner, max_attempts, timeout, delay, key, digest, parent, labels, lane = shared
+        kind, type_version, queue, priority, owner, max_attempts, timeout, delay, key, digest, parent, labels, lane = (
+            shared
+        )
         parameters = {
             "inputs": json(inputs),
             "now": tx.now,

@@ -46,9 +46,7 @@ def _simply_completed(one: Settle) -> bool:
     return type(one.outcome) is Completed and one.outcome.data is None and one.progress is None
 
 
-def _write(
-    tx: Tx, worker: str, plain: Sequence[Settle], picked: Sequence[int], limits: Mapping[str, object]
-) -> bool:
+def _write(tx: Tx, worker: str, plain: Sequence[Settle], picked: Sequence[int], limits: Mapping[str, object]) -> bool:
     """Complete these runs and claim these jobs, in one call of SQLite; or nothing of it."""
     if not plain and not picked:
         return True

@@ -171,9 +171,7 @@ class Limiting(Fixtures):
         # The answered job has its old place, before the one that was enqueued after it.
         assert (await end_and_claim(store, worker, run, one))[0] == asking.id
 
-    async def test_a_permit_is_free_however_the_run_ended(
-        self, store: Store, another: Store, worker: str, clock: ManualClock
-    ) -> None:
+    async def test_a_permit_is_free_however_the_run_ended(self, store: Store, another: Store, worker: str) -> None:
         """Nothing that ends a run has to give it back."""
         one = limited(lane=ONE)
         await in_lane(store, A, 7, timeout=SECOND)

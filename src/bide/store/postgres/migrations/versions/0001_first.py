@@ -154,9 +154,9 @@ TABLES = (
         primary key (job, lease, lane)
     ) with (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 500)
     """,
-    # Where a claim has to look: lanes that are not full and in whose `queue` a job waits, as far as it is known, with the
-    # first of them; only who holds the lane writes those. Without a queue: something has happened in the lane, and nobody
-    # has looked yet. `opens_at` is when the rate lets the next one start.
+    # Where a claim has to look: lanes that are not full and in whose `queue` a job waits, as far as it is known, with
+    # the first of them; only who holds the lane writes those. Without a queue: something has happened in the lane, and
+    # nobody has looked yet. `opens_at` is when the rate lets the next one start.
     """
     create table bide.open_lane (
         lane text collate "C" not null,

@@ -93,9 +93,9 @@ TABLES = (
         primary key (job, lease, lane)
     ) strict, without rowid
     """,
-    # Where a claim has to look: lanes that are not full and in whose `queue` a job waits, as far as it is known, with the
-    # first of them. Without a queue: something has happened in the lane, and nobody has looked yet. `opens_at` is when
-    # the rate lets the next one start.
+    # Where a claim has to look: lanes that are not full and in whose `queue` a job waits, as far as it is known, with
+    # the first of them. Without a queue: something has happened in the lane, and nobody has looked yet. `opens_at` is
+    # when the rate lets the next one start.
     """
     create table bide_open_lane (
         lane text not null,
@@ -181,9 +181,9 @@ TABLES = (
 )
 
 INDEXES = (
-    # Jobs of no lane have an empty one: they are one long lane. With all that a pick asks for, so that jobs of types unknown to a worker are passed over without a look at their
-    # rows. That takes the two columns of the condition as well: engines before 3.41 look at the row to check what the
-    # index implies.
+    # Jobs of no lane have an empty one: they are one long lane. With all that a pick asks for, so that jobs of types
+    # unknown to a worker are passed over without a look at their rows. That takes the two columns of the condition as
+    # well: engines before 3.41 look at the row to check what the index implies.
     """
     create index bide_job_claim
         on bide_job (lane, queue, urgency desc, rank, id, type, type_version, input_size, status, ready)
