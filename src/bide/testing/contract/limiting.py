@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from bide.errors import AlreadyFinished
 from bide.events import EventKind as E
 from bide.job import JobStatus as S
@@ -215,6 +217,7 @@ class Limiting(Fixtures):
         assert await end_and_claim(store, worker, run, two) == []
         assert await another.next_due() == begun + MINUTE
         clock.advance(39.999999)
+        await in_lane(store, A)  # so that the lane is looked at
         assert not await claims(another, await register(another), two)
         clock.advance(us=1)
         assert await store.next_due() is None
@@ -374,13 +377,16 @@ class Limiting(Fixtures):
         unsubscribe()
         assert ids(await claims(another, other, limited(lane=ONE))) == [waiting]
 
-    async def test_of_many_claimers_none_passes_the_limits(self, store: Store, another: Store) -> None:
+    @pytest.mark.parametrize("queue", [None, LaneLimit(concurrency=6)])
+    async def test_of_many_claimers_none_passes_the_limits(
+        self, store: Store, another: Store, queue: LaneLimit | None
+    ) -> None:
         """Beside some who cancel, and some who take workers for dead; the checker looks for more than the limits."""
         lanes = [A, B, "job work(3)", ""]
         jobs = await enqueue_all(
             store, *(new_job(lane=lanes[n % 4], priority=n % 3, max_attempts=9) for n in range(400))
         )
-        demand = limited(5, queue=LaneLimit(concurrency=6), lane=LaneLimit(concurrency=2))
+        demand = limited(5, queue=queue, lane=LaneLimit(concurrency=2))
         done: Counter[str] = Counter()
 
         async def finished() -> bool:
