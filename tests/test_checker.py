@@ -19,6 +19,7 @@ from bide.store.base import (
     Completed,
     Fact,
     Failed,
+    LaneLimit,
     PromptRow,
     Retrying,
     Settle,
@@ -164,6 +165,16 @@ async def failed(store: Store, worker: str) -> str:
     return run.id
 
 
+async def together(store: Store, worker: str) -> dict[str, str]:
+    """Two that ran at once in a lane of two."""
+    await enqueue_all(store, new_job(lane="job work()"), new_job(lane="job work()"))
+    demand = replace(wanting(2), type_limits={"work": LaneLimit(concurrency=2, rate=2, period=HOUR)})
+    runs = await claims(store, worker, demand)
+    for run in runs:
+        await settle(store, worker, run, Completed("1"))
+    return dict(zip(("first", "second"), [run.id for run in runs], strict=True))
+
+
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock(datetime(2030, 1, 1, tzinfo=UTC))
@@ -190,6 +201,7 @@ async def world(kind: str, tmp_path: Path, clock: ManualClock, request: pytest.F
         "other": await finish(store, worker, idempotency_key="other"),
         "failed": await failed(store, worker),
         "cancelled": await cancelled(store, worker),
+        **await together(store, worker),
         "waiting": (await wait_for_answer(store, worker))[0].id,
         "running": (await start(store, worker)).id,
         "ready": await enqueue(store),
@@ -354,6 +366,24 @@ PLANTED = {
     ),
     "a cancel requested twice": Planted(
         12, "cancelled", "for the second time", (event("cancelled", 6, "kind = 'cancel.requested'"),)
+    ),
+    "more at once than the limit": Planted(
+        16,
+        "second",
+        "is number 2 to run in 'job work()', of at most 1",
+        (event("second", 2, """data = '{"limits":{"lane":{"concurrency":1}}}'"""),),
+    ),
+    "more at once in a queue": Planted(
+        16,
+        "second",
+        "is number 2 to run in 'queue default', of at most 1",
+        tuple(event(job, 2, """data = '{"limits":{"queue":{"concurrency":1}}}'""") for job in ("first", "second")),
+    ),
+    "more within a period than the rate": Planted(
+        16,
+        "second",
+        "is number 2 to start in 'job work()' within the period, of at most 1",
+        (event("second", 2, """data = '{"limits":{"lane":{"rate":1,"period":1}}}'"""),),
     ),
     "a cancel that nobody requested": Planted(
         12, "done", "that nobody requested", (event("done", 3, "kind = 'cancel.delivered'"),)

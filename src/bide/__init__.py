@@ -34,6 +34,7 @@ from bide.hitl import (
 )
 from bide.job import Job, JobError, JobStatus, Progress, Stage
 from bide.job_type import JobCall, JobType
+from bide.limit import Limit
 from bide.retry import RetryPolicy
 from bide.schedule import Duration
 from bide.settings import Settings
@@ -61,6 +62,7 @@ __all__ = [
     "JobWasCancelled",
     "Key",
     "LeaseLost",
+    "Limit",
     "Option",
     "Preview",
     "Proceed",

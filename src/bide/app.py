@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from types import TracebackType
@@ -40,7 +41,8 @@ from bide.errors import (
 from bide.events import Event
 from bide.hitl import PromptView, Receipt, Response
 from bide.job import Job, JobError, JobStatus, Progress
-from bide.job_type import Definition, JobCall, JobType, Registry, check_key, define
+from bide.job_type import QUEUE_LIMIT, Definition, JobCall, JobType, Registry, check_key, check_name, define
+from bide.limit import Limit
 from bide.portal import Portal, call_on
 from bide.respond import Forms, read_response, repeats, shown
 from bide.retry import RetryPolicy
@@ -56,6 +58,7 @@ from bide.store.base import (
     Inserted,
     JobFilter,
     JobRow,
+    LaneLimit,
     NewJob,
     PromptRow,
     Prunable,
@@ -94,14 +97,28 @@ class Bide(Generic[D]):
     one; `postgresql://user@host/name` a database of a server, in which `bide migrate up` has made the tables.
     Constructing opens nothing: `async with bide:` does, and `async with bide.worker():` executes jobs as well.
 
-    deps: an async context manager opened once in each executing process, seen in jobs as `ctx.deps`.
+    deps: an async context manager opened once in each executing process, seen in jobs as `ctx.deps`. limits: by queue,
+    how many of its jobs run at once, or start within a time, over all workers.
     """
 
     @overload
-    def __init__(self: Bide[None], url: str, /, *, settings: Settings | None = None) -> None: ...
+    def __init__(
+        self: Bide[None],
+        url: str,
+        /,
+        *,
+        limits: Mapping[str, Limit] | None = None,
+        settings: Settings | None = None,
+    ) -> None: ...
     @overload
     def __init__(
-        self, url: str, /, *, deps: Callable[[], AbstractAsyncContextManager[D]], settings: Settings | None = None
+        self,
+        url: str,
+        /,
+        *,
+        deps: Callable[[], AbstractAsyncContextManager[D]],
+        limits: Mapping[str, Limit] | None = None,
+        settings: Settings | None = None,
     ) -> None: ...
     def __init__(
         self,
@@ -109,9 +126,11 @@ class Bide(Generic[D]):
         /,
         *,
         deps: Callable[[], AbstractAsyncContextManager[Any]] | None = None,
+        limits: Mapping[str, Limit] | None = None,
         settings: Settings | None = None,
     ) -> None:
         self.url = url
+        self._limits = _of_queues(limits or {})
         self.settings = settings or Settings()
         self.registry = Registry()
         self.open_deps = deps
@@ -141,6 +160,7 @@ class Bide(Generic[D]):
         max_attempts: int = MAX_ATTEMPTS,
         retry: RetryPolicy | None = None,
         version: int = 1,
+        limit: Limit | None = None,
         expose: bool = False,
         forms: Iterable[type[BaseModel]] = (),
     ) -> _Decorator[D]: ...
@@ -154,6 +174,7 @@ class Bide(Generic[D]):
         max_attempts: int = MAX_ATTEMPTS,
         retry: RetryPolicy | None = None,
         version: int = 1,
+        limit: Limit | None = None,
         expose: bool = False,
         forms: Iterable[type[BaseModel]] = (),
     ) -> Any:
@@ -162,8 +183,9 @@ class Bide(Generic[D]):
         The function takes a `JobContext` first. `async def` runs on the worker's event loop, `def` in a thread of its
         own. timeout: of one attempt, without the time it waits for people; none unless given. max_attempts: in all; or
         a whole `RetryPolicy` as `retry`. version: of its code, from 1; a worker leaves alone what was enqueued by newer
-        code than its own. expose: whether it may be created over HTTP by its name. forms: models that
-        `ctx.ask(…, Form(Model))` uses, so that their own validators are run in every process that takes answers.
+        code than its own. limit: how many run at once, or start within a time, over all workers. expose: whether it may
+        be created over HTTP by its name. forms: models that `ctx.ask(…, Form(Model))` uses, so that their own
+        validators are run in every process that takes answers.
 
         Raises InvalidOption, naming the remedy, for a function that cannot be a job.
         """
@@ -174,7 +196,14 @@ class Bide(Generic[D]):
 
         def decorate(function: Callable[..., Any]) -> JobType[..., Any]:
             definition = define(
-                function, name=name, queue=queue, version=version, retry=policy, timeout=timeout, expose=expose
+                function,
+                name=name,
+                queue=queue,
+                version=version,
+                retry=policy,
+                timeout=timeout,
+                limit=limit,
+                expose=expose,
             )
             job_type: JobType[..., Any] = JobType(self, definition)
             self.registry.add(job_type)
@@ -233,7 +262,9 @@ class Bide(Generic[D]):
         """
         async with self:
             taken = self.registry.queues() if queues is None else tuple(queues)
-            worker = Worker(self.store, self.registry, self.settings.worker(taken), self.open_deps)
+            limits = {queue: limit for queue, limit in self._limits.items() if queue in taken}
+            options = replace(self.settings.worker(taken), limits=limits)
+            worker = Worker(self.store, self.registry, options, self.open_deps)
             worker.upkeep.pruned = self._open.cache.clear
             running = asyncio.create_task(worker.run())
             ready = asyncio.create_task(worker.ready())
@@ -437,6 +468,7 @@ class Bide(Generic[D]):
             digest=digest(f"[{orjson.dumps(definition.name).decode()},{call.input}]") if key is not None else "",
             parent=parent,
             labels=orjson.dumps(dict(options.labels), option=orjson.OPT_SORT_KEYS).decode() if options.labels else "",
+            lane=definition.lane(call.input),
             input=call.input,
         )
 
@@ -1056,6 +1088,17 @@ def _id(job: Job[Any] | UUID | str) -> str:
         return str(UUID(str(job)))
     except ValueError:
         raise NotFound(f"Job {job} not found") from None
+
+
+def _of_queues(limits: Mapping[str, Limit]) -> dict[str, LaneLimit]:
+    for queue, limit in limits.items():
+        check_name("limits: queue", queue, QUEUE_LIMIT)
+        if limit.key is not None:
+            raise InvalidOption(
+                f"The limit of the queue {queue!r} has a key: its jobs are of many types.",
+                hint="Limit the job type instead: @bide.job(limit=Limit(…, key=…)).",
+            )
+    return {queue: limit.lane for queue, limit in limits.items()}
 
 
 def _store_maker(url: str, settings: Settings) -> Callable[[], Store]:

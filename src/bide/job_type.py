@@ -25,8 +25,10 @@ from bide.errors import (
     UnknownJobType,
 )
 from bide.job import Job
+from bide.limit import Limit, lane_name
 from bide.retry import RetryPolicy
 from bide.schedule import Duration, seconds
+from bide.store.base import LaneLimit
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True, default=object)
@@ -87,8 +89,17 @@ class Definition:
     is_async: bool
     input: Input
     result: Codec[Any]
+    limit: Limit | None = None
     expose: bool = False
     """Whether it may be created through the HTTP API, by its name."""
+
+    def lane(self, input: str) -> str:
+        """The lane of a job with these arguments: the jobs with which it shares its type's limit. Empty: no limit."""
+        if self.limit is None:
+            return ""
+        if self.limit.key is None:
+            return lane_name(self.name)
+        return lane_name(self.name, self.input.value(input, self.limit.key), keyed=True)
 
 
 class JobType(Generic[P, R_co]):
@@ -297,6 +308,26 @@ class Input:
                     described["properties"][name]["default"] = decode(codec.encode(parameter.default))
         return {**described, "additionalProperties": False}
 
+    def may_be_key(self, name: str) -> bool:
+        """Whether a parameter has one JSON value for each call."""
+        parameter = self._signature.parameters.get(name)
+        if parameter is None or name == self._rest:
+            return False
+        if parameter.default is not parameter.empty:
+            try:
+                self.value("{}", name)
+            except InvalidPayload:
+                return False
+        return True
+
+    def value(self, text: str, name: str) -> object:
+        """The JSON value of one argument; where it was left out, of its default. Raises InvalidPayload."""
+        given = decode(text)
+        if name in given:
+            return given[name]
+        default = self._signature.parameters[name].default
+        return decode(codec_for(self._hints.get(name, Any)).encode(default))
+
     def decode(self, text: str) -> tuple[list[Any], dict[str, Any]]:
         """Positional and keyword arguments. Raises InvalidPayload where the signature has changed too much."""
         if text == "{}" and self._empty:
@@ -332,6 +363,7 @@ def define(
     version: int,
     retry: RetryPolicy,
     timeout: Duration | None,
+    limit: Limit | None = None,
     expose: bool = False,
 ) -> Definition:
     """Read a job's function. Raises InvalidOption, naming the remedy, for what cannot be a job."""
@@ -371,6 +403,13 @@ def define(
                 hint="Use Bide(url, deps=…) and ctx.deps: it is opened in the process that executes the job.",
             )
     try:
+        taken = Input(inputs, hints)
+        keys = [repr(name) for name in inputs.parameters if limit is not None and taken.may_be_key(name)]
+        if limit is not None and limit.key is not None and repr(limit.key) not in keys:
+            raise InvalidOption(
+                f"The key {limit.key!r} of the limit of {called!r} is no argument with a value in every call.",
+                hint=f"Name one of {', '.join(keys) or 'its arguments, once it has some'}.",
+            )
         return Definition(
             name=called,
             fn=fn,
@@ -379,8 +418,9 @@ def define(
             retry=retry,
             timeout=None if timeout is None else seconds(timeout),
             is_async=inspect.iscoroutinefunction(fn),
-            input=Input(inputs, hints),
+            input=taken,
             result=codec_for(hints.get("return", inspect.Signature.empty)),
+            limit=limit,
             expose=expose,
         )
     except UnencodableType as error:
@@ -422,6 +462,11 @@ class Registry:
     def queues(self) -> tuple[str, ...]:
         """The queues that jobs of these types go to unless they are told otherwise, and `default`."""
         return tuple({"default": None} | {known.definition.queue: None for known in self._types.values()})
+
+    def limits(self) -> dict[str, LaneLimit]:
+        """The limits of those types that have one."""
+        limits = ((name, known.definition.limit) for name, known in self._types.items())
+        return {name: limit.lane for name, limit in limits if limit is not None}
 
     def versions(self, *, is_async: bool) -> dict[str, int]:
         """The names and versions of the types whose functions are `async def`, or of those that are `def`."""

@@ -66,6 +66,7 @@ class Upkeep:
         if thorough:
             await self.overdue()
             await self._all(lambda: self._store.promote(self._age_limit))
+            await self._all(self._store.forget_permits)
             await self._prune()
 
     async def rescue(self) -> int:

@@ -12,9 +12,9 @@ import os
 import random
 import socket
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
 from typing import Any, TypeVar
@@ -39,6 +39,7 @@ from bide.store.base import (
     Fact,
     Failed,
     Hint,
+    LaneLimit,
     Settle,
     Settled,
     Store,
@@ -65,6 +66,7 @@ class WorkerOptions:
     stood still for so long is taken for dead. poll: the longest a due job waits where no wake-up came. drain: how long
     running jobs may go on once the worker is told to stop. cancel_grace: between two deliveries of a cancel. age_limit:
     a job ready for so long goes before every priority. retention: finished jobs are deleted after it; None keeps them.
+    limits: of those of its queues that have one.
     """
 
     queues: tuple[str, ...] = ("default",)
@@ -76,6 +78,7 @@ class WorkerOptions:
     cancel_grace: float = 5.0
     age_limit: float = 600.0
     retention: float | None = None
+    limits: Mapping[str, LaneLimit] = field(default_factory=dict[str, LaneLimit])
 
 
 class Worker:
@@ -311,7 +314,7 @@ class Worker:
             queues: list[tuple[str, ...]] = [(queue,) for queue in demand.queues] or [()]
             for queue, (name, version) in product(queues, demand.types.items()):
                 if left:
-                    one = await self._claim_alone(Demand(queue, {name: version}, 1))
+                    one = await self._claim_alone(replace(demand, queues=queue, types={name: version}, limit=1))
                     left -= len(one)
                     claimed += one
         return settled, claimed
@@ -379,10 +382,13 @@ class Worker:
         if free > 0 and (types := self._registry.versions(is_async=True)):
             # At most half of the slots at a time: while one half is being settled, the other runs.
             half = max(1, self._options.slots // 2)
-            demands.append(Demand(self._options.queues, types, min(free, half, MAX_ITEMS)))
+            demands.append(self._demand(types, min(free, half, MAX_ITEMS)))
         if threads > 0 and (types := self._registry.versions(is_async=False)):
-            demands.append(Demand(self._options.queues, types, threads))
+            demands.append(self._demand(types, threads))
         return tuple(demands)
+
+    def _demand(self, types: Mapping[str, int], limit: int) -> Demand:
+        return Demand(self._options.queues, types, limit, self._options.limits, self._registry.limits())
 
     def _start_claimed(self) -> None:
         while self._claimed:

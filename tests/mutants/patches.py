@@ -25,6 +25,34 @@ ON = "on/"
 
 PATCHES = (
     Patch(
+        "limits counted before the lane is held",
+        f"{POSTGRES}/migrations/functions/enter_lanes_v1.sql",
+        "    perform pg_advisory_xact_lock(lane.key)\n",
+        "    perform lane.key\n",
+        "contract/test_postgres.py::TestPostgres::test_of_many_claimers_none_passes_the_limits",
+    ),
+    Patch(
+        "one more than the limit",
+        f"{SQL}/lanes.py",
+        "        if left <= 0:\n            return 0, None\n",
+        "        if left < 0:\n            return 0, None\n        left = max(left, 1)\n",
+        f"{CONTRACT}test_of_a_lane_no_more_run_than_its_limit",
+    ),
+    Patch(
+        "a rate that forgets a start too early",
+        f"{SQL}/room.sql",
+        "at > :now - :period",
+        "at > :now - :period + 1",
+        f"{CONTRACT}test_a_rate_is_kept_within_every_period",
+    ),
+    Patch(
+        "a run that ends says nothing of its lane",
+        f"{SQL}/moves.py",
+        "    tx.db.execute(_FREED, parameters)\n",
+        "",
+        f"{CONTRACT}test_a_permit_is_free_however_the_run_ended",
+    ),
+    Patch(
         "lease check dropped in record, ask",
         f"{SQL}/running.sql",
         "and lease = :lease and status = 'running'",

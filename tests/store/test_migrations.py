@@ -51,7 +51,7 @@ def test_up_down_and_up_again_is_where_it_was(path: Path) -> None:
 async def test_every_table_bears_the_prefix_and_a_host_leaves_them_alone(path: Path, store: SQLiteStore) -> None:
     assert await enqueue(store)
     tables = [name for type_, name, _ in schema(path) if type_ == "table" and not name.startswith("sqlite_")]
-    assert len(tables) == 9
+    assert len(tables) == 11
     assert not any(include_name(name, "table", {}) for name in tables)
     assert include_name("users", "table", {})
     assert include_name(None, "schema", {})

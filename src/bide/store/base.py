@@ -19,7 +19,7 @@ Rules that hold for every verb:
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol, TypeAlias
@@ -50,7 +50,8 @@ class Clock(Protocol):
 
 class NewJob(NamedTuple):
     """A job to accept. `delay` is microseconds from now; `digest` is of type and input, for idempotency. `labels` are
-    JSON text of an object of texts, or empty."""
+    JSON text of an object of texts, or empty. `lane` names the jobs with which it shares a limit; empty: it has none of
+    its own."""
 
     id: str
     type: str
@@ -65,6 +66,7 @@ class NewJob(NamedTuple):
     digest: str = ""
     parent: str | None = None
     labels: str = ""
+    lane: str = ""
     input: str = "{}"
 
     def row(self, created_at: int) -> JobRow:
@@ -99,6 +101,7 @@ class NewJob(NamedTuple):
             parent=self.parent,
             forked_from=None,
             labels=self.labels or None,
+            lane=self.lane,
         )
 
 
@@ -149,6 +152,7 @@ class JobRow(NamedTuple):
     parent: str | None
     forked_from: str | None
     labels: str | None
+    lane: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -352,17 +356,37 @@ class Settled(Enum):
     """A transaction of somebody else holds the row: nothing was written yet. To be settled again, a little later."""
 
 
+class LaneLimit(NamedTuple):
+    """How many jobs of a lane may run at once, and how many may start within any `period` of microseconds. None: any
+    number."""
+
+    concurrency: int | None = None
+    rate: int | None = None
+    period: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Demand:
     """Up to `limit` ready jobs of these types from these queues: by urgency, then due time, then age.
 
     `types` are names, each with the newest version that is known: what is newer is left to others. What comes may be
     less than `limit` where its inputs are large: no more than it takes to come to `batch.MAX_BYTES`.
+
+    A queue in `queue_limits` is a lane of its own. Jobs that name a lane are limited by `type_limits` of their type.
+    What a claim takes from a lane runs with a permit, and counts there for as long as its lease does, whoever claimed
+    it; where a lane is full, what is behind it in the order is taken instead.
     """
 
     queues: tuple[str, ...]
     types: Mapping[str, int]
     limit: int
+    queue_limits: Mapping[str, LaneLimit] = field(default_factory=dict[str, LaneLimit])
+    type_limits: Mapping[str, LaneLimit] = field(default_factory=dict[str, LaneLimit])
+
+
+def queue_lane(queue: str) -> str:
+    """The name under which a limited queue counts what runs. The lanes of jobs have names that begin otherwise."""
+    return f"queue {queue}"
 
 
 class Fact(NamedTuple):
@@ -613,7 +637,8 @@ class Store(Protocol):
 
         COMPLETED and FAILED and CANCELLED set `finished_at` and withdraw the open prompts. With a cancel requested
         every outcome becomes CANCELLED. Claims are empty while the worker's row is not alive. A claim raises `lease`,
-        and `attempt` unless it continues one.
+        and `attempt` unless it continues one. In no lane do more run, or have more started, than the demand says that
+        claims from it; STARTED tells of the limits under which a job was taken (`limits`: of its `queue`, its `lane`).
         """
         ...
 
@@ -721,8 +746,12 @@ class Store(Protocol):
         """Lift jobs ready for longer than `waited` microseconds above every priority, where something is above them."""
         ...
 
+    async def forget_permits(self) -> int:
+        """Delete permits that no run holds and no rate counts any more: of lanes from which nobody claims now."""
+        ...
+
     async def next_due(self) -> int | None:
-        """When the next delayed or sleeping job, or prompt's deadline, is due."""
+        """When the next delayed or sleeping job or prompt's deadline is due, or a lane opens whose rate is used up."""
         ...
 
     # People and control

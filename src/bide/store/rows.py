@@ -10,7 +10,7 @@ import orjson
 
 from bide.clock import instant
 from bide.job import JobStatus
-from bide.store.base import EventRow, JobRow, PromptRow, ResponseRow, Stats, StepRow, WorkerRow
+from bide.store.base import EventRow, JobRow, LaneLimit, PromptRow, ResponseRow, Stats, StepRow, WorkerRow
 
 _STATUS = {status.value: status for status in JobStatus}
 
@@ -44,6 +44,11 @@ def enqueued(kind: str, queue: str, priority: int, owner: str, max_attempts: int
     )
 
 
+def told(limit: LaneLimit) -> dict[str, int]:
+    """A limit, as the data of an event tells it."""
+    return {name: value for name, value in limit._asdict().items() if value}
+
+
 def job_row(row: Sequence[Any]) -> JobRow:
     return JobRow(
         id=row[0],
@@ -74,6 +79,7 @@ def job_row(row: Sequence[Any]) -> JobRow:
         parent=row[25],
         forked_from=row[26],
         labels=row[27],
+        lane=row[28],
     )
 
 

@@ -33,7 +33,19 @@ from bide.job import Job, JobStatus
 from bide.job_type import JobCall
 from bide.portal import Portal
 from bide.schedule import Duration
-from bide.store.base import Claim, Demand, Inserted, JobFilter, JobRow, Joined, NewJob, Settle, Settled, Store
+from bide.store.base import (
+    Claim,
+    Demand,
+    Inserted,
+    JobFilter,
+    JobRow,
+    Joined,
+    LaneLimit,
+    NewJob,
+    Settle,
+    Settled,
+    Store,
+)
 from bide.store.sqlite import SQLiteStore
 from bide.testing.checker import assert_sound
 from bide.testing.clock import ManualClock
@@ -86,8 +98,14 @@ class _EveryQueue:
         meanwhile: Callable[[], None] | None = None,
     ) -> tuple[Sequence[Settled], Sequence[Claim]]:
         every = tuple(self._queues)
-        wider = [demand if demand.queues else replace(demand, queues=every) for demand in demands]
+        wider = [_without_rates(demand if demand.queues else replace(demand, queues=every)) for demand in demands]
         return await self._store.settle_and_claim(worker, settles, wider, meanwhile=meanwhile)
+
+
+def _without_rates(demand: Demand) -> Demand:
+    # A test is idle when nothing is ready: it does not wait for the next minute.
+    limits = {kind: LaneLimit(limit.concurrency) for kind, limit in demand.type_limits.items()}
+    return replace(demand, type_limits=limits)
 
 
 class _JoinedEverywhere:

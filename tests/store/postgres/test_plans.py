@@ -67,6 +67,14 @@ FILL = (
     insert into bide.worker (id, host, pid, queues, slots, lease, started_at, beat_at)
     select 'worker-' || n, 'h', 1, '[]', 1, 1, 1, 1 from generate_series(1, 4) as n
     """,
+    """
+    insert into bide.permit (job, lease, lane, at, expires_at)
+    select id, lease, 'lane-' || created_at % 1000, created_at, created_at from bide.job where created_at <= 20000
+    """,
+    """
+    insert into bide.open_lane (lane, queue, type, opens_at)
+    select 'lane-' || n, 'default', 'work', case when n % 2 = 0 then n else 0 end from generate_series(1, 5000) as n
+    """,
     "analyze",
 )
 
@@ -105,6 +113,7 @@ DRIVEN = {
     "next_due": "job_due",
     "promote": "job_claim",
     "get": "job_pkey",
+    "forget_permits": "permit_expires",
 }
 
 PARTS = {"job_row", "listed_row", "prompt_row", "step_row", "prunable", "list_filter"}

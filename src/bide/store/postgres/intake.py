@@ -45,7 +45,7 @@ def inserting(jobs: Sequence[NewJob]) -> Verb[Sequence[Inserted]]:
 def _parameters(tx: Tx, jobs: Sequence[NewJob]) -> dict[str, Any]:
     (
         ids, types, type_versions, queues, priorities, owners, max_attempts, timeouts, delays, keys, digests, parents,
-        labels, inputs,
+        labels, lanes, inputs,
     ) = zip(*jobs, strict=True)  # fmt: skip
     told: dict[tuple[Any, ...], str] = {}
     data: list[str] = []
@@ -72,6 +72,7 @@ def _parameters(tx: Tx, jobs: Sequence[NewJob]) -> dict[str, Any]:
         "digests": shared(digests),
         "parents": shared(parents),
         "labels": shared([one or None for one in labels]),
+        "lanes": shared(lanes),
         "inputs": inputs,
         "data": shared(data),
     }

@@ -1,24 +1,27 @@
--- Steps through the urgencies of each queue by seeks in the index of claims, so that a long backlog costs nothing. What
--- is above may be in another queue: a worker of several takes the most urgent of all. The topmost has nothing above it.
+-- Steps through the urgencies of each queue, and lane, by seeks in the index of claims, so that a long backlog costs
+-- nothing. What is above may be in another queue: a worker of several takes the most urgent of all. The topmost has
+-- nothing above it.
 with recursive
-    queues (queue) as (
-        select (select job.queue from bide.job as job
-                where job.status = 'pending' and job.ready order by job.queue limit 1)
+    queues (lane, queue) as (
+        (select lane, queue from bide.job where status = 'pending' and ready order by lane, queue limit 1)
         union all
-        select (select job.queue from bide.job as job
-                where job.status = 'pending' and job.ready and job.queue > queues.queue order by job.queue limit 1)
+        select following.lane, following.queue
         from queues
-        where queues.queue is not null
+        cross join lateral (
+            select job.lane, job.queue from bide.job as job
+            where job.status = 'pending' and job.ready and (job.lane, job.queue) > (queues.lane, queues.queue)
+            order by job.lane, job.queue
+            limit 1
+        ) as following
     ),
-    levels (queue, urgency) as (
-        select queues.queue, (select job.urgency from bide.job as job
-                where job.status = 'pending' and job.ready and job.queue = queues.queue
+    levels (lane, queue, urgency) as (
+        select queues.lane, queues.queue, (select job.urgency from bide.job as job
+                where job.status = 'pending' and job.ready and job.lane = queues.lane and job.queue = queues.queue
                 order by job.urgency desc limit 1)
         from queues
-        where queues.queue is not null
         union all
-        select levels.queue, (select job.urgency from bide.job as job
-                where job.status = 'pending' and job.ready and job.queue = levels.queue
+        select levels.lane, levels.queue, (select job.urgency from bide.job as job
+                where job.status = 'pending' and job.ready and job.lane = levels.lane and job.queue = levels.queue
                     and job.urgency < levels.urgency
                 order by job.urgency desc limit 1)
         from levels
@@ -29,7 +32,8 @@ with recursive
         from levels
         cross join lateral (
             select id from bide.job
-            where queue = levels.queue
+            where lane = levels.lane
+                and queue = levels.queue
                 and urgency = levels.urgency
                 and status = 'pending'
                 and ready

@@ -199,7 +199,7 @@ async def timed(tx: Tx) -> list[Timed]:
 
 
 async def next_due(tx: Tx) -> int | None:
-    ((at,),) = await tx.fetch(_NEXT_DUE)
+    ((at,),) = await tx.fetch(_NEXT_DUE, now=tx.now)
     return None if at is None else int(at)
 
 

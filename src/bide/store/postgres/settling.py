@@ -16,7 +16,7 @@ from bide.store.postgres.claiming import recalls
 from bide.store.postgres.database import Database, Tx
 from bide.store.postgres.moves import columns, hold, leave, open_prompts, withdraw, withdraw_expired
 from bide.store.postgres.sql import statement
-from bide.store.rows import data, json
+from bide.store.rows import data, json, told
 
 _STATE = statement("settling")
 _ENDED = statement("ended")
@@ -72,13 +72,20 @@ async def _at_once(
         worker=worker,
         started=data(worker=worker),
         demands=json(wanted),
+        limits=_limits(demands),
         enough=MAX_BYTES,
         **columns(ends),
     )
     left = {row[0] for row in rows if row[1] is None}
     tx.changed = tx.changed or bool(rows)
-    tx.ready = tx.ready or any(end[8] and end[0] in left for end in ends)
+    tx.ready = tx.ready or None in left or any(end[8] and end[0] in left for end in ends)
     return left, [Claim._make((*row, None)) for row in rows if row[1] is not None]
+
+
+def _limits(demands: Sequence[Demand]) -> str:
+    queues = {queue: told(limit) for demand in demands for queue, limit in demand.queue_limits.items()}
+    types = {kind: told(limit) for demand in demands for kind, limit in demand.type_limits.items()}
+    return json({"queues": queues, "types": types})
 
 
 def _unanswered(settles: Sequence[Settle], answers: Answers) -> Sequence[Settle]:

@@ -254,6 +254,9 @@ class PostgresStore:
     async def promote(self, waited: int) -> int:
         return await self.database.write(upkeep.promote(waited))
 
+    async def forget_permits(self) -> int:
+        return await self.database.write(upkeep.forget_permits)
+
     async def next_due(self) -> int | None:
         return await self.database.read(reading.next_due)
 

@@ -18,6 +18,7 @@ _WAKE = statement("wake")
 _PAST_DEADLINE = statement("past_deadline")
 _EXPIRE = statement("expire")
 _PROMOTE = statement("promote")
+_FORGET_PERMITS = statement("forget_permits")
 _PRUNE = statement("prune")
 _JOB_STATE = statement("job_state")
 _DELETE_JOB = statement("delete_job")
@@ -69,6 +70,10 @@ def promote(waited: int) -> Callable[[Tx], Awaitable[int]]:
         return len(await tx.fetch(_PROMOTE, highest=HIGHEST, before=tx.now - waited, limit=BOUND))
 
     return verb
+
+
+async def forget_permits(tx: Tx) -> int:
+    return len(await tx.fetch(_FORGET_PERMITS, now=tx.now, limit=BOUND))
 
 
 def prune(prunable: Prunable, owner: str | None, limit: int) -> Callable[[Tx], Awaitable[int]]:

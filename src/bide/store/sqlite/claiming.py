@@ -7,12 +7,14 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from itertools import accumulate, islice
+from typing import cast
 
 import orjson
 
 from bide.batch import MAX_BYTES
 from bide.store.base import Claim, Demand, PromptRow, Recall, StepRow
 from bide.store.rows import json, prompt_row, step_row
+from bide.store.sqlite.lanes import Lanes
 from bide.store.sqlite.rows import LAZY
 from bide.store.sqlite.sql import statement
 from bide.store.sqlite.writer import Tx
@@ -24,27 +26,43 @@ _STEPS = statement("recall_steps")
 _PROMPTS = statement("recall_prompts")
 
 
-def pick(tx: Tx, worker: str, demands: Sequence[Demand]) -> list[int]:
-    """The rowids of the jobs that this worker is to claim now."""
-    if not demands or tx.db.execute(_ALIVE, {"worker": worker}).fetchone() is None:
-        return []
+def look(tx: Tx, worker: str) -> tuple[bool, bool]:
+    """Whether this worker may claim, and whether anything of jobs with a limit is to be seen to."""
+    alive, limited = tx.db.execute(_ALIVE, {"worker": worker}).fetchone()
+    return bool(alive), bool(limited)
+
+
+def pick(tx: Tx, demands: Sequence[Demand], lanes: Lanes | None) -> list[int]:
+    """The rowids of the jobs that are to be claimed now."""
     picked: dict[int, None] = {}
     for demand in demands:
-        picked.update(dict.fromkeys(_pick(tx, demand, picked)))
+        if demand.limit > 0:
+            picked.update(dict.fromkeys(_pick(tx, demand, picked, lanes)))
     return list(picked)
 
 
-def _pick(tx: Tx, demand: Demand, taken: Collection[int]) -> list[int]:
-    if demand.limit <= 0:
-        return []
-    # Of the same jobs as another demand, those that are left.
-    wanted = {"types": json(dict(demand.types)), "limit": demand.limit + len(taken)}
-    queues = [
-        orjson.loads(tx.db.execute(_PICK, {**wanted, "queue": queue}).fetchone()[0])
-        for queue in dict.fromkeys(demand.queues)
-    ]
-    places = ((place, size) for _, _, _, place, size in heapq.merge(*queues) if place not in taken)
-    return _bounded(list(islice(places, demand.limit)))
+def _pick(tx: Tx, demand: Demand, taken: Collection[int], lanes: Lanes | None) -> list[int]:
+    wanted = {"types": json(dict(demand.types))}
+
+    def found(queue: str, lane: str, most: int) -> list[tuple[int, int, str, int, int]]:
+        # Of the same jobs as another demand, those that are left.
+        source = {**wanted, "queue": queue, "lane": lane, "limit": most + len(taken)}
+        return cast("list[tuple[int, int, str, int, int]]", orjson.loads(tx.db.execute(_PICK, source).fetchone()[0]))
+
+    if lanes is None:
+        queues = [found(queue, "", demand.limit) for queue in dict.fromkeys(demand.queues)]
+        places = ((place, size) for _, _, _, place, size in heapq.merge(*queues) if place not in taken)
+        return _bounded(list(islice(places, demand.limit)))
+    sources = [[(*job, queue, lane) for job in found(queue, lane, most)] for queue, lane, most in lanes.sources(demand)]
+    picked: list[int] = []
+    carried = 0
+    for _, _, _, place, size, queue, lane in heapq.merge(*sources):
+        if place not in taken and lanes.admit(place, queue, lane):
+            picked.append(place)
+            carried += size
+            if len(picked) == demand.limit or carried >= MAX_BYTES:
+                break
+    return picked
 
 
 def _bounded(picked: Sequence[tuple[int, int]]) -> list[int]:

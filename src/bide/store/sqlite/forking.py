@@ -11,6 +11,7 @@ from bide.store.base import Fork, JobRow
 from bide.store.forks import kept
 from bide.store.refusals import no_job, not_finished
 from bide.store.rows import json
+from bide.store.sqlite.moves import stirred
 from bide.store.sqlite.rows import job_rows
 from bide.store.sqlite.sql import statement
 from bide.store.sqlite.writer import Tx
@@ -62,6 +63,7 @@ def _copy(tx: Tx, source: JobRow, wanted: Fork) -> None:
     tx.db.execute(_FORK, new)
     for copy in _COPIES:
         tx.db.execute(copy, ids)
+    stirred(tx, [wanted.id])
     tx.db.execute(_STEPS, {**ids, "steps": json(steps)})
     tx.db.execute(_PROMPTS, {"id": wanted.id, "prompts": json(prompts)})
     tx.db.execute(_RESPONSES, {"id": wanted.id, "prompts": json(prompts)})

@@ -7,6 +7,7 @@ from typing import Any
 
 from bide.store.base import Accepted, Existing, IdempotencyClash, Inserted, NewJob
 from bide.store.rows import enqueued, json
+from bide.store.sqlite.moves import stirred
 from bide.store.sqlite.rows import inline, job_rows
 from bide.store.sqlite.sql import statement
 from bide.store.sqlite.writer import Tx
@@ -45,7 +46,9 @@ def insert(jobs: Sequence[NewJob]) -> Callable[[Tx], Sequence[Inserted]]:
 def _insert(tx: Tx, jobs: Sequence[NewJob]) -> bool:
     """Write these jobs if none of them is there; else False, and what was written is to be undone."""
     for shared, inputs in _alike(jobs):
-        kind, type_version, queue, priority, owner, max_attempts, timeout, delay, key, digest, parent, labels = shared
+        kind, type_version, queue, priority, owner, max_attempts, timeout, delay, key, digest, parent, labels, lane = (
+            shared
+        )
         parameters = {
             "inputs": json(inputs),
             "now": tx.now,
@@ -61,6 +64,7 @@ def _insert(tx: Tx, jobs: Sequence[NewJob]) -> bool:
             "digest": digest,
             "parent": parent,
             "labels": labels or None,
+            "lane": lane,
         }
         if tx.db.execute(_INSERT, parameters).rowcount != len(inputs):
             return False
@@ -68,7 +72,10 @@ def _insert(tx: Tx, jobs: Sequence[NewJob]) -> bool:
             tx.db.execute(_LABEL, {"inputs": parameters["inputs"], "labels": labels})
         about = enqueued(kind, queue, priority, owner, max_attempts, delay, tx.now)
         tx.db.execute(_ENQUEUED, {"inputs": parameters["inputs"], "now": tx.now, "data": about})
-        tx.ready = tx.ready or delay <= 0
+        if delay <= 0:
+            tx.ready = True
+            if lane:
+                stirred(tx, list(inputs))
     tx.db.executemany(_LARGE, [{"job": job.id, "body": job.input} for job in jobs if not inline(job.input)])
     tx.changed = True
     return True

@@ -8,5 +8,5 @@ select
         then coalesce(job.result, (select body from bide_payload where job = job.id and slot = 'result'))
     end,
     job.error, job.progress, job.timeout, job.elapsed, job.created_at, job.due_at, job.started_at, job.finished_at,
-    job.cancel_requested_at, job.worker, job.idempotency_key, job.parent, job.forked_from, job.labels
+    job.cancel_requested_at, job.worker, job.idempotency_key, job.parent, job.forked_from, job.labels, job.lane
 from bide_job as job

@@ -21,6 +21,8 @@ _EXPIRED = statement("expired_prompts")
 _LEAVE = statement("leave")
 _LEFT_PROGRESS = statement("left_progress")
 _LEFT = statement("left")
+_FREED = statement("freed")
+_STIRRED = statement("stirred")
 
 
 def leave(tx: Tx, rows: Sequence[Leaving]) -> bool:
@@ -32,6 +34,7 @@ def leave(tx: Tx, rows: Sequence[Leaving]) -> bool:
     if any(row[11] is not None for row in rows):
         tx.db.execute(_LEFT_PROGRESS, parameters)
     tx.db.execute(_LEFT, parameters)
+    tx.db.execute(_FREED, parameters)
     tx.changed = True
     tx.ready = tx.ready or any(row[8] for row in rows)
     return True
@@ -47,7 +50,13 @@ def resume(tx: Tx, job: str, reason: str) -> None:
     """Send a job that waits or sleeps back to the queue; one that does neither stays as it is."""
     if tx.db.execute(_RESUME, {"job": job, "reason": reason}).rowcount:
         _tell(tx, job, EventKind.RESUMED, data(reason=reason))
+        stirred(tx, [job])
         tx.ready = True
+
+
+def stirred(tx: Tx, jobs: Sequence[str]) -> None:
+    """Have the lanes of these jobs looked at, which have become ready."""
+    tx.db.execute(_STIRRED, {"ids": json(jobs)})
 
 
 def cancel(tx: Tx, job: str, by: str | None, reason: str | None) -> None:

@@ -191,9 +191,12 @@ def timed(db: sqlite3.Connection) -> list[Timed]:
     return [Timed(*row) for row in db.execute(_TIMED).fetchall()]
 
 
-def next_due(db: sqlite3.Connection) -> int | None:
-    (at,) = db.execute(_NEXT_DUE).fetchone()
-    return None if at is None else int(at)
+def next_due(now: int) -> Callable[[sqlite3.Connection], int | None]:
+    def query(db: sqlite3.Connection) -> int | None:
+        (at,) = db.execute(_NEXT_DUE, {"now": now}).fetchone()
+        return None if at is None else int(at)
+
+    return query
 
 
 def stats(owner: str | None) -> Callable[[sqlite3.Connection], Stats]:

@@ -254,8 +254,11 @@ class SQLiteStore:
     async def promote(self, waited: int) -> int:
         return await self._writer.submit(upkeep.promote(waited))
 
+    async def forget_permits(self) -> int:
+        return await self._writer.submit(upkeep.forget_permits)
+
     async def next_due(self) -> int | None:
-        return await self._readers.read(reading.next_due)
+        return await self._readers.read(reading.next_due(self.now()))
 
     # People and control
 

@@ -3,5 +3,6 @@
 {{complete}};
 select raise(abort, 'one of the runs may not simply complete') where changes() <> json_array_length(:rows);
 {{completed}};
+{{freed}};
 {{claim}};
 {{claimed}}

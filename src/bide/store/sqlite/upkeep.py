@@ -9,7 +9,7 @@ from bide.events import EventKind as E
 from bide.store.base import Prunable
 from bide.store.refusals import no_job, not_finished
 from bide.store.rows import data, json
-from bide.store.sqlite.moves import append, resume
+from bide.store.sqlite.moves import append, resume, stirred
 from bide.store.sqlite.settling import held
 from bide.store.sqlite.sql import statement
 from bide.store.sqlite.writer import Tx
@@ -20,6 +20,7 @@ _PAST_DEADLINE = statement("past_deadline")
 _EXPIRE = statement("expire")
 _RESPOND = statement("respond")
 _PROMOTE = statement("promote")
+_FORGET_PERMITS = statement("forget_permits")
 _PRUNE = statement("prune")
 _JOB_STATE = statement("job_state")
 _DELETE_JOB = statement("delete_job")
@@ -46,6 +47,7 @@ def wake_due(tx: Tx) -> int:
     for job, status in rows:
         if status == "pending_hitl":
             resume(tx, job, "woken")
+    stirred(tx, [row[0] for row in rows])
     tx.ready = True
     return len(rows)
 
@@ -82,6 +84,10 @@ def promote(waited: int) -> Callable[[Tx], int]:
         return tx.db.execute(_PROMOTE, lifted).rowcount
 
     return verb
+
+
+def forget_permits(tx: Tx) -> int:
+    return tx.db.execute(_FORGET_PERMITS, {"now": tx.now, "limit": BOUND}).rowcount
 
 
 def prune(prunable: Prunable, owner: str | None, limit: int) -> Callable[[Tx], int]:

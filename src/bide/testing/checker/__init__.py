@@ -23,6 +23,7 @@ from bide.events import EventKind as E
 from bide.job import TERMINAL
 from bide.job import JobStatus as S
 from bide.store.base import EventRow, JobFilter, JobRow, PromptRow, StepRow, Store, whole_history
+from bide.testing.checker.lanes import Lanes
 from bide.transitions import EDGES, TRANSITIONS, follow
 
 
@@ -86,18 +87,23 @@ async def check(store: Store, *, expected: Iterable[str] = (), at_rest: bool = F
         CANCEL_REQUESTED the only edge is CANCELLED; after CANCEL_DELIVERED no question opens.*
     13. One (owner, idempotency key) is one job. *Over all rows.*
     14. No orphan rows. *`Store.orphans`.*
+    16. Limits are never exceeded. *Per lane, each STARTED against the limits that it tells of: how many histories were
+        running at its position, and how many had started within its period.*
 
-    Numbers 11 and 15 to 18 are not in the database, or not yet: readers and owners are tested through their verbs.
+    Numbers 11, 15, 17 and 18 are not in the database, or not yet: readers and owners are tested through their verbs.
     """
     found: list[Violation] = []
     rows: list[JobRow] = []
+    lanes = Lanes((await store.feed(-1, None)).position)
     async for page in _pages(store):
         for file in await _read(store, page):
+            lanes.add(file.row, file.events)
             rows.append(file.row._replace(input="", result=None))  # they may be large, and are not needed any more
             found += _Fold(file, at_rest=at_rest).violations()
     missing = set(expected) - {row.id for row in rows}
     found += [Violation(1, job, "was acknowledged and does not exist") for job in sorted(missing)]
     found += _keys(rows)
+    found += [Violation(16, job, excess) for job, excess in lanes.excesses()]
     found += [Violation(14, None, f"orphan: {orphan}") for orphan in await store.orphans()]
     if at_rest:
         found += await _wake_ups(store, rows)

@@ -6,6 +6,7 @@ from bide.testing.contract.executing import Claiming, Settling, Suspending, Writ
 from bide.testing.contract.forking import Forking
 from bide.testing.contract.intake import Intake
 from bide.testing.contract.joining import Joining
+from bide.testing.contract.limiting import Limiting
 from bide.testing.contract.liveness import Liveness
 from bide.testing.contract.people import Answering, Cancelling, Removing, Serving
 from bide.testing.contract.racing import Racing
@@ -21,6 +22,7 @@ class StoreContract(
     Settling,
     Suspending,
     Writing,
+    Limiting,
     Liveness,
     Upkeep,
     Serving,
@@ -56,7 +58,7 @@ class StoreContract(
     database), `clock` and `worker` (the id of a registered worker) are fixtures to use.
 
     The groups, in the order of the contract: Intake, Joining, Forking, Claiming, Settling, Suspending, Writing,
-    Liveness, Upkeep, Serving, Answering, Cancelling, Removing, Reading, Owning, Racing.
+    Limiting, Liveness, Upkeep, Serving, Answering, Cancelling, Removing, Reading, Owning, Racing.
     """
 
 

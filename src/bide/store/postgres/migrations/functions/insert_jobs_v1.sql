@@ -4,7 +4,7 @@
 create function bide.insert_jobs_v1(
     p_now bigint, p_ids text[], p_types text[], p_type_versions integer[], p_queues text[], p_priorities integer[],
     p_owners text[], p_max_attempts integer[], p_timeouts bigint[], p_delays bigint[], p_keys text[], p_digests text[],
-    p_parents text[], p_labels text[], p_inputs text[], p_data text[]
+    p_parents text[], p_labels text[], p_lanes text[], p_inputs text[], p_data text[]
 ) returns setof text
 language plpgsql
 set plan_cache_mode = force_generic_plan
@@ -21,13 +21,15 @@ begin
         -- Nothing to put in order: half of the work. Whoever waits for one job waits for this.
         insert into bide.job (
             id, type, type_version, queue, priority, urgency, owner, max_attempts, timeout, rank, status, ready,
-            reason, due_at, seq, input, input_size, created_at, idempotency_key, digest, parent, labels
+            reason, due_at, seq, input, input_size, created_at, idempotency_key, digest, parent, labels,
+            lane
         )
         values (
             p_ids[1], p_types[1], p_type_versions[1], p_queues[1], p_priorities[1], p_priorities[1], p_owners[1],
             p_max_attempts[1], p_timeouts[1], p_now + p_delays[1], 'pending', p_delays[1] = 0,
             case when p_delays[1] > 0 then 'delayed' end, case when p_delays[1] > 0 then p_now + p_delays[1] end,
-            1, p_inputs[1], length(p_inputs[1]), p_now, p_keys[1], p_digests[1], p_parents[1], p_labels[1]
+            1, p_inputs[1], length(p_inputs[1]), p_now, p_keys[1], p_digests[1], p_parents[1], p_labels[1],
+            p_lanes[1]
         )
         on conflict do nothing;
         if found then
@@ -44,22 +46,25 @@ begin
                     bide.spread_v1(p_queues, rows), bide.spread_v1(p_priorities, rows), bide.spread_v1(p_owners, rows),
                     bide.spread_v1(p_max_attempts, rows), bide.spread_v1(p_timeouts, rows), bide.spread_v1(p_delays, rows),
                     bide.spread_v1(p_keys, rows), bide.spread_v1(p_digests, rows), bide.spread_v1(p_parents, rows),
-                    bide.spread_v1(p_labels, rows), bide.spread_v1(p_inputs, rows), bide.spread_v1(p_data, rows)
+                    bide.spread_v1(p_labels, rows), bide.spread_v1(p_lanes, rows), bide.spread_v1(p_inputs, rows),
+                    bide.spread_v1(p_data, rows)
                 ) with ordinality as s (
                     id, type, type_version, queue, priority, owner, max_attempts, timeout, delay, key, digest, parent,
-                    labels, input, data, n
+                    labels, lane, input, data, n
                 )
                 order by id, n
             ),
             inserted as (
                 insert into bide.job (
                     id, type, type_version, queue, priority, urgency, owner, max_attempts, timeout, rank, status, ready,
-                    reason, due_at, seq, input, input_size, created_at, idempotency_key, digest, parent, labels
+                    reason, due_at, seq, input, input_size, created_at, idempotency_key, digest, parent, labels,
+                    lane
                 )
                 select
                     id, type, type_version, queue, priority, priority, owner, max_attempts, timeout, p_now + delay,
                     'pending', delay = 0, case when delay > 0 then 'delayed' end,
-                    case when delay > 0 then p_now + delay end, 1, input, length(input), p_now, key, digest, parent, labels
+                    case when delay > 0 then p_now + delay end, 1, input, length(input), p_now, key, digest, parent, labels,
+                    lane
                 from given
                 order by owner, key, n
                 on conflict do nothing
@@ -74,7 +79,13 @@ begin
             )
         select array_agg(inserted.id) into made from inserted;
     end if;
-    -- Most jobs have none, and a part of a statement costs as much where it has nothing to do.
+    -- Most jobs have no lane and no labels, and a part of a statement costs as much where it has nothing to do.
+    if cardinality(array_remove(p_lanes, '')) > 0 then
+        insert into bide.open_lane (lane)
+        select distinct given.lane
+        from unnest(p_ids, bide.spread_v1(p_lanes, rows), bide.spread_v1(p_delays, rows)) as given (id, lane, delay)
+        where given.lane <> '' and given.delay = 0 and given.id = any(made);
+    end if;
     if cardinality(array_remove(p_labels, null)) > 0 then
         insert into bide.label (name, value, job)
         select label.key, label.value, given.id

@@ -70,7 +70,7 @@ begin
                 seq = job.seq + 1 + (s.progress is not null)::integer
             from held as s
             where job.ctid = s.place
-            returning s.job, s.lease, s.kind, s.progress, s.data, job.attempt, job.seq
+            returning s.job, s.lease, s.kind, s.progress, s.data, job.attempt, job.seq, job.lane
         ),
         told as (
             insert into bide.event (job, seq, at, kind, attempt, lease, data)
@@ -81,6 +81,10 @@ begin
                 union all
                 select ended.seq, ended.kind, ended.data
             ) as one (seq, kind, data)
+        ),
+        -- There may be room in its lane now.
+        stirred as (
+            insert into bide.open_lane (lane) select distinct ended.lane from ended where ended.lane <> ''
         ),
         -- A retry may take another path: only what succeeded is remembered.
         forgotten as (

@@ -1,12 +1,13 @@
 -- A turn of a worker's pump, in one call: the runs that end, as in `leave_v1`, and what is claimed then. Returns a row
--- with nothing but its id for every end that counts, and one for each job that was claimed, in the order of each demand.
+-- with nothing but its id for every end that counts, and one for each job that was claimed, in the order of each demand;
+-- a row of nothing at all says that there may be more to claim, here or elsewhere.
 -- `p_demands` is a list of {queues, types: {name: newest version known}, limit}; `p_enough` how many characters of input
--- are enough. What others hold is passed over. Of several queues the most urgent go first: how many come from each is
+-- are enough. `p_limits` is {queues: {name: limit}, types: {name: limit}}. What others hold is passed over. Of several queues the most urgent go first: how many come from each is
 -- found out before any is locked, so that no more are locked than are taken.
 create function bide.settle_claim_v1(
     p_now bigint, p_worker text, p_started text, p_jobs text[], p_leases bigint[], p_statuses text[], p_kinds text[],
     p_reasons text[], p_results text[], p_errors text[], p_due_ats bigint[], p_ready boolean[], p_continues boolean[],
-    p_elapsed bigint[], p_progress text[], p_data text[], p_demands json, p_enough integer
+    p_elapsed bigint[], p_progress text[], p_data text[], p_demands json, p_limits json, p_enough integer
 ) returns table (
     id text, type text, input text, attempt integer, max_attempts integer, lease bigint, timeout bigint, elapsed bigint,
     owner text, progress text
@@ -26,6 +27,10 @@ declare
     types text[];
     versions integer[];
     wanted integer;
+    limited boolean;
+    more boolean := false;
+    lanes text[] := '{}';
+    lane_types text[];
 begin
     if cardinality(p_jobs) > 0 then
         return query
@@ -35,9 +40,39 @@ begin
             p_now, p_jobs, p_leases, p_statuses, p_kinds, p_reasons, p_results, p_errors, p_due_ats, p_ready,
             p_continues, p_elapsed, p_progress, p_data
         ) as left_ (job);
+        more := exists (select from bide.permit) and exists (
+            select from unnest(p_jobs, bide.spread_v1(p_leases, cardinality(p_jobs))) as s (job, lease)
+            cross join lateral (
+                select from bide.permit as permit where permit.job = s.job and permit.lease = s.lease limit 1
+            ) as held
+        );
     end if;
-    if not exists (select from bide.worker as worker where worker.id = p_worker and worker.dead_at is null) then
+    if more then
+        return next;
+    end if;
+    if json_array_length(p_demands) = 0
+        or not exists (select from bide.worker as worker where worker.id = p_worker and worker.dead_at is null)
+    then
         return;
+    end if;
+    -- Of jobs that have no limit nothing is asked in what follows.
+    limited := p_limits ->> 'queues' <> '{}' or exists (select from bide.open_lane);
+    if limited then
+        select entered.lanes, entered.types into lanes, lane_types
+        from bide.enter_lanes_v1(
+            p_now,
+            array(
+                select distinct queue
+                from json_array_elements(p_demands) as one
+                cross join lateral json_array_elements_text(one -> 'queues') as queue
+            ),
+            array(
+                select distinct type
+                from json_array_elements(p_demands) as one
+                cross join lateral json_object_keys(one -> 'types') as type
+            ),
+            p_limits
+        ) as entered;
     end if;
     for demand in select value from json_array_elements(p_demands) loop
         queues := array(select json_array_elements_text(demand -> 'queues'));
@@ -47,16 +82,24 @@ begin
         return query
         with
             share as materialized (
-                select queues[1] as queue, wanted::bigint as wanted where cardinality(queues) = 1
+                select queues[1] as queue, '' as lane, wanted::bigint as wanted
+                where cardinality(queues) = 1 and not limited
                 union all
-                select top.queue, count(*)
+                select part.queue, part.lane, part.wanted
+                from bide.share_lanes_v1(
+                    p_now, p_limits, queues, types, versions, wanted, lanes, lane_types
+                ) as part
+                where limited
+                union all
+                select top.queue, '', count(*)
                 from (
                     select job.queue
                     from unnest(queues) as q (queue)
                     cross join lateral (
                         select job.queue, job.urgency, job.rank, job.id
                         from bide.job as job
-                        where job.queue = q.queue
+                        where job.lane = ''
+                            and job.queue = q.queue
                             and job.status = 'pending'
                             and job.ready
                             and job.type = any(types)
@@ -64,7 +107,7 @@ begin
                         order by job.urgency desc, job.rank, job.id
                         limit wanted
                     ) as job
-                    where cardinality(queues) > 1
+                    where cardinality(queues) > 1 and not limited
                     order by job.urgency desc, job.rank, job.id
                     limit wanted
                 ) as top
@@ -76,7 +119,8 @@ begin
                 cross join lateral (
                     select job.ctid as place, job.urgency, job.rank, job.id, job.input_size
                     from bide.job as job
-                    where job.queue = share.queue
+                    where job.lane = share.lane
+                        and job.queue = share.queue
                         and job.status = 'pending'
                         and job.ready
                         and job.type = any(types)
@@ -120,7 +164,19 @@ begin
                 returning
                     picked.n, job.id, job.type, job.input, job.attempt, job.max_attempts, job.lease, job.timeout,
                     job.elapsed, job.owner, case when job.progress_attempt = job.attempt then job.progress end as progress,
-                    job.seq
+                    job.seq, job.queue, job.lane
+            ),
+            -- Without a limit that is known here a lane counts it all the same, for those who know one.
+            permitted as (
+                insert into bide.permit (job, lease, lane, at, expires_at)
+                select claimed.id, claimed.lease, one.lane, p_now, p_now + coalesce((one.bound ->> 'period')::bigint, 0)
+                from claimed
+                cross join lateral (
+                    values
+                        ('queue ' || claimed.queue, p_limits -> 'queues' -> claimed.queue),
+                        (claimed.lane, p_limits -> 'types' -> claimed.type)
+                ) as one (lane, bound)
+                where limited and (one.lane = claimed.lane or one.bound is not null) and one.lane <> ''
             ),
             -- Only where something is told: a look that finds nothing to claim writes nothing.
             ticket as materialized (
@@ -128,8 +184,18 @@ begin
             ),
             told as (
                 insert into bide.event (job, seq, at, kind, attempt, lease, data)
-                select claimed.id, claimed.seq, p_now, 'job.started', claimed.attempt, claimed.lease, p_started
+                select claimed.id, claimed.seq, p_now, 'job.started', claimed.attempt, claimed.lease,
+                    case
+                        when limited and coalesce(bound.queue, bound.lane) is not null
+                        then json_strip_nulls(json_build_object('worker', p_worker, 'limits', bound))::text
+                        else p_started
+                    end
                 from claimed
+                cross join lateral (
+                    select
+                        p_limits -> 'queues' -> claimed.queue as queue,
+                        case when claimed.lane <> '' then p_limits -> 'types' -> claimed.type end as lane
+                ) as bound
                 cross join ticket
                 where ticket.taken is not null
                 order by claimed.n
@@ -140,5 +206,13 @@ begin
         from claimed
         order by claimed.n;
     end loop;
+    if limited then
+        -- Of very many lanes not all were looked at, and not all of those are open still.
+        more := bide.reopen_lanes_v1(p_now, p_limits, lanes, lane_types) < cardinality(lanes)
+            and cardinality(lanes) >= 100;
+        if more then
+            return next;
+        end if;
+    end if;
 end
 $$

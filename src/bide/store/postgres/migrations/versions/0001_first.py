@@ -64,7 +64,7 @@ TABLES = (
         parent text collate "C",
         forked_from text collate "C",
         labels text,
-        concurrency_key text,
+        lane text collate "C" not null default '',
         payload_codec text
     ) with (
         fillfactor = 50,
@@ -142,6 +142,31 @@ TABLES = (
         defaulted boolean not null
     )
     """,
+    # What runs in a lane. It counts while its job runs under this very lease, so that nothing which ends a run needs to
+    # know of it; and until `expires_at` as one that has started.
+    """
+    create table bide.permit (
+        job text collate "C" not null,
+        lease bigint not null,
+        lane text collate "C" not null,
+        at bigint not null,
+        expires_at bigint not null,
+        primary key (job, lease, lane)
+    ) with (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 500)
+    """,
+    # Where a claim has to look: lanes that are not full and in whose `queue` a job waits, as far as it is known, with
+    # the first of them; only who holds the lane writes those. Without a queue: something has happened in the lane, and
+    # nobody has looked yet. `opens_at` is when the rate lets the next one start.
+    """
+    create table bide.open_lane (
+        lane text collate "C" not null,
+        queue text collate "C" not null default '',
+        type text collate "C" not null default '',
+        urgency integer not null default 0,
+        rank bigint not null default 0,
+        opens_at bigint not null default 0
+    ) with (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 500)
+    """,
     # Beats write it all the time: room for them on the page, and no index of what they change.
     """
     create table bide.worker (
@@ -160,7 +185,8 @@ TABLES = (
 )
 
 INDEXES = (
-    "create index job_claim on bide.job (queue, urgency desc, rank, id) where status = 'pending' and ready",
+    # Jobs of no lane have an empty one: they are one long lane.
+    "create index job_claim on bide.job (lane, queue, urgency desc, rank, id) where status = 'pending' and ready",
     """
     create index job_due on bide.job (due_at)
         where due_at is not null and not ready and status in ('pending', 'pending_hitl')
@@ -177,6 +203,11 @@ INDEXES = (
     """,
     "create index job_owner on bide.job (owner, id) where owner <> ''",
     "create index label_job on bide.label (job)",
+    "create index permit_lane on bide.permit (lane, at)",
+    "create index permit_expires on bide.permit (expires_at)",
+    "create index open_lane_order on bide.open_lane (queue, urgency desc, rank)",
+    "create index open_lane_name on bide.open_lane (lane)",
+    "create index open_lane_opens on bide.open_lane (opens_at) where opens_at > 0",
     "create unique index event_seq on bide.event (job, seq)",
     "create unique index prompt_key on bide.prompt (job, key) where status <> 'withdrawn'",
     "create index prompt_job on bide.prompt (job)",
@@ -191,6 +222,10 @@ FUNCTIONS = (
     "changes_v1",
     "insert_jobs_v1",
     "leave_v1",
+    "room_v1",
+    "enter_lanes_v1",
+    "share_lanes_v1",
+    "reopen_lanes_v1",
     "settle_claim_v1",
     "note_v1",
     "record_v1",
@@ -209,6 +244,6 @@ def downgrade() -> None:
     schema = op.get_context().opts["version_table_schema"]
     for name in reversed(FUNCTIONS):
         op.execute(in_schema(f"drop function bide.{name}", schema))
-    for table in ("worker", "response", "prompt", "step", "event", "label", "job"):
+    for table in ("open_lane", "permit", "worker", "response", "prompt", "step", "event", "label", "job"):
         op.execute(in_schema(f"drop table bide.{table}", schema))
     op.execute(in_schema("drop sequence bide.event_pos", schema))

@@ -60,7 +60,7 @@ TABLES = (
         parent text,
         forked_from text,
         labels text,
-        concurrency_key text,
+        lane text not null default '',
         payload_codec text
     ) strict
     """,
@@ -79,6 +79,32 @@ TABLES = (
         value text not null,
         job text not null,
         primary key (name, value, job)
+    ) strict, without rowid
+    """,
+    # What runs in a lane. It counts while its job runs under this very lease, so that nothing which ends a run needs to
+    # know of it; and until `expires_at` as one that has started.
+    """
+    create table bide_permit (
+        job text not null,
+        lease integer not null,
+        lane text not null,
+        at integer not null,
+        expires_at integer not null,
+        primary key (job, lease, lane)
+    ) strict, without rowid
+    """,
+    # Where a claim has to look: lanes that are not full and in whose `queue` a job waits, as far as it is known, with
+    # the first of them. Without a queue: something has happened in the lane, and nobody has looked yet. `opens_at` is
+    # when the rate lets the next one start.
+    """
+    create table bide_open_lane (
+        lane text not null,
+        queue text not null default '',
+        type text not null default '',
+        urgency integer not null default 0,
+        rank integer not null default 0,
+        opens_at integer not null default 0,
+        primary key (lane, queue)
     ) strict, without rowid
     """,
     # AUTOINCREMENT: a position is never given twice, though the newest events may be deleted.
@@ -155,12 +181,12 @@ TABLES = (
 )
 
 INDEXES = (
-    # With all that a pick asks for, so that jobs of types unknown to a worker are passed over without a look at their
-    # rows. That takes the two columns of the condition as well: engines before 3.41 look at the row to check what the
-    # index implies.
+    # Jobs of no lane have an empty one: they are one long lane. With all that a pick asks for, so that jobs of types
+    # unknown to a worker are passed over without a look at their rows. That takes the two columns of the condition as
+    # well: engines before 3.41 look at the row to check what the index implies.
     """
     create index bide_job_claim
-        on bide_job (queue, urgency desc, rank, id, type, type_version, input_size, status, ready)
+        on bide_job (lane, queue, urgency desc, rank, id, type, type_version, input_size, status, ready)
         where status = 'pending' and ready = 1
     """,
     """
@@ -178,6 +204,10 @@ INDEXES = (
     """,
     "create index bide_job_owner on bide_job (owner, id) where owner <> ''",
     "create index bide_label_job on bide_label (job)",
+    "create index bide_permit_lane on bide_permit (lane, at)",
+    "create index bide_permit_expires on bide_permit (expires_at)",
+    "create index bide_open_lane_order on bide_open_lane (queue, urgency desc, rank)",
+    "create index bide_open_lane_opens on bide_open_lane (opens_at) where opens_at > 0",
     "create unique index bide_event_seq on bide_event (job, seq)",
     "create unique index bide_prompt_key on bide_prompt (job, key) where status <> 'withdrawn'",
     "create index bide_prompt_job on bide_prompt (job)",
@@ -192,5 +222,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("worker", "response", "prompt", "step", "event", "payload", "label", "job"):
+    for table in ("open_lane", "permit", "worker", "response", "prompt", "step", "event", "payload", "label", "job"):
         op.execute(f"drop table bide_{table}")
