@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bide import Bide, JobContext, JobStatus, Limit
-from bide.app import JobCall
+from bide import Bide, JobCall, JobContext, JobStatus, Limit
 from bide.errors import InvalidOption
 from bide.store.base import LaneLimit
 from bide.testing import Harness

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -35,8 +36,8 @@ class Counted(sqlite3.Connection):
         self.set_progress_handler(count, 1_000)
 
 
-def counted(*arguments: object, **options: object) -> sqlite3.Connection:
-    db: Counted = sqlite3.connect(*arguments, **options, factory=Counted)  # type: ignore[call-overload]
+def counted(*arguments: Any, **options: Any) -> sqlite3.Connection:
+    db: Counted = sqlite3.connect(*arguments, **options, factory=Counted)
     db.watch()
     return db
 

@@ -73,7 +73,7 @@ FILL = (
     """,
     """
     insert into bide.open_lane (lane, queue, type, opens_at)
-    select 'lane-' || n, 'default', 'work', case when n % 2 = 0 then n else 0 end from generate_series(1, 5000) as n
+    select 'lane-' || n, 'elsewhere', 'work', case when n % 2 = 0 then n else 0 end from generate_series(1, 5000) as n
     """,
     "analyze",
 )
@@ -179,11 +179,13 @@ async def call(db: Connection, name: str, **parameters: Any) -> list[Any]:
     return list(await db.fetch(what.text, *what.arguments(parameters)))
 
 
+NO_LIMITS = '{"queues":{},"types":{}}'
+
+
 async def test_a_turn_reads_what_it_settles_and_claims(db: Connection) -> None:
     demand = '[{"queues":["default"],"types":{"work":1},"limit":10}]'
-    rows = await call(
-        db, "turn", now=1, worker="worker-1", started="{}", demands=demand, enough=1_000_000, **ending("job-100100")
-    )
+    turn: dict[str, Any] = {"now": 1, "worker": "worker-1", "started": "{}", "demands": demand, "enough": 1_000_000}
+    rows = await call(db, "turn", limits=NO_LIMITS, **turn, **ending("job-100100"))
     assert len(rows) == 11
     seen = await read(db)
     assert [seen[table][0] for table in ("job", "event", "prompt")] == [0, 0, 0]
@@ -193,7 +195,8 @@ async def test_a_turn_reads_what_it_settles_and_claims(db: Connection) -> None:
 async def test_several_queues_are_looked_at_by_the_index(db: Connection) -> None:
     demand = '[{"queues":["other","default"],"types":{"work":1},"limit":10}]'
     none: dict[str, Any] = {name: [] for name in LEAVING}
-    rows = await call(db, "turn", now=1, worker="worker-1", started="{}", demands=demand, enough=1_000_000, **none)
+    turn: dict[str, Any] = {"now": 1, "worker": "worker-1", "started": "{}", "demands": demand, "enough": 1_000_000}
+    rows = await call(db, "turn", limits=NO_LIMITS, **turn, **none)
     assert len(rows) == 10
     assert (await read(db))["job"][0] == 0
     assert (await read(db))["job"][1] < 40
