@@ -102,9 +102,9 @@ async def test_people_are_told_of_a_row_that_is_held_for_long(store: PostgresSto
         await store.cancel(run.id, None, None, None)
 
 
-async def test_a_worker_completes_others_while_rows_are_held(postgres_url: str, holder: Connection) -> None:
+async def test_a_worker_completes_others_while_rows_are_held(way: str, holder: Connection) -> None:
     """What the held jobs say, record and return waits for their rows, in order; of a hundred others nothing does."""
-    bide: Bide[None] = Bide(postgres_url, settings=quick(slots=20))
+    bide: Bide[None] = Bide(way, settings=quick(slots=20))
     begun, told = asyncio.Barrier(3), asyncio.Event()
 
     async def work(n: int) -> int:
