@@ -316,6 +316,18 @@ async def test_a_stream_of_all_jobs_names_those_that_changed_and_from_time_to_ti
             await remote.get(other.id)
 
 
+async def test_a_server_that_says_there_is_nothing_to_come_of_all_jobs_is_no_bide() -> None:
+    server = FastAPI()
+
+    @server.get("/events")
+    async def nothing() -> Response:
+        return Response(status_code=204)
+
+    async with serving(server) as address, RemoteBide(address) as remote:
+        with pytest.raises(e.StoreUnavailable, match="is no Bide"):
+            await anext(remote.changes({}))
+
+
 async def test_who_answers_is_told_here_and_known_there(place: Place) -> None:
     async with place.app.worker():
         job = await waiting(place.app, "preview")

@@ -181,7 +181,8 @@ class RemoteBide:
             begun = after
             try:
                 async with self._stream("/events", after) as messages:
-                    assert messages is not None, "it does not end"
+                    if messages is None:
+                        raise self._no_bide()  # there, it does not end
                     async for come in messages:
                         changed: set[UUID] = set()
                         for message in come:
