@@ -134,11 +134,20 @@ async def test_looks_that_find_nothing_read_none_of_many(many: str) -> None:
             await store.promote(0)
             await store.rescue(())
             await store.beat("worker")
-    # The next one that is due is read; and no other.
-    assert [
-        (table, whole - whole_before, found - found_before)
-        for (table, whole, found), (_, whole_before, found_before) in zip(await _read(many), before, strict=True)
-    ] == [("event", 0, 0), ("job", 0, ROUNDS), ("prompt", 0, 0)]
+    # The next job and the next question that are due are read, and no other.
+    read = await _read_since(before, many)
+    assert [whole for whole, _ in read.values()] == [0, 0, 0]
+    assert read["event"] == (0, 0)
+    assert max(read["job"][1], read["prompt"][1]) <= ROUNDS
+
+
+async def test_a_list_of_those_who_wait_reads_no_other(many: str) -> None:
+    before = await _read(many)
+    async with make(many).bide as bide:
+        assert len(await bide.list(statuses=[JobStatus.PENDING_HITL], limit=50)) == 50
+    whole, found = (await _read_since(before, many))["job"]
+    assert whole == 0
+    assert 50 <= found <= WAITING + 1
 
 
 async def _likeness(store: Store, job: str) -> str:
@@ -152,16 +161,22 @@ async def _likeness(store: Store, job: str) -> str:
     return re.sub(r"\d{15,}", "TIME", re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "ID", text))
 
 
-async def _read(url: str) -> list[tuple[Any, ...]]:
+async def _read(url: str) -> dict[str, tuple[int, int]]:
     """Rows that were read of whole tables, and by indexes, by connections that have ended: of each table."""
     await _all_closed(url)
-    return await execute(
+    rows = await execute(
         url,
         """
         select relname, seq_tup_read, idx_tup_fetch from pg_stat_user_tables
         where schemaname = 'bide' and relname in ('job', 'prompt', 'event') order by 1
         """,
     )
+    return {table: (whole, found) for table, whole, found in rows}
+
+
+async def _read_since(before: dict[str, tuple[int, int]], url: str) -> dict[str, tuple[int, int]]:
+    now = await _read(url)
+    return {table: (now[table][0] - whole, now[table][1] - found) for table, (whole, found) in before.items()}
 
 
 async def _all_closed(url: str) -> None:
