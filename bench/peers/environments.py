@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench.peers.peers import OURS, Peer
+from bench.peers.peers import Peer
 
 REQUIREMENTS = Path(__file__).with_name("requirements")
 
@@ -23,7 +23,7 @@ class Infeasible(Exception):
 
 def interpreter(peer: Peer) -> Path:
     """The Python of the peer's environment. Raises Infeasible."""
-    if peer.driver == OURS.driver:
+    if peer.is_ours:
         return Path(sys.executable)
     requirements = REQUIREMENTS / f"{peer.driver}.txt"
     base = python(peer.python)

@@ -20,7 +20,7 @@ from bench.marks import Marks
 from bench.measure import Metrics
 from bench.peers.driver import CALLERS, SPARE, WARM_UP, Role, Task
 from bench.peers.environments import Infeasible
-from bench.peers.peers import OURS, Peer
+from bench.peers.peers import Peer
 from bench.postgres import jobs
 from bench.postgres.database import Database
 from bench.postgres.server import query
@@ -62,7 +62,7 @@ class Bench:
     def enqueue(self, counts: Counts) -> Metrics:
         self._set_up(SPARE)
         figures = self._figures(self._task("enqueue", counts.enqueued, counts.bulk))
-        if self._peer is OURS:
+        if self._peer.is_ours:
             accepted = WARM_UP + len(CALLERS) * counts.enqueued + counts.bulk
             asyncio.run(jobs.verify_accepted(self._database.url, accepted))
         return figures
@@ -81,7 +81,7 @@ class Bench:
                 assert last - marks.marked(count)[-1] < STANDSTILL, f"{self._left(count)} jobs ran, and never ended"
                 time.sleep(LOOK / 5)
             resident = sum(map(_resident, working)) / workers
-        if self._peer is OURS:
+        if self._peer.is_ours:
             asyncio.run(jobs.verify(self._database.url, completed=count, events=3))
         return {"rate": count / (last - marks.marked(count)[0]), "resident": resident}
 
@@ -91,7 +91,7 @@ class Bench:
         with self._working(1):
             figures = self._figures(self._task("latency", count, ends))
         assert len(marks.marked(count + ends)) == count + ends
-        if self._peer is OURS:
+        if self._peer.is_ours:
             done = len(marks.marked(count + ends + SPARE))
             asyncio.run(jobs.verify(self._database.url, completed=done, events=3))
         return figures
@@ -109,7 +109,7 @@ class Bench:
         return [str(self._python), "-m", f"bench.peers.drivers.{self._peer.driver}", task.dump()]
 
     def _environment(self) -> dict[str, str]:
-        paths = [ROOT, ROOT / "src"] if self._peer is OURS else [ROOT]
+        paths = [ROOT, ROOT / "src"] if self._peer.is_ours else [ROOT]
         return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)), "PYTHONDONTWRITEBYTECODE": "1"}
 
     def _run(self, task: Task) -> None:

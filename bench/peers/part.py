@@ -13,7 +13,7 @@ from bench.peers import environments
 from bench.peers.chart import bars
 from bench.peers.environments import Infeasible
 from bench.peers.measuring import Bench, Counts
-from bench.peers.peers import OURS, PEERS, Peer
+from bench.peers.peers import OURS, OURS_BY_DEFAULT, PEERS, Peer
 from bench.postgres.part import describe
 from bench.postgres.server import Server
 from bench.report import Part, Section, Table, number, times
@@ -43,7 +43,7 @@ class Measured:
 
 def measure(size: Size, root: Path | None) -> Section:
     counts = Counts(size.peers_enqueue, size.peers_bulk, size.peers_part)
-    everyone = [Measured(peer) for peer in (OURS, *PEERS)]
+    everyone = [Measured(peer) for peer in (OURS, OURS_BY_DEFAULT, *PEERS)]
     with Server(root) as server:
         where = describe(server, root, size.rounds)
         pythons = {measured.peer.driver: python for measured in everyone if (python := _python(measured)) is not None}
@@ -75,7 +75,7 @@ def _round(measured: Measured, server: Server, python: Path, counts: Counts) -> 
             try:
                 figures = what(Bench(measured.peer, python, database))
             except Exception as error:
-                if measured.peer is OURS:
+                if measured.peer.is_ours:
                     raise
                 measured.errors.append(f"{kind}: {type(error).__name__}: {error}")
             else:
@@ -104,7 +104,8 @@ ACCEPT: Mapping[str, tuple[str, str]] = {
 
 def tables(everyone: Sequence[Measured], counts: Counts) -> Sequence[Table]:
     """What was aimed at, the figures of all, ours first, what they were set to, and what could not be measured."""
-    found = [_targets(everyone[0], everyone[1:]), _drain(everyone, counts), _accept(everyone), _settings(everyone)]
+    peers = [measured for measured in everyone if not measured.peer.is_ours]
+    found = [_targets(everyone[0], peers), _drain(everyone, counts), _accept(everyone), _settings(everyone)]
     broken = [measured for measured in everyone if measured.errors]
     return [*found, _errors(broken)] if broken else found
 
@@ -152,7 +153,7 @@ def _settings(everyone: Sequence[Measured]) -> Table:
 
 
 def _version(peer: Peer) -> str:
-    return "this one" if peer is OURS else environments.version(peer)
+    return "this one" if peer.is_ours else environments.version(peer)
 
 
 def _cell(measured: Measured, kind: str, metric: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -28,13 +28,22 @@ class Peer:
     file: str | None = None
     """The SQLite database, in the folder of the task; else it is PostgreSQL's."""
 
+    @property
+    def is_ours(self) -> bool:
+        return self.driver == "bide"
+
 
 OURS = Peer(
     name="Bide",
     driver="bide",
-    settings="defaults: 200 slots; no uvloop",
+    settings="1,000 slots, so that a turn is as large as the largest batch of the others; no uvloop",
     keeps="row, result, history",
     left="select count(*) from bide.job where finished_at is null",
+    options={"slots": 1_000},
+)
+
+OURS_BY_DEFAULT = replace(
+    OURS, name="Bide, its default", settings="200 slots; no uvloop", options={"slots": 200}, alone=True
 )
 
 

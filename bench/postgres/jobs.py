@@ -12,7 +12,8 @@ from bench.jobs import CHUNK
 from bench.marks import Marks
 from bench.postgres.database import Database
 from bench.postgres.server import query
-from bide import Bide, Confirm, JobContext, JobType, Proceed
+from bench.postgres.worker import SLOTS
+from bide import Bide, Confirm, JobContext, JobType, Proceed, Settings
 from bide.store.postgres import PostgresStore
 from bide.store.postgres.driver import Connection, connect
 
@@ -68,11 +69,11 @@ async def asking(ctx: JobContext[None], n: int) -> int:
 
 
 class App:
-    """A `Bide` on a database, with the measured job types and its defaults."""
+    """A `Bide` on a database, with the measured job types and its defaults, but perhaps for the slots of a worker."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, slots: int = SLOTS) -> None:
         self.url = url
-        self.bide = Bide(url)
+        self.bide = Bide(url, settings=Settings(slots=slots))
         self.noop: JobType[[int], int] = self.bide.job(noop)
         self.asking: JobType[[int], int] = self.bide.job(asking)
 

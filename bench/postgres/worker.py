@@ -1,4 +1,4 @@
-"""A worker in a process of its own: `python -m bench.postgres.worker KIND URL MARKS`. It prints how far it is.
+"""A worker in a process of its own: `python -m bench.postgres.worker KIND URL MARKS SLOTS`. It prints how far it is.
 
 `open` once it is connected; then it waits for a line. The bare loop prints `ended` when nothing is left; all of them
 leave when their input ends.
@@ -16,13 +16,16 @@ from typing import Literal, TypeAlias
 from bench.postgres.database import Database
 from bench.worker import Child
 
+SLOTS = 200
+"""The default of a worker: jobs at once, of which half are claimed and settled in one turn."""
+
 Kind: TypeAlias = Literal["bide", "bare", "bare listener"]
 
 
 @contextmanager
-def at_work(kind: Kind, database: Database, count: int = 1) -> Generator[list[Child]]:
+def at_work(kind: Kind, database: Database, count: int = 1, slots: int = SLOTS) -> Generator[list[Child]]:
     """So many processes that are connected and wait for their sign; ended in the end."""
-    arguments = ("-m", "bench.postgres.worker", kind, database.url, str(database.marks))
+    arguments = ("-m", "bench.postgres.worker", kind, database.url, str(database.marks), str(slots))
     children = [Child(*arguments) for _ in range(count)]
     try:
         for child in children:
@@ -42,11 +45,11 @@ def _line() -> asyncio.Future[str]:
     return asyncio.ensure_future(asyncio.to_thread(sys.stdin.readline))
 
 
-async def work(url: str, marks: Path) -> None:
+async def work(url: str, marks: Path, slots: int) -> None:
     from bench.postgres.jobs import App, recorder
 
     recorder.share(marks)
-    app = App(url)
+    app = App(url, slots)
     async with app.bide:
         _say("open")
         await _line()
@@ -82,7 +85,7 @@ if __name__ == "__main__":
     where, shared = sys.argv[2], Path(sys.argv[3])
     match sys.argv[1]:
         case "bide":
-            asyncio.run(work(where, shared))
+            asyncio.run(work(where, shared, int(sys.argv[4])))
         case "bare listener":
             asyncio.run(listen_bare(where, shared))
         case _:

@@ -1,4 +1,4 @@
-"""Bide itself, at its defaults: results and history are kept."""
+"""Bide itself, at its defaults but for the slots of a worker: results and history are kept."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.peers.driver import Driver, Task, main
-from bide import Bide, Job, JobContext
+from bide import Bide, Job, JobContext, Settings
 from bide.store.postgres.migrations import run
 
 
 class BideDriver(Driver):
     def __init__(self, task: Task) -> None:
         super().__init__(task)
-        self.bide = Bide(self.url)
+        self.bide = Bide(self.url, settings=Settings(slots=task.options["slots"]))
         self.noop = self.bide.job(self._noop)
 
     async def _noop(self, _ctx: JobContext[None], number: int) -> int:
