@@ -1,1 +1,1 @@
-"""What Bide costs, beside a bare sqlite3 loop of the same durability in the same run: `python -m bench`."""
+"""What Bide costs, beside bare loops of the same durability and beside its peers: `python -m bench`."""

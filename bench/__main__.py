@@ -1,27 +1,29 @@
-"""Print what Bide costs, topic by topic: `python -m bench [topic …] [--quick]`. A whole run writes RESULTS.md."""
+"""Print what Bide costs, part by part: `python -m bench [part …] [--quick]`. Each writes its section of RESULTS.md."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
 
-from bench import drain, enqueue, http, latency, machine, memory, processes, report, steps
-from bench.measure import Row, Size, Topic, run
+from bench import drain, enqueue, http, latency, memory, processes, report, sqlite, steps
+from bench.measure import Size
+from bench.postgres.part import POSTGRES_PART
+from bench.report import Part
 
-TOPICS: Mapping[str, Callable[[Size], Topic]] = {
-    "drain": drain.topic,
-    "enqueue": enqueue.topic,
-    "latency": latency.topic,
-    "processes": processes.topic,
-    "memory": memory.topic,
-    "steps": steps.topic,
-    "http": http.topic,
+PARTS: Mapping[str, Part] = {
+    "drain": sqlite.part(drain.topic),
+    "enqueue": sqlite.part(enqueue.topic),
+    "latency": sqlite.part(latency.topic),
+    "processes": sqlite.part(processes.topic),
+    "memory": sqlite.part(memory.topic),
+    "steps": sqlite.part(steps.topic),
+    "http": sqlite.part(http.topic),
+    "postgres": POSTGRES_PART,
 }
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
@@ -29,34 +31,24 @@ RESULTS = Path(__file__).with_name("RESULTS.md")
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("topics", nargs="*", choices=[[], *TOPICS], metavar="topic", help=" ".join(TOPICS))
+    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], metavar="part", help=" ".join(PARTS))
     parser.add_argument("--quick", action="store_true", help="one small round, and RESULTS.md stays as it is")
     parser.add_argument("--folder", type=Path, help="where the databases are made (the system's temporary folder)")
     chosen = parser.parse_args()
-    names: list[str] = chosen.topics or list(TOPICS)
+    names: list[str] = chosen.parts or list(PARTS)
     size = Size.quick() if chosen.quick else Size.full()
 
     console = Console(width=None if sys.stdout.isatty() else 200)
-    described = machine.describe(chosen.folder or Path(tempfile.gettempdir()))
-    for name, text in described.items():
-        console.print(f"{name:>10}  {text}", highlight=False)
-    began = time.monotonic()
-    measured: list[tuple[Topic, list[Row]]] = []
+    missed: list[str] = []
     for name in names:
-        topic = TOPICS[name](size)
-        with console.status(f"Measuring: {topic.title}"):
-            rows = run(topic, size.rounds, root=chosen.folder)
-        report.show(console, topic, rows)
-        measured.append((topic, rows))
-    console.print(f"\n{time.monotonic() - began:.0f} s")
-
-    # Only a whole run is written down: part of one beside the rest of another would compare two moments.
-    if not chosen.quick and set(names) == set(TOPICS):
-        RESULTS.write_text(report.markdown(described, measured, size.rounds), encoding="utf-8")
-        console.print(
-            f"Written to {RESULTS.relative_to(Path.cwd()) if RESULTS.is_relative_to(Path.cwd()) else RESULTS}"
-        )
-    missed = [row.line.name for _, rows in measured for row in rows if row.met is False]
+        began = time.monotonic()
+        with console.status(f"Measuring: {PARTS[name].title}"):
+            section = PARTS[name].measure(size, chosen.folder)
+        report.show(console, section)
+        console.print(f"\n{name}: {time.monotonic() - began:.0f} s")
+        missed += [f"{section.title}: {row}" for table in section.tables for row in table.missed]
+        if not chosen.quick:
+            report.write(RESULTS, section, [part.title for part in PARTS.values()])
     if missed:
         console.print(f"[red]Below its target: {'; '.join(missed)}[/red]")
     return 0

@@ -10,7 +10,7 @@ import asyncio
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -111,7 +111,8 @@ async def noop(payload: Any) -> Any:
     return payload
 
 
-async def _run_all(payloads: Sequence[str]) -> list[str]:
+async def run_all(payloads: Sequence[str]) -> list[str]:
+    """One `asyncio.Task` a job."""
     tasks = [asyncio.create_task(noop(json.loads(payload))) for payload in payloads]
     return [json.dumps(await task) for task in tasks]
 
@@ -140,7 +141,7 @@ def drain_narrow(folder: Path, count: int) -> Metrics:
                 db.execute("commit")
                 if not rows:
                     break
-                results = runner.run(_run_all([args for _, args in rows]))
+                results = runner.run(run_all([args for _, args in rows]))
                 ended = [(now, result, job) for (job, _), result in zip(rows, results, strict=True)]
             elapsed = time.perf_counter() - began
         assert db.execute("select count(*) from job where state = 2 and result is not null").fetchone() == (count,)
@@ -190,7 +191,7 @@ class FullLoop:
         return len(self._claimed)
 
     def execute(self, runner: asyncio.Runner) -> None:
-        self._results = runner.run(_run_all([payload for _, payload, _, _, _ in self._claimed]))
+        self._results = runner.run(run_all([payload for _, payload, _, _, _ in self._claimed]))
 
     def record(self, step: str) -> None:
         """Remember one step of each job of the batch, with its event, in one transaction."""
@@ -227,11 +228,10 @@ def drain_full(folder: Path, count: int, steps: int = 0) -> Metrics:
 
 
 class Coalescer:
-    """Callers await one insert each; a thread commits everything that waits as one transaction."""
+    """Callers await one insert each; everything that waits is written as one transaction."""
 
-    def __init__(self, write: Callable[[Sequence[str]], None]) -> None:
+    def __init__(self, write: Callable[[Sequence[str]], Awaitable[None]]) -> None:
         self._write = write
-        self._thread = ThreadPoolExecutor(1)
         self._waiting: list[tuple[str, asyncio.Future[None]]] = []
         self._flusher: asyncio.Task[None] | None = None
 
@@ -244,16 +244,12 @@ class Coalescer:
         await done
 
     async def _flush(self) -> None:
-        loop = asyncio.get_running_loop()
         while self._waiting:
             batch, self._waiting = self._waiting, []
-            await loop.run_in_executor(self._thread, self._write, [text for text, _ in batch])
+            await self._write([text for text, _ in batch])
             for _, done in batch:
                 done.set_result(None)
         self._flusher = None
-
-    def close(self) -> None:
-        self._thread.shutdown()
 
 
 def write_narrow(db: sqlite3.Connection, texts: Sequence[str]) -> None:
@@ -269,14 +265,18 @@ def write_full(db: sqlite3.Connection, texts: Sequence[str]) -> None:
 
 
 def coalesced(folder: Path, count: int, callers: int, *, full: bool) -> Metrics:
-    """`callers` coroutines insert `count` rows, each awaiting that its row is on the disk."""
-    with closing(connect(folder, FULL if full else NARROW)) as db:
+    """`callers` coroutines insert `count` rows, each awaiting that its row is on the disk; a thread commits them."""
+    with closing(connect(folder, FULL if full else NARROW)) as db, ThreadPoolExecutor(1) as thread:
         write = write_full if full else write_narrow
-        coalescer = Coalescer(lambda texts: write(db, texts))
-        measured = asyncio.run(from_callers(coalescer.insert, [f'{{"n":{n}}}' for n in range(count)], callers))
-        coalescer.close()
+
+        async def measured() -> Metrics:
+            loop = asyncio.get_running_loop()
+            coalescer = Coalescer(lambda texts: loop.run_in_executor(thread, write, db, texts))
+            return await from_callers(coalescer.insert, [f'{{"n":{n}}}' for n in range(count)], callers)
+
+        metrics = asyncio.run(measured())
         assert db.execute("select count(*) from job").fetchone() == (count,)
-        return measured
+        return metrics
 
 
 async def from_callers(accept: Callable[[T], Any], items: Sequence[T], callers: int) -> Metrics:

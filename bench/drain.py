@@ -27,7 +27,7 @@ async def _bide(app: App, count: int) -> Metrics:
     return {"rate": count / elapsed}
 
 
-def topic(size: Size) -> Topic:
+def topic(size: Size) -> Topic[Path]:
     return Topic(
         title="Drain",
         how=f"{size.drain:,} no-op `async` jobs with results and history, enqueued before; one worker with its default"

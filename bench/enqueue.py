@@ -50,8 +50,8 @@ def _count(stats: Stats, count: int) -> None:
     assert stats.ready == count, f"{count} jobs were accepted, {stats.ready} are ready"
 
 
-def topic(size: Size) -> Topic:
-    cases: dict[str, Case] = {}
+def topic(size: Size) -> Topic[Path]:
+    cases: dict[str, Case[Path]] = {}
     lines: list[Line] = []
     for callers, part in CALLERS.items():
         count = size.enqueue // part

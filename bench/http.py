@@ -243,7 +243,7 @@ async def _tick(connection: wire.Connection, port: int, ticks: int, *, stalled: 
 _RECORDED = re.compile(rb'^data: .*"at":"([^"]+)"')
 
 
-def topic(size: Size) -> Topic:
+def topic(size: Size) -> Topic[Path]:
     beside = f"{size.streams:,} streams"
     stalled = f"and {int(size.streams * STALLED):,} stalled readers of this job"
     ticks = min(TICKS, 10 + int(size.idle * 10))

@@ -40,7 +40,7 @@ async def _bide(app: App, count: int) -> Metrics:
     }
 
 
-def topic(size: Size) -> Topic:
+def topic(size: Size) -> Topic[Path]:
     commits = "{} commits one after the other, each a flush to the disk and a way to the writing thread and back."
     return Topic(
         title="Latency in one process",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
-import sqlite3
 import tempfile
 import time
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,16 +15,17 @@ import psutil
 from bench.measure import percentile
 
 
-def describe(folder: Path) -> dict[str, str]:
-    """The machine, the versions and the durability, for the head of the results."""
+def describe(root: Path | None, *, rounds: int, versions: str) -> dict[str, str]:
+    """When and where a part is measured, for the head of its section. Its databases are in `root`."""
+    folder = root or Path(tempfile.gettempdir())
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     return {
+        "measured": f"{datetime.now(UTC):%Y-%m-%d}, {rounds} round(s)",
         "processor": f"{_processor()}, {len(os.sched_getaffinity(0))} cores, load {load} at the start",
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "system": f"{platform.system()} {platform.release().split('-')[0]}, {_filesystem(folder)}",
         "disk": f"fdatasync of a 4 KiB page: {_sync(folder):.2f} ms (p50)",
-        "versions": f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, bide {version('bide')}",
-        "durability": "WAL, synchronous=FULL, bare and Bide alike: every commit is on the disk before it is answered",
+        "versions": f"Python {platform.python_version()}, {versions}, bide {version('bide')}",
     }
 
 

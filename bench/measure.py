@@ -1,7 +1,7 @@
 """Cases, rounds and statistics: what is measured is data, and how often and in which order is decided here.
 
-Every case runs in a process and a folder of its own, the bare loops and Bide alike, and the cases of a topic take turns
-round by round: a machine that slows down meanwhile slows all of them.
+Every case runs in a process and a place of its own, a folder or a database, the bare loops and Bide alike, and the
+cases of a topic take turns round by round: a machine that slows down meanwhile slows all of them.
 """
 
 from __future__ import annotations
@@ -13,14 +13,19 @@ import statistics
 import tempfile
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Generic, Literal, TypeAlias, TypeVar
+
+Place = TypeVar("Place")
 
 Metrics: TypeAlias = Mapping[str, float]
-Case: TypeAlias = Callable[[Path], Metrics]
-"""Measures once, in the empty folder it is given. A function of a module, or a partial of one, so that it pickles."""
+Case: TypeAlias = Callable[[Place], Metrics]
+"""Measures once, in the empty place it is given. A function of a module, or a partial of one, so that it pickles."""
+
+Places: TypeAlias = Callable[[], AbstractContextManager[Place]]
+"""Makes an empty place, and clears it away."""
 
 Unit: TypeAlias = Literal["/s", "ms", "s", "MB", "B", "%"]
 
@@ -42,12 +47,17 @@ class Size:
     reading: float
     streams: int
     idle: float
+    peers_enqueue: int
+    peers_bulk: int
+    peers_part: int
+    """By what the backlogs of the peers are divided."""
 
     @classmethod
     def full(cls) -> Size:
         return cls(
             rounds=3, drain=20_000, enqueue=20_000, latency=300, stepped=3_000, asking=1_000, beside=40_000, among=5.0,
             waiting=100_000, posting=20.0, reading=12.0, streams=2_000, idle=120.0,
+            peers_enqueue=2_000, peers_bulk=20_000, peers_part=1,
         )  # fmt: skip
 
     @classmethod
@@ -66,6 +76,9 @@ class Size:
             reading=6.0,
             streams=2_000,
             idle=20.0,
+            peers_enqueue=200,
+            peers_bulk=2_000,
+            peers_part=10,
         )
 
     @classmethod
@@ -74,6 +87,7 @@ class Size:
         return cls(
             rounds=1, drain=60, enqueue=60, latency=4, stepped=10, asking=5, beside=400, among=0.05, waiting=40,
             posting=0.2, reading=0.3, streams=20, idle=0.2,
+            peers_enqueue=10, peers_bulk=20, peers_part=1_000,
         )  # fmt: skip
 
 
@@ -109,10 +123,10 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Topic:
+class Topic(Generic[Place]):
     title: str
     how: str
-    cases: Mapping[str, Case]
+    cases: Mapping[str, Case[Place]]
     lines: Sequence[Line]
 
 
@@ -146,16 +160,30 @@ class Row:
         return judged is not None and target.met(judged.median)
 
 
-def run(topic: Topic, rounds: int, *, apart: bool = True, root: Path | None = None) -> list[Row]:
+def run(topic: Topic[Place], rounds: int, places: Places[Place], *, apart: bool = True) -> list[Row]:
     """Measure a topic. apart: each case in a process of its own; without it, in this one, which is faster to start."""
     measured: dict[str, list[Metrics]] = {name: [] for name in topic.cases}
     for number in range(rounds):
         # Every second round backwards: who comes after whom should not matter.
         order = list(topic.cases.items())
         for name, case in order if number % 2 == 0 else reversed(order):
-            with _folder(root) as folder:
-                measured[name].append(_call_apart(case, folder) if apart else case(folder))
+            with places() as place:
+                measured[name].append(_call_apart(case, place) if apart else case(place))
     return [_row(line, measured) for line in topic.lines]
+
+
+def folders(root: Path | None) -> Places[Path]:
+    """Folders within this one, or within the system's temporary folder."""
+
+    @contextmanager
+    def folder() -> Generator[Path]:
+        made = Path(tempfile.mkdtemp(prefix="bide-bench-", dir=root))
+        try:
+            yield made
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
+
+    return folder
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
@@ -178,15 +206,6 @@ def _row(line: Line, measured: Mapping[str, Sequence[Metrics]]) -> Row:
     return Row(line, Spread.of(figures), ratio)
 
 
-def _call_apart(case: Case, folder: Path) -> Metrics:
+def _call_apart(case: Case[Place], place: Place) -> Metrics:
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
-        return process.submit(case, folder).result()
-
-
-@contextmanager
-def _folder(root: Path | None) -> Generator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="bide-bench-", dir=root))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        return process.submit(case, place).result()

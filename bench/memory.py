@@ -111,7 +111,7 @@ async def _answer(path: Path, waiting: int) -> None:
         assert await app.bide.result(job, timeout="30s") == 0
 
 
-def topic(size: Size) -> Topic:
+def topic(size: Size) -> Topic[Path]:
     name = f"{size.waiting:,} waiting"
     return Topic(
         title="Memory and start",

@@ -146,7 +146,7 @@ async def _enqueue_while(
     return latencies
 
 
-def topic(size: Size) -> Topic:
+def topic(size: Size) -> Topic[Path]:
     return Topic(
         title="Several processes",
         how=f"Worker processes on one file, each with 200 slots: one and two that drain {size.drain:,} jobs. Then a"

@@ -72,7 +72,7 @@ async def _open_prompts(app: App) -> list[tuple[str, str]]:
     return [(row.job, row.id) for row in rows]
 
 
-def topic(size: Size) -> Topic:
+def topic(size: Size) -> Topic[Path]:
     return Topic(
         title="Steps and questions",
         how=f"{size.stepped:,} jobs of three recorded steps; {size.asking:,} jobs that ask one question, answered"

@@ -1,0 +1,1 @@
+"""What Bide costs on PostgreSQL, beside bare asyncpg loops of the same durability."""
