@@ -61,7 +61,7 @@ format: $(VENV)/dev.stamp node_modules/.stamp ## Format the code, and mend what 
 	@$(BIN)/ruff format .
 	@$(NPM) run format --silent
 
-bench: $(VENV)/dev.stamp ## Measure, beside a bare sqlite3 loop of the same durability
+bench: $(VENV)/dev.stamp ## Measure, beside bare loops of the same durability and beside other job systems
 	@echo '==> Measuring throughput and latency'
 	@$(BIN)/python -m bench $(ARGS)
 

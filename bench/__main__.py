@@ -12,6 +12,7 @@ from rich.console import Console
 
 from bench import drain, enqueue, http, latency, memory, processes, report, sqlite, steps
 from bench.measure import Size
+from bench.peers.part import PEERS_PART
 from bench.postgres.part import POSTGRES_PART
 from bench.report import Part
 
@@ -24,6 +25,7 @@ PARTS: Mapping[str, Part] = {
     "steps": sqlite.part(steps.topic),
     "http": sqlite.part(http.topic),
     "postgres": POSTGRES_PART,
+    "peers": PEERS_PART,
 }
 
 RESULTS = Path(__file__).with_name("RESULTS.md")

@@ -1,0 +1,245 @@
+"""The part that measures Bide beside its peers: one server, one run, the same job; in turns, round by round."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from bench.measure import Metrics, Size, Spread, Target
+from bench.peers import environments
+from bench.peers.chart import bars
+from bench.peers.environments import Infeasible
+from bench.peers.measuring import Bench, Counts
+from bench.peers.peers import OURS, PEERS, Peer
+from bench.postgres.part import describe
+from bench.postgres.server import Server
+from bench.report import Part, Section, Table, number, times
+
+TITLE = "Beside other job systems"
+
+CHART = "peers.svg"
+
+WORKERS = (1, 2)
+
+
+@dataclass(slots=True)
+class Measured:
+    """What is known of a peer: the figures of each round, by kind of measurement, and what went wrong."""
+
+    peer: Peer
+    rounds: dict[str, list[Metrics]] = field(default_factory=dict[str, list[Metrics]])
+    errors: list[str] = field(default_factory=list[str])
+
+    def values(self, kind: str, metric: str) -> Sequence[float]:
+        return [figures[metric] for figures in self.rounds.get(kind, ()) if metric in figures]
+
+    def median(self, kind: str, metric: str) -> float | None:
+        values = self.values(kind, metric)
+        return Spread.of(values).median if values else None
+
+
+def measure(size: Size, root: Path | None) -> Section:
+    counts = Counts(size.peers_enqueue, size.peers_bulk, size.peers_part)
+    everyone = [Measured(peer) for peer in (OURS, *PEERS)]
+    with Server(root) as server:
+        where = describe(server, root, size.rounds)
+        pythons = {measured.peer.driver: python for measured in everyone if (python := _python(measured)) is not None}
+        for turn in range(size.rounds):
+            for measured in everyone if turn % 2 == 0 else reversed(everyone):
+                if measured.peer.driver in pythons:
+                    _round(measured, server, pythons[measured.peer.driver], counts)
+    where["counts"] = (
+        f"{counts.enqueued:,} jobs enqueued one by one, {counts.bulk:,} at once; a backlog as the table says"
+    )
+    return Section(TITLE, where, tables(everyone, counts), {CHART: _chart(everyone)})
+
+
+def _python(measured: Measured) -> Path | None:
+    try:
+        return environments.interpreter(measured.peer)
+    except Infeasible as error:
+        measured.errors.append(f"its environment: {error}")
+        return None
+
+
+def _round(measured: Measured, server: Server, python: Path, counts: Counts) -> None:
+    kinds = {f"drain {workers}": partial(Bench.drain, counts=counts, workers=workers) for workers in WORKERS}
+    if not measured.peer.alone:
+        kinds |= {"enqueue": partial(Bench.enqueue, counts=counts), "latency": partial(Bench.latency, counts=counts)}
+    for kind, what in kinds.items():
+        print(f"{measured.peer.name}: {kind}", file=sys.stderr, flush=True)
+        with server.database() as database:
+            try:
+                figures = what(Bench(measured.peer, python, database))
+            except Exception as error:
+                if measured.peer is OURS:
+                    raise
+                measured.errors.append(f"{kind}: {type(error).__name__}: {error}")
+            else:
+                measured.rounds.setdefault(kind, []).append(figures)
+
+
+# ── What is told of it ───────────────────────────────────────────────────────────────────────────────────────────────
+
+DRAIN: Mapping[str, tuple[str, str]] = {
+    "1 worker /s": ("drain 1", "rate"),
+    "2 workers /s": ("drain 2", "rate"),
+    "MB": ("drain 1", "resident"),
+}
+
+ACCEPT: Mapping[str, tuple[str, str]] = {
+    "p50 ms": ("enqueue", "enqueue p50"),
+    "p99 ms": ("enqueue", "enqueue p99"),
+    "1 caller /s": ("enqueue", "rate 1"),
+    "10 callers /s": ("enqueue", "rate 10"),
+    "100 callers /s": ("enqueue", "rate 100"),
+    "many at once /s": ("enqueue", "bulk"),
+    "pick-up p50 / p99 ms": ("latency", "pick-up"),
+    "end to end p50 / p99 ms": ("latency", "end"),
+}
+
+
+def tables(everyone: Sequence[Measured], counts: Counts) -> Sequence[Table]:
+    """What was aimed at, the figures of all, ours first, what they were set to, and what could not be measured."""
+    found = [_targets(everyone[0], everyone[1:]), _drain(everyone, counts), _accept(everyone), _settings(everyone)]
+    broken = [measured for measured in everyone if measured.errors]
+    return [*found, _errors(broken)] if broken else found
+
+
+def _drain(everyone: Sequence[Measured], counts: Counts) -> Table:
+    rows = [
+        [
+            measured.peer.name,
+            f"{counts.of(measured.peer.drained):,}",
+            *(_cell(measured, *column) for column in DRAIN.values()),
+            measured.peer.keeps,
+        ]
+        for measured in everyone
+    ]
+    return Table(
+        "Drain",
+        "The median, and the lowest and the highest. From the first line of the first job until the store says that"
+        " none is left; the job does nothing but say when it ran. MB: memory of a worker after it.",
+        ("", "backlog", *DRAIN, "keeps of a completed job"),
+        rows,
+        [None] * len(rows),
+    )
+
+
+def _accept(everyone: Sequence[Measured]) -> Table:
+    rows = [
+        [measured.peer.name, *(_cell(measured, *column) for column in ACCEPT.values())]
+        for measured in everyone
+        if not measured.peer.alone
+    ]
+    return Table(
+        "Enqueue and latency",
+        "Medians. No worker runs while jobs are enqueued. Pick-up: from the call that enqueues to the first line of the"
+        " job, by a worker that is idle. End to end: until the caller knows the result by the peer's own means, or that"
+        " it completed, where it keeps no results.",
+        ("", *ACCEPT),
+        rows,
+        [None] * len(rows),
+    )
+
+
+def _settings(everyone: Sequence[Measured]) -> Table:
+    rows = [[measured.peer.name, _version(measured.peer), measured.peer.settings] for measured in everyone]
+    return Table("Settings", "", ("", "version", "settings"), rows, [None] * len(rows))
+
+
+def _version(peer: Peer) -> str:
+    return "this one" if peer is OURS else environments.version(peer)
+
+
+def _cell(measured: Measured, kind: str, metric: str) -> str:
+    if kind == "latency":
+        middle, last = (measured.median(kind, f"{metric} {p}") for p in ("p50", "p99"))
+        return "" if middle is None or last is None else f"{middle:.1f} / {last:.1f}"
+    values = measured.values(kind, metric)
+    if not values:
+        return ""
+    spread = Spread.of(values)
+    if metric.startswith("enqueue"):
+        return f"{spread.median:.2f}"
+    around = f" ({spread.low:,.0f}–{spread.high:,.0f})" if kind.startswith("drain") and metric == "rate" else ""
+    return f"{spread.median:,.0f}{around}"
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What Bide should reach of the best peer, or of the best line of one, at a metric."""
+
+    name: str
+    kind: str
+    metric: str
+    target: Target | None
+    driver: str | None = None
+
+    def among(self, peers: Sequence[Measured]) -> Mapping[str, Sequence[float]]:
+        """The figures of those it is compared with, by name."""
+        return {
+            one.peer.name: values
+            for one in peers
+            if self.driver in {None, one.peer.driver} and (values := one.values(self.kind, self.metric))
+        }
+
+
+AIMS = (
+    Aim("Drain, 1 worker, against pgqueuer at its best", "drain 1", "rate", Target("≥", 1.3), "pgqueuer"),
+    Aim("Drain, 2 workers, against pgqueuer at its best", "drain 2", "rate", None, "pgqueuer"),
+    Aim("Enqueue from 1 caller, against the best peer", "enqueue", "rate 1", None),
+    Aim("Enqueue from 10 callers, against the best peer", "enqueue", "rate 10", None),
+    Aim("Enqueue from 100 callers, against the best peer", "enqueue", "rate 100", Target("≥", 10)),
+)
+
+
+def _targets(ours: Measured, peers: Sequence[Measured]) -> Table:
+    judged = [_judge(aim, ours.values(aim.kind, aim.metric), aim.among(peers)) for aim in AIMS]
+    return Table(
+        "Targets",
+        "Ratios are taken round by round.",
+        ("", "Bide", "ratio", "target", "the best of them"),
+        [cells for cells, _ in judged],
+        [met for _, met in judged],
+    )
+
+
+def _judge(aim: Aim, ours: Sequence[float], theirs: Mapping[str, Sequence[float]]) -> tuple[Sequence[str], bool | None]:
+    figure = number(Spread.of(ours).median, "/s") if ours else ""
+    wanted = "" if aim.target is None else f"{aim.target.sign} {aim.target.value:g} ×"
+    if not ours or not theirs:
+        return [aim.name, figure, "", wanted and f"{wanted} ✗", "not measured"], None if aim.target is None else False
+    best = max(theirs, key=lambda name: Spread.of(theirs[name]).median)
+    # A round of theirs may be missing, where it failed.
+    ratio = Spread.of([mine / other for mine, other in zip(ours, theirs[best], strict=False)])
+    met = None if aim.target is None else aim.target.met(ratio.median)
+    told = wanted and f"{wanted} {'✓' if met else '✗'}"
+    return [aim.name, figure, f"{times(ratio)} ×", told, f"{best}: {number(Spread.of(theirs[best]).median, '/s')}"], met
+
+
+def _errors(broken: Sequence[Measured]) -> Table:
+    rows = [
+        [measured.peer.name, str(len(measured.errors)), "; ".join(dict.fromkeys(measured.errors)).replace("|", "¦")]
+        for measured in broken
+    ]
+    return Table("What could not be measured", "", ("", "times", "what it said"), rows, [None] * len(rows))
+
+
+def _chart(everyone: Sequence[Measured]) -> str:
+    groups = {
+        "Drain with 1 worker, jobs a second": ("drain 1", "rate"),
+        "Drain with 2 workers, jobs a second": ("drain 2", "rate"),
+        "Enqueue from 100 callers, jobs a second": ("enqueue", "rate 100"),
+    }
+    figures = {
+        title: {one.peer.name: median for one in everyone if (median := one.median(*what)) is not None}
+        for title, what in groups.items()
+    }
+    return bars({title: named for title, named in figures.items() if named}, "/s", OURS.name)
+
+
+PEERS_PART = Part(TITLE, measure)
