@@ -19,7 +19,7 @@ from bench.peers.chart import bars
 from bench.peers.environments import Infeasible
 from bench.peers.measuring import Bench, Counts
 from bench.peers.part import PEERS_PART, Measured, tables
-from bench.peers.peers import OURS, OURS_BY_DEFAULT, PEERS
+from bench.peers.peers import OURS, PEERS
 from bench.postgres import jobs
 from bench.postgres.jobs import App
 from bench.postgres.part import POSTGRES_PART, topics
