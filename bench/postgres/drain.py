@@ -46,7 +46,8 @@ def topic(size: Size) -> Topic[Database]:
         title="Drain",
         how=f"{size.drain:,} no-op `async` jobs with results and history, enqueued before. A worker settles and claims"
         f" half of its slots in one turn: {MANY:,} slots make turns as large as the batches of the bare loop. That has"
-        f" the full row, and one statement settles, claims and writes the history of {bare.BATCH} jobs, each run as one `asyncio.Task`.",
+        f" the full row, and one statement settles, claims and writes the history of {bare.BATCH} jobs. Each job is run"
+        " as one `asyncio.Task`.",
         cases={
             "bare 1": partial(bare.drain, count=size.drain, processes=1),
             "bare 2": partial(bare.drain, count=size.drain, processes=2),
