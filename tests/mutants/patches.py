@@ -845,9 +845,9 @@ PATCHES = (
     ),
     Patch(
         "heartbeats wait for the connections of all",
-        f"{POSTGRES}/database.py",
-        'self._lifeline = Connections(make, 1, patience, "heartbeats")',
-        "self._lifeline = self.pool",
+        f"{POSTGRES}/store.py",
+        "self.database.keep_alive(liveness.beat(worker))",
+        "self.database.write(liveness.beat(worker))",
         f"{FAULTS}test_postgres_busy.py::test_when_all_connections_are_in_use_calls_are_refused_and_workers_live_on",
     ),
     Patch(
