@@ -19,12 +19,13 @@ class Workers:
     def __init__(self, folder: Path, url: str) -> None:
         self._command = [sys.executable, "-m", "tests.soak.jobs", str(folder), url]
         self._witness = Witness(folder / "workers.jsonl")
-        self._log = (folder / "workers.log").open("a+b")
+        self._log = folder / "workers.log"
         self._running: list[subprocess.Popen[bytes]] = []
         self.kills = 0
 
     def start(self) -> None:
-        self._running.append(subprocess.Popen(self._command, cwd=ROOT, stdout=self._log, stderr=self._log))
+        with self._log.open("ab") as log:
+            self._running.append(subprocess.Popen(self._command, cwd=ROOT, stdout=log, stderr=log))
 
     async def kill_one(self, chance: random.Random) -> None:
         """Kill a worker that has begun to work, and start another."""
@@ -50,8 +51,7 @@ class Workers:
 
     def unexpected(self) -> list[str]:
         """What they logged of exceptions that nobody expected: the lines that name them."""
-        self._log.seek(0)
-        lines = self._log.read().decode(errors="replace").splitlines()
+        lines = self._log.read_text(errors="replace").splitlines()
         raised = [n for n, line in enumerate(lines) if line.startswith("Traceback")]
         return [" / ".join([lines[n - 1], *_named(lines[n + 1 :])]) for n in raised]
 
