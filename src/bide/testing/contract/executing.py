@@ -213,7 +213,7 @@ OUTCOMES: dict[str, Outcome] = {
     "failed": Failed(BROKEN),
     "retrying": Retrying(BROKEN, 0),
     "released": Released(),
-    "suspended": Suspended((), 2**60),
+    "suspended": Suspended((), 2**52),
 }
 LEAVING = (*OUTCOMES, "waiting", "resumed", "cancelled", "rescued", "overdue", "retired", "given back")
 SPENT = {"retrying": 2, "rescued": 2, "overdue": 2}
@@ -370,7 +370,7 @@ class Settling(Fixtures):
             (prompt,) = await store.prompts(None, job=run.id)
             await store.respond(new_id(), prompt.id, None, "answer", '"yes"', None)
         if way == "suspended":
-            clock.advance(us=2**60 - clock.now())
+            clock.advance(us=2**52 - clock.now())
         await store.wake_due()
         again = await claim(store, await register(store))
         assert (again.id, again.attempt) == (run.id, SPENT.get(way, 1))
