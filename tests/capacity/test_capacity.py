@@ -158,7 +158,7 @@ async def _likeness(store: Store, job: str) -> str:
     text = f"{row._replace(elapsed=0)}\n{prompts}\n{events}"
     for known, name in ((job, "JOB"), *((prompt.id, "PROMPT") for prompt in prompts)):
         text = text.replace(known, name)
-    return re.sub(r"\d{15,}", "TIME", re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "ID", text))
+    return re.sub(r"\d{15,}|\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME", re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "ID", text))
 
 
 async def _read(url: str) -> dict[str, tuple[int, int]]:

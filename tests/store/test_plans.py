@@ -75,8 +75,8 @@ SORTS = {
 }
 """Those few that may sort what they have found."""
 
-SCANS = {"stats", "orphans", "count_open", "prompts", "worker_rows", "workers", "forget_workers", "promote"}
-"""Those few that may read a whole table or index: of administration, or of tables that are small."""
+SCANS = {"stats", "orphans", "count_open", "prompts", "worker_rows", "workers", "forget_workers", "promote", "hold"}
+"""Those few that may read a whole table or index: of administration, of tables that are small, or where false."""
 
 
 FIRST_ROW = {"worker_alive", "freed"}

@@ -164,7 +164,8 @@ async def test_of_several_queues_no_more_is_locked_than_is_taken(
     await holder.execute(
         "select from bide.settle_claim_v1("
         f"0, '{worker}', '', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}',"
-        """ '{}', '{}', '[{"queues":["a","b","c"],"types":{"work":1},"limit":5}]', 1000000)"""
+        """ '{}', '{}', '[{"queues":["a","b","c"],"types":{"work":1},"limit":5}]', """
+        """'{"queues":{},"types":{}}', 1000000)"""
     )
     taken = await claims(another, worker, wanting(20, queues=["a", "b", "c"]))
     await holder.execute("rollback")

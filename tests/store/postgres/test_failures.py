@@ -10,11 +10,11 @@ import pytest
 
 from bide.clock import SystemClock
 from bide.errors import SchemaMismatch, StoreBusy, StoreError, StoreFull, StoreUnavailable
-from bide.store.base import Accepted
+from bide.store.base import Accepted, Retrying
 from bide.store.postgres import PostgresStore
 from bide.store.postgres.driver import connect
 from bide.store.postgres.sql import Statement, in_schema
-from bide.testing.contract.moves import enqueue, finish, kinds, new_job, register
+from bide.testing.contract.moves import claims, enqueue, finish, kinds, new_job, register, settle
 from tests.postgres import execute
 from tests.support import comes
 
@@ -183,4 +183,17 @@ async def test_what_a_database_is_set_to_does_not_make_a_reader_miss_anything(po
     if seen.mark > since:
         assert set(seen.jobs or ()) == {job}
     assert set((await store.changes(since)).jobs or ()) == {job}
+    await store.close()
+
+
+async def test_what_ran_before_is_claimed_while_every_connection_is_in_use(postgres_url: str) -> None:
+    store = PostgresStore(postgres_url, pool=1, patience=0.2)
+    await store.open()
+    worker = await register(store)
+    await enqueue(store, max_attempts=2)
+    (run,) = await claims(store, worker)
+    await settle(store, worker, run, Retrying('{"type":"E","message":"no"}', 0))
+    async with store.database.pool.take():
+        (again,) = await claims(store, worker)
+    assert (again.id, again.recall is not None) == (run.id, True)
     await store.close()

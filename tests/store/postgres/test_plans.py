@@ -119,7 +119,7 @@ DRIVEN = {
 PARTS = {"job_row", "listed_row", "prompt_row", "step_row", "prunable", "list_filter"}
 """Those that are not a statement by themselves."""
 
-SCANS = {"stats", "orphans", "count_prunable", "prompts", "workers", "forget_workers", "register"}
+SCANS = {"stats", "orphans", "count_prunable", "prompts", "workers", "forget_workers", "register", "identity"}
 """Those few that may read a whole table: of administration, or of tables that are small."""
 
 

@@ -45,7 +45,7 @@ async def leave(tx: Tx, rows: Sequence[Leaving]) -> None:
     left = await tx.fetch(_LEAVE, now=tx.now, **columns(rows))
     assert len(left) == len(rows), "each of them was seen to be able to, in this transaction"
     tx.changed = True
-    tx.ready = tx.ready or any(row[8] for row in rows)
+    tx.ready = tx.ready or any(row[8] for row in rows) or any(row[1] for row in left)
 
 
 async def hold(tx: Tx, jobs: Collection[str]) -> set[str]:

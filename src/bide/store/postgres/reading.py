@@ -111,10 +111,12 @@ def list_jobs(filter: JobFilter, owner: str | None) -> Callable[[Tx], Awaitable[
 
 def _list_by_status(filter: JobFilter, parameters: dict[str, Any]) -> Callable[[Tx], Awaitable[list[JobRow]]]:
     async def query(tx: Tx) -> list[JobRow]:
-        found: list[JobRow] = []
+        # By id: one whose status changes between two looks is found twice.
+        found: dict[str, JobRow] = {}
         for status in set(filter.statuses):
-            found += [job_row(row) for row in await tx.fetch(_LIST_STATUS, status=str(status), **parameters)]
-        return sorted(found, key=lambda row: row.id, reverse=True)[: filter.limit]
+            rows = await tx.fetch(_LIST_STATUS, status=str(status), **parameters)
+            found.update((row[0], job_row(row)) for row in rows)
+        return sorted(found.values(), key=lambda row: row.id, reverse=True)[: filter.limit]
 
     return query
 

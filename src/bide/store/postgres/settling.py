@@ -35,6 +35,7 @@ async def turn(
     answers: Answers = {}
 
     async def verb(tx: Tx) -> Sequence[Claim]:
+        answers.clear()  # of a run that was taken back
         # First what may be claimed again at once.
         answers.update(await _carefully(tx, looked_at) if looked_at else {})
         left, claims = await _at_once(tx, worker, list(plain.values()), demands, at_work)
@@ -48,7 +49,8 @@ async def turn(
     again = [claim.id for claim in claims if claim.lease > 1]
     if again:
         # The first claim of a job has lease 1, unless it is a fork: of all others there may be something to remember.
-        remembered = await database.read(lambda tx: recalls(tx, again))
+        # Not by the pool: what is claimed must begin, however many others want to read.
+        remembered = await database.batch(lambda tx: recalls(tx, again))
         claims = [claim._replace(recall=remembered.get(claim.id)) for claim in claims]
     return [answers.get((one.job, one.lease), Settled.HELD) for one in settles], claims
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -135,7 +136,10 @@ class PostgresStore:
         if self._opened is None:
             return
         opened, self._opened = self._opened, None
-        await opened.records.drain()
+        # A step of a job whose row somebody keeps locked is not waited for: it is not remembered, and runs again.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._patience):
+                await opened.records.drain()
         await opened.database.close()
         await opened.wakes.close()
 

@@ -173,6 +173,19 @@ class Limiting(Fixtures):
         # The answered job has its old place, before the one that was enqueued after it.
         assert (await end_and_claim(store, worker, run, one))[0] == asking.id
 
+    async def test_a_job_whose_question_has_expired_is_found_in_its_lane(
+        self, store: Store, worker: str, clock: ManualClock
+    ) -> None:
+        one = limited(lane=ONE)
+        (job,) = await in_lane(store, A)
+        (run,) = await claims(store, worker, one)
+        prompt = await store.ask(run.id, run.lease, question(timeout=HOUR))
+        await settle(store, worker, run, Suspended((prompt.id,), None))
+        assert not await claims(store, worker, one), "nothing waits in the lane, so it is forgotten"
+        clock.advance("1h")
+        assert await store.expire() == 1
+        assert ids(await claims(store, worker, one)) == [job]
+
     async def test_a_permit_is_free_however_the_run_ended(self, store: Store, another: Store, worker: str) -> None:
         """Nothing that ends a run has to give it back."""
         one = limited(lane=ONE)
@@ -361,7 +374,10 @@ class Limiting(Fixtures):
         assert sorted(taken) == sorted(jobs[::2])
         assert not await claims(store, worker, limited(100, lane=ONE))
 
-    async def test_who_frees_a_permit_wakes_the_others(self, store: Store, another: Store, worker: str) -> None:
+    @pytest.mark.parametrize("outcome", [Completed("1"), Suspended((), 2**52)], ids=["completed", "suspended"])
+    async def test_who_frees_a_permit_wakes_the_others(
+        self, store: Store, another: Store, worker: str, outcome: Outcome
+    ) -> None:
         """One that takes nothing itself, as at the end of its work."""
         woken = asyncio.Event()
         unsubscribe = another.subscribe(lambda hint: woken.set() if hint is Hint.READY else None)
@@ -372,7 +388,7 @@ class Limiting(Fixtures):
         assert not await claims(another, other, limited(lane=ONE))
         await asyncio.sleep(0.5)  # what was enqueued has been told of
         woken.clear()
-        await settle(store, worker, run, Completed("1"))
+        await settle(store, worker, run, outcome)
         await asyncio.wait_for(woken.wait(), 30)
         unsubscribe()
         assert ids(await claims(another, other, limited(lane=ONE))) == [waiting]

@@ -63,6 +63,11 @@ begin
                 due_at = case when counted.waits then null else job.due_at end
             from counted
             where job.ctid = counted.place and counted.k = 1
+            returning job.lane, counted.waits
+        ),
+        stirred as (
+            insert into bide.open_lane (lane)
+            select distinct moved.lane from moved where moved.waits and moved.lane <> ''
         ),
         answered as (
             insert into bide.response (prompt, id, job, action, value, by, at, defaulted)

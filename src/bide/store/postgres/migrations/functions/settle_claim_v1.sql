@@ -2,8 +2,9 @@
 -- with nothing but its id for every end that counts, and one for each job that was claimed, in the order of each demand;
 -- a row of nothing at all says that there may be more to claim, here or elsewhere.
 -- `p_demands` is a list of {queues, types: {name: newest version known}, limit}; `p_enough` how many characters of input
--- are enough. `p_limits` is {queues: {name: limit}, types: {name: limit}}. What others hold is passed over. Of several queues the most urgent go first: how many come from each is
--- found out before any is locked, so that no more are locked than are taken.
+-- are enough. `p_limits` is {queues: {name: limit}, types: {name: limit}}. What others hold is passed over. Of several
+-- queues the most urgent go first: how many come from each is found out before any is locked, so that no more are locked
+-- than are taken.
 create function bide.settle_claim_v1(
     p_now bigint, p_worker text, p_started text, p_jobs text[], p_leases bigint[], p_statuses text[], p_kinds text[],
     p_reasons text[], p_results text[], p_errors text[], p_due_ats bigint[], p_ready boolean[], p_continues boolean[],
@@ -210,6 +211,7 @@ begin
         -- Of very many lanes not all were looked at, and not all of those are open still.
         more := bide.reopen_lanes_v1(p_now, p_limits, lanes, lane_types) < cardinality(lanes)
             and cardinality(lanes) >= 100;
+        more := more or exists (select from bide.open_lane where queue = '');
         if more then
             return next;
         end if;
