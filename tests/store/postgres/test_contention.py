@@ -103,7 +103,7 @@ async def test_people_are_told_of_a_row_that_is_held_for_long(store: PostgresSto
 
 
 async def test_a_worker_completes_others_while_rows_are_held(way: str, holder: Connection) -> None:
-    """What the held jobs say, record and return waits for their rows, in order; of a hundred others nothing does."""
+    """What the held jobs say, record and return waits for their rows; of a hundred others nothing does."""
     bide: Bide[None] = Bide(way, settings=quick(slots=20))
     begun, told = asyncio.Barrier(3), asyncio.Event()
 
@@ -140,10 +140,13 @@ async def test_a_worker_completes_others_while_rows_are_held(way: str, holder: C
         assert [(await bide.get(job)).status for job in held] == [S.RUNNING] * 2
         await holder.execute("commit")
         assert [await bide.result(job, timeout="30s") for job in held] == [-1, -1]
-        assert [[event.kind for event in await bide.history(job)] for job in held] == [
-            [E.ENQUEUED, E.STARTED, E.COMPLETED],
-            [E.ENQUEUED, E.STARTED, E.PROGRESS, E.STEP_COMPLETED, E.PROGRESS, E.COMPLETED],
-        ]
+        silently, loudly = [[event.kind for event in await bide.history(job)] for job in held]
+        assert silently == [E.ENQUEUED, E.STARTED, E.COMPLETED]
+        # What is said and what is recorded are handed in apart from each other.
+        assert [kind for kind in loudly if kind != E.STEP_COMPLETED] == [
+            E.ENQUEUED, E.STARTED, E.PROGRESS, E.PROGRESS, E.COMPLETED,
+        ]  # fmt: skip
+        assert loudly.count(E.STEP_COMPLETED) == 1
         await assert_sound(bide.store, expected=[str(one.id) for one in (*held, *others)], at_rest=True)
 
 

@@ -14,7 +14,7 @@ from bide.store.base import Accepted, Retrying
 from bide.store.postgres import PostgresStore
 from bide.store.postgres.driver import connect
 from bide.store.postgres.sql import Statement, in_schema
-from bide.testing.contract.moves import claims, enqueue, finish, kinds, new_job, register, settle
+from bide.testing.contract.moves import claims, enqueue, finish, kinds, new_job, register, settle, wanting
 from tests.postgres import execute
 from tests.support import comes
 
@@ -191,9 +191,9 @@ async def test_what_ran_before_is_claimed_while_every_connection_is_in_use(postg
     await store.open()
     worker = await register(store)
     await enqueue(store, max_attempts=2)
-    (run,) = await claims(store, worker)
+    (run,) = await claims(store, worker, wanting())
     await settle(store, worker, run, Retrying('{"type":"E","message":"no"}', 0))
     async with store.database.pool.take():
-        (again,) = await claims(store, worker)
+        (again,) = await claims(store, worker, wanting())
     assert (again.id, again.recall is not None) == (run.id, True)
     await store.close()

@@ -1,5 +1,5 @@
 -- How runs end, many at once; the jobs whose end counts, and whether others may run in the place of each.
-select ended.job, exists (select from bide.permit as permit where permit.job = ended.job)
+select ended.job, (select true from bide.permit as permit where permit.job = ended.job limit 1)
 from bide.leave_v1(
     :now, :jobs, :leases, :statuses, :kinds, :reasons, :results, :errors, :due_ats, :ready, :continues, :elapsed,
     :progress, :data
