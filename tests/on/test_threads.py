@@ -165,7 +165,7 @@ async def test_a_def_step_has_its_connection_until_it_ends_though_its_time_is_ov
 
     async with bide.worker():
         job = await keep.enqueue()
-        await holds(lambda: bool(roots) and roots[0].cancelling() > 0 or len(begun) > 1)
+        await holds(lambda: (bool(roots) and roots[0].cancelling() > 0) or len(begun) > 1)
         go.set()
         assert await bide.result(job, timeout="30s") == 2
     assert begun == [1, 2]
