@@ -153,7 +153,7 @@ async def test_a_def_step_has_its_connection_until_it_ends_though_its_time_is_ov
     def write(db: Lent) -> int:
         begun.append(attempt := len(begun) + 1)
         assert (go if attempt == 1 else wrote).wait(30)
-        db.execute(f"insert into note (n) values ({attempt})")
+        db.execute(WRITE if attempt == 1 else "insert into note (n) values (2)")
         wrote.set()
         return attempt
 
