@@ -30,6 +30,7 @@ from bide.store.base import (
 )
 from bide.store.postgres import PostgresStore
 from bide.store.postgres.driver import connect
+from bide.store.postgres.migrations.run import up
 from bide.store.sqlite import SQLiteStore
 from bide.testing import ManualClock, Unsound, assert_sound, check
 from bide.testing.checker.__main__ import main
@@ -552,10 +553,22 @@ async def run_command(url: str, expected: int) -> None:
     assert await asyncio.to_thread(main, [url]) == expected
 
 
+async def test_the_command_looks_in_the_schema_of_the_settings(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BIDE_DATABASE_SCHEMA", "elsewhere")
+    with pytest.raises(SystemExit, match="2"):
+        await run_command(postgres_url, 0)
+    assert "bide migrate up" in capsys.readouterr().err
+    await up(postgres_url, schema="elsewhere")
+    await run_command(postgres_url, 0)
+    assert "no jobs; no violations" in capsys.readouterr().out
+
+
 def test_the_command_makes_no_database(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for url, told in (
         (f"sqlite:///{tmp_path}/none.db", "there is no database"),
-        ("jobs.db", "there is no database"),
+        ("jobs.db", "Write sqlite:///jobs.db"),
         ("postgresql://localhost:1/jobs", "Is the server running"),
     ):
         with pytest.raises(SystemExit, match="2"):

@@ -48,6 +48,7 @@ from bide.respond import Forms, read_response, repeats, shown
 from bide.retry import RetryPolicy
 from bide.schedule import Duration, seconds
 from bide.settings import Settings
+from bide.store import address
 from bide.store.base import (
     Accepted,
     Action,
@@ -1132,9 +1133,16 @@ def is_postgres(url: str) -> bool:
 def sqlite_path(url: str) -> str:
     """The file that a URL names. Raises InvalidOption."""
     scheme, separator, rest = url.partition("://")
-    if scheme != "sqlite" or not separator or not rest.startswith("/") or rest == "/" or "?" in rest:
+    if scheme.startswith(("postgresql+", "postgres+")):
+        driver = scheme[scheme.index("+") :]
         raise InvalidOption(
-            f"{url!r} is not a database that Bide can use.",
+            f"{address.shown(url)!r} names a driver, and Bide has its own: leave out {driver}.",
+            hint="Write postgresql://user@host/name.",
+        )
+    if scheme != "sqlite" or not separator or not rest.startswith("/") or rest == "/" or "?" in rest:
+        # A file has no password, but what is no file may be the address of a server.
+        raise InvalidOption(
+            f"{url if scheme == 'sqlite' else address.shown(url)!r} is not a database that Bide can use.",
             hint="Write sqlite:///jobs.db for a file here, sqlite:////var/lib/jobs.db for one anywhere,"
             " postgresql://user@host/name for a database of a server.",
         )

@@ -340,7 +340,9 @@ class JobContext(Scope, Generic[D_co]):
         result on the same connection, if this run still has the job's lease, and commits. So `fn` does not commit.
         Where it fails, or the lease is lost, all of it is rolled back, and the failure is recorded as always. What `fn`
         emits is seen with the result. In SQLite nobody else can write meanwhile, so keep it short; in PostgreSQL use
-        READ COMMITTED, the default, or expect serialization failures, and give `max_attempts`.
+        READ COMMITTED, the default, or expect serialization failures, and give `max_attempts`. A `def` step has the
+        connection until its thread ends: past its timeout, or told to end, it is waited for, then all is rolled back.
+        So bound its statements too (`statement_timeout`).
         """
         if retry is not None and max_attempts != 1:
             raise InvalidOption("Give max_attempts or retry, not both: a RetryPolicy has its own max_attempts.")
@@ -538,7 +540,7 @@ async def _within(
     decoded: Any = None
     begun = committing = False
     # A connection is used where `fn` uses it: by one thread at a time, some of them by no other one.
-    with calling(None if _is_async(fn) else partial(in_thread, f"{STEP_THREADS}-{step.name}")):
+    with calling(None if _is_async(fn) else lambda call: _finished(in_thread(f"{STEP_THREADS}-{step.name}", call))):
         try:
             await run.host.patiently(joined.begin)
             begun = True
@@ -560,15 +562,21 @@ async def _within(
     return decoded
 
 
-async def _finished(op: Coroutine[Any, Any, None]) -> None:
-    """Await it to its end: a statement that is cut off leaves a connection of which nobody knows what it did."""
+async def _finished(op: Coroutine[Any, Any, T]) -> T:
+    """Await it to its end, however often it is told to end before: a statement that is cut off leaves a connection of
+    which nobody knows what it did, and a thread that runs on, one that it still uses."""
     task = asyncio.ensure_future(op)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        if not task.done():
+    told: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
             await asyncio.wait([task])
-        raise
+        except asyncio.CancelledError as error:
+            told = error
+    if told is None:
+        return task.result()
+    if not task.cancelled():
+        _ = task.exception()  # what it came to does not count any more
+    raise told
 
 
 async def _take_back(joined: Joined, step: Step) -> None:
@@ -608,9 +616,10 @@ async def _call(
             async with asyncio.timeout(timeout):
                 return await fn(*args, **kwargs)
         # Its turn is given back when the step is: one whose time is over may hang in its thread for ever. And the time
-        # begins with the turn.
+        # begins with the turn. Only what has a connection that was lent is waited for: nobody else may use that.
         async with step.run.host.step_threads, asyncio.timeout(timeout) as patience:
-            value = await in_thread(f"{STEP_THREADS}-{step.name}", partial(fn, *args, **kwargs))
+            call = in_thread(f"{STEP_THREADS}-{step.name}", partial(fn, *args, **kwargs))
+            value = await (call if step.held is None else _finished(call))
         if not inspect.isawaitable(value):
             return value
         async with asyncio.timeout_at(patience.when()):

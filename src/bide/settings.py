@@ -76,7 +76,8 @@ class Settings(BaseSettings):
     database_schema: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,59}$")] = "bide"
     """The schema that the tables are in, on PostgreSQL."""
     pool_size: Annotated[int, Field(ge=1, le=1_000)] = 5
-    """Connections to PostgreSQL for reading and for what people do; a process has three more for its other work."""
+    """Connections to PostgreSQL for reading, for what people do and for what is not written in batches; a process has
+    three more."""
     listen_url: SecretStr | None = None
     """The server itself, where the URL is that of a pooler: notifications come to a session, not through a pooler."""
     cached_statements: Annotated[int | None, Field(ge=0)] = None

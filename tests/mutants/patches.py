@@ -942,6 +942,13 @@ PATCHES = (
         f"{ON}test_lost.py::test_a_step_whose_commit_had_no_reply_is_done_once[postgres-asyncpg-True]",
     ),
     Patch(
+        "a connection is used by another thread while a step past its time still has it",
+        "context.py",
+        "await (call if step.held is None else _finished(call))",
+        "await call",
+        f"{ON}test_threads.py::test_a_def_step_has_its_connection_until_it_ends_though_its_time_is_over[sqlite-sqlite3]",
+    ),
+    Patch(
         "the result of a step is recorded apart from its rows",
         "context.py",
         "            await _finished(joined.record(claim.id",

@@ -6,6 +6,7 @@ import asyncio
 
 from bide.app import is_postgres, sqlite_path
 from bide.settings import Settings
+from bide.store.address import shown
 from bide.store.schema import SchemaStatus
 from bide.store.sqlite.migrations import run as sqlite
 
@@ -13,8 +14,6 @@ from bide.store.sqlite.migrations import run as sqlite
 def name_of(url: str) -> str:
     """What a database is called in messages: without a password. Raises InvalidOption."""
     if is_postgres(url):
-        from bide.store.postgres.address import shown
-
         return shown(url)
     return sqlite_path(url)
 

@@ -103,8 +103,14 @@ async def test_when_every_connection_is_in_use_it_is_told(postgres_url: str) -> 
     await db.execute(f"begin; select from bide.job where id = '{job}' for update")
     waiting = asyncio.create_task(store.cancel(job, None, None, None))
     await asyncio.sleep(0)
-    with pytest.raises(StoreBusy, match="all in use"):
+    with pytest.raises(StoreBusy, match=r"all in use.* BIDE_POOL_SIZE"):
         await store.get([job], None)
+    # No pool is larger than one where there is only one for the purpose.
+    async with store.database.writes.take():
+        with pytest.raises(StoreBusy, match="all in use") as busy:
+            await enqueue(store)
+    assert "BIDE_POOL_SIZE" not in str(busy.value)
+    assert "Commit sooner" in str(busy.value)
     await db.close()
     assert (await waiting).status == "cancelled"
     # Neither a drain nor a heartbeat needs the pool.

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 
+import pytest
+
+from bide.errors import InvalidOption, StoreUnavailable
 from bide.store.base import Hint
 from bide.store.postgres import PostgresStore
 from bide.testing.contract.moves import enqueue
@@ -80,3 +83,17 @@ async def test_closing_leaves_no_connection(postgres: Server, postgres_url: str)
         return await execute(postgres_url, count) == [(0,)]
 
     await comes(none_left)
+
+
+async def test_an_address_to_listen_at_that_cannot_be_read_is_refused_at_once(
+    postgres_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = PostgresStore(postgres_url, listen_url="postgresql://app:s3/cret@db/shop")
+    with pytest.raises(InvalidOption, match="BIDE_LISTEN_URL") as refused:
+        async with asyncio.timeout(30):
+            await store.open()
+    assert "percent-encoded" in str(refused.value)
+    assert "s3" not in str(refused.value)
+    assert caplog.text == ""
+    with pytest.raises(StoreUnavailable):
+        _ = store.database

@@ -13,12 +13,15 @@ from bide.store.postgres.driver import Connection
 class Connections:
     """`size` of them at most, made when they are needed. Belongs to the event loop it is first used on."""
 
-    def __init__(self, connect: Callable[[], Awaitable[Connection]], size: int, patience: float, what: str) -> None:
+    def __init__(
+        self, connect: Callable[[], Awaitable[Connection]], size: int, patience: float, what: str, remedy: str
+    ) -> None:
         self._connect = connect
         self._free = asyncio.Semaphore(size)
         self._size = size
         self._patience = patience
         self._what = what
+        self._remedy = remedy
         self._idle: list[Connection] = []
 
     @property
@@ -35,7 +38,7 @@ class Connections:
         except TimeoutError:
             raise StoreBusy(
                 f"The {self._size} connection(s) for {self._what} were all in use for {self._patience:g} s.",
-                hint="Is the database slow, or does a transaction hold others up? Else make the pool larger.",
+                hint=f"Is the database slow, or does a transaction hold others up? {self._remedy}",
             ) from None
         db: Connection | None = None
         try:

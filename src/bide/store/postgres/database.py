@@ -18,8 +18,8 @@ from typing import Any, TypeAlias, TypeVar
 
 from bide.errors import BideError, StoreBusy, StoreUnavailable
 from bide.portal import Portal
+from bide.store.address import shown
 from bide.store.base import Clock
-from bide.store.postgres.address import shown
 from bide.store.postgres.connections import Connections
 from bide.store.postgres.driver import Connection, Fetching, Row, connect
 from bide.store.postgres.failures import Fate, fate_of, translate
@@ -42,6 +42,9 @@ IDLE_TIMEOUT = 10_000
 LEVEL = "read committed"
 """What every transaction runs at: statements that wait for rows, or for those who write events, then see what these
 have committed."""
+
+_SOONER = "Commit sooner what keeps rows of Bide locked; pg_stat_activity shows who waits for whom."
+"""The remedy where a larger pool is none."""
 
 _BEGIN = (
     f"begin isolation level {LEVEL}; set local lock_timeout = {LOCK_TIMEOUT};"
@@ -113,10 +116,12 @@ class Database:
             self._stricter = level != LEVEL
             return db
 
-        self.writes = Connections(make, 1, patience, "writes")
+        self.writes = Connections(make, 1, patience, "writes", _SOONER)
         """All that is written in batches goes through one: two batches of a process never wait for each other."""
-        self.pool = Connections(make, pool, patience, "reading and for people's calls")
-        self._lifeline = Connections(make, 1, patience, "heartbeats")
+        self.pool = Connections(
+            make, pool, patience, "reading and for people's calls", "Else make BIDE_POOL_SIZE larger."
+        )
+        self._lifeline = Connections(make, 1, patience, "heartbeats", _SOONER)
         self._apart: Portal | None = None
         self._kept: set[Future[Any]] = set()
         """The calls that run apart."""
@@ -183,7 +188,7 @@ class Database:
 
     def _refuse_closed(self) -> None:
         if self._closed:
-            raise StoreUnavailable(f"{self.name} is closed.")
+            raise StoreUnavailable(f"{self.name} is closed.", hint="Call it while the app is open.")
 
     async def _try(self, verb: Verb[T], connections: Connections, *, single: bool = False, reads: bool = False) -> T:
         began = time.monotonic()
@@ -231,7 +236,8 @@ class Database:
 
     def _unknown(self, error: Exception) -> StoreUnavailable:
         return StoreUnavailable(
-            f"{self.name}: {error}. Whether it was written could not be found out: the same call may be repeated."
+            f"{self.name}: {error}. Whether it was written could not be found out.",
+            hint="Make the same call again once the database answers.",
         )
 
 

@@ -48,10 +48,23 @@ _ARRAYS = "select cast(null as boolean[]), cast(null as integer[]), cast(null as
 
 
 async def connect(url: str, *, cached_statements: int = 100) -> Connection:
-    """A new connection, with no settings of its own: a pooler between hands them to others."""
-    connection: Connection = await asyncpg.connect(
-        url, timeout=CONNECTING, command_timeout=STANDSTILL, statement_cache_size=cached_statements
-    )
+    """A new connection, with no settings of its own: a pooler between hands them to others.
+
+    Raises InvalidOption where the address cannot be read; else what asyncpg raises.
+    """
+    try:
+        connection: Connection = await asyncpg.connect(
+            url, timeout=CONNECTING, command_timeout=STANDSTILL, statement_cache_size=cached_statements
+        )
+    except OSError:
+        raise  # a certificate that is refused is a ValueError, too
+    except ValueError:
+        # From None: the driver's words have a part of the password in them.
+        raise InvalidOption(
+            "The address of the database cannot be read.",
+            hint="Write postgresql://user:password@host:5432/name; in a password, / ? # @ [ and % are percent-encoded."
+            " After a ? come parameters as libpq has them, such as sslmode=require.",
+        ) from None
     # To ask about a type, asyncpg turns the session's `jit` off, and then on again. Outside of a transaction a pooler
     # may have that done in two sessions.
     try:

@@ -129,7 +129,11 @@ class PostgresStore:
             patience=self._patience,
             cached_statements=cached,
         )
-        await wakes.begin()
+        try:
+            await wakes.begin()
+        except BaseException:
+            await wakes.close()
+            raise
         self._opened = _Opened(database, wakes)
 
     async def close(self) -> None:

@@ -15,6 +15,7 @@ import secrets
 import time
 from collections.abc import Callable
 
+from bide.errors import InvalidOption
 from bide.store.base import Hint
 from bide.store.postgres.clock import DatabaseClock
 from bide.store.postgres.driver import Connection, connect
@@ -71,12 +72,15 @@ class Wakes:
         self._position = -1
         self._settled = asyncio.Event()
         """Set once it listens, or has found out that it cannot."""
+        self._refused: InvalidOption | None = None
         self._task = asyncio.create_task(self._listen())
         self._telling = asyncio.create_task(self._tell())
 
     async def begin(self) -> None:
-        """Wait until it listens, or has found out that it cannot."""
+        """Wait until it listens, or has found out that it cannot. Raises InvalidOption for an address that is none."""
         await self._settled.wait()
+        if self._refused is not None:
+            raise InvalidOption(f"BIDE_LISTEN_URL: {self._refused.message}", hint=self._refused.hint)
 
     def subscribe(self, wake: Callable[[Hint], None]) -> Callable[[], None]:
         return self._subscribers.add(wake)
@@ -131,6 +135,10 @@ class Wakes:
         while True:
             try:
                 db = await connect(self._url, cached_statements=0)
+            except InvalidOption as error:
+                self._refused = error
+                self._settled.set()
+                return  # it stays what it is, however often it is tried
             except Exception as error:  # noqa: BLE001 - as long as it takes
                 log.warning("no connection to listen on, trying again: %s", error)
             else:

@@ -8,8 +8,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bide.app import is_postgres, sqlite_path
 from bide.clock import SystemClock
-from bide.errors import StoreError
+from bide.errors import BideError
+from bide.settings import Settings
 from bide.store.base import Store
 from bide.store.sqlite import SQLiteStore
 from bide.testing.checker import check, count_violations
@@ -37,17 +39,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--at-rest", action="store_true", help="no worker is at work: nothing may be left running")
     options = parser.parse_args(arguments)
     url = str(options.url)
-    if url.startswith(("postgresql://", "postgres://")):
-        from bide.store.postgres import PostgresStore
+    try:
+        if is_postgres(url):
+            from bide.store.postgres import PostgresStore
 
-        try:
-            return asyncio.run(_run(PostgresStore(url), "The database", options.at_rest))
-        except StoreError as error:
-            parser.error(str(error))
-    scheme, separator, path = url.partition(":///")
-    if scheme != "sqlite" or not separator or not Path(path).is_file():
+            store = PostgresStore(url, schema=Settings().database_schema)
+            return asyncio.run(_run(store, "The database", options.at_rest))
+        path = sqlite_path(url)
+    except BideError as error:
+        parser.error(str(error))
+    if not Path(path).is_file():
         # Opening a file that is not there would make one, and find it sound.
-        parser.error(f"there is no database {options.url!r}; write sqlite:///jobs.db for a file here")
+        parser.error(f"there is no database {url!r}")
     return asyncio.run(_run(SQLiteStore(path, clock=SystemClock()), path, options.at_rest))
 
 

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bide.errors import BideError, InvalidOption
-from bide.store.postgres.address import shown
+from bide.store.address import shown
 from bide.store.postgres.driver import Connection, connect
 from bide.store.postgres.failures import Fate, fate_of, translate
 from bide.store.postgres.migrations import HEAD, SCHEMA, VERSION_TABLE, schema_name
