@@ -23,6 +23,7 @@ from bide.errors import IdempotencyConflict, JobFailed, JobWasCancelled, NotFoun
 from bide.events import EventKind as E
 from bide.job import JobStatus as S
 from bide.job_type import JobCall
+from bide.limit import Limit
 from bide.store.base import (
     Claim,
     Completed,
@@ -33,6 +34,7 @@ from bide.store.base import (
     IdempotencyClash,
     JobFilter,
     JobRow,
+    LaneLimit,
     NewJob,
     Outcome,
     Prunable,
@@ -60,6 +62,10 @@ _OPTIONS = WorkerOptions(slots=4, threads=2, lease=3_600.0, poll=3_600.0, drain=
 
 _BEATING = 0.6
 """The lease where a commit fails after it happened: a claim whose reply was lost is found by comparing heartbeats."""
+
+HOURLY = {"metered": Limit(rate="1/h").lane}
+
+METERED = ("metered", "metered next")
 
 Ends: TypeAlias = Mapping[str, tuple[S, object]]
 
@@ -236,15 +242,18 @@ class Stage:
         )
         return worker
 
-    async def claim(self, worker: str, *queues: str, limit: int = 9) -> list[Claim]:
-        _, claims = await self.store.settle_and_claim(worker, (), [Demand(queues, {"small": 1}, limit)])
+    async def claim(
+        self, worker: str, *queues: str, limit: int = 9, limits: Mapping[str, LaneLimit] | None = None
+    ) -> list[Claim]:
+        demand = Demand(queues, {"small": 1}, limit, limits or {})
+        _, claims = await self.store.settle_and_claim(worker, (), [demand])
         if self.faults.fails:
             # As a real worker does: what runs under it, and it knows nothing of, was claimed, and the reply lost.
             known = {claim.id for claim in claims}
             running = (await self.store.beat(worker)).running
             await self.store.release({job: lease for job, lease in running.items() if job not in known})
             if not claims:
-                _, claims = await self.store.settle_and_claim(worker, (), [Demand(queues, {"small": 1}, limit)])
+                _, claims = await self.store.settle_and_claim(worker, (), [demand])
         return list(claims)
 
     async def settle(self, worker: str, claim: Claim, outcome: Outcome) -> Settled:
@@ -474,6 +483,32 @@ async def fairness(stage: Stage) -> None:
 
 
 @story
+async def limiting(stage: Stage) -> None:
+    """Jobs that run one at a time, and make room when they ask."""
+    names = ("narrow", "narrow next")
+    for name in names:
+        await stage.accept(name, jobs.narrow.call("ann"))
+    async with stage.working():
+        for name in names:
+            await stage.to_the_end(name, {"shall I": (1, PROCEED)})
+
+
+@story
+async def metering(stage: Stage) -> None:
+    """A queue from which one job an hour starts."""
+    new = bide.accept(jobs.small.options(queue="metered").call("metered"))
+    await stage.insert(*(new._replace(id=named(name)) for name in METERED))
+    while not all([await stage.ended(name) for name in METERED]):
+        await stage.advance(61)
+        worker = await stage.puppet("metered")
+        await stage.complete(worker, await stage.claim(worker, "metered", limits=HOURLY))
+        assert not await stage.claim(worker, "metered", limits=HOURLY), "a second start within the hour"
+        await stage.store.retire(worker)
+    await stage.advance(61)
+    await stage.store.forget_permits()
+
+
+@story
 async def deleting(stage: Stage) -> None:
     if not any(True for _ in stage.witness.lines("deleting")):
         await stage.accept("deleted", jobs.small.call("deleted"))
@@ -542,6 +577,9 @@ ENDS: Ends = {
     "overdue": (S.COMPLETED, "by hand"),
     "worker lost": (S.FAILED, "The worker that ran this job was lost."),
     "cancelled at its end": (S.CANCELLED, None),
+    "narrow": (S.COMPLETED, "ann served"),
+    "narrow next": (S.COMPLETED, "ann served"),
+    **dict.fromkeys(METERED, (S.COMPLETED, "by hand")),
 }
 """How each job ends, wherever the scenario was interrupted."""
 
