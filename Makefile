@@ -35,7 +35,7 @@ quickstart: $(VENV)/demo.stamp node_modules/.stamp ## See a question appear in a
 
 test: check $(VENV)/browser.stamp $(VENV)/pooler.stamp ## Run every check, then every test
 	@echo '==> Running the tests of the Python package'
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 	@echo '==> Running the tests of the JavaScript packages, in Node and in a browser'
 	@$(NPM) test
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -16,6 +17,33 @@ from tests.postgres import Server
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("search", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "search")
+
+LONG = (
+    "crash/test_sqlite.py",
+    "contract/test_postgres.py",
+    "contract/test_pooled.py",
+    "http/test_races.py",
+    "test_bench.py",
+    "crash/test_postgres.py",
+    "http/test_freshness.py",
+    "http/test_streams.py",
+    "examples/service/test_killed.py",
+    "test_wheel.py",
+    "test_soak.py",
+    "test_state_machine.py",
+    "faults/test_postgres_ends.py",
+    "http/test_shutdown.py",
+)
+"""The files whose tests take longest, those that take most first. `make test` gives whole files to its processes, in the
+order in which they were collected: a long one among the last would run on while the others have nothing left to do."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    tests = Path(__file__).parent
+    places = {tests / name: place for place, name in enumerate(LONG)}
+    assert all(path.is_file() for path in places), "LONG, in tests/conftest.py, names a file that is not there"
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
 
 _SHOWN = pytest.StashKey[list[str]]()
 

@@ -44,11 +44,3 @@ class TestPostgres(StoreContract):
         assert await store.rescue(()) == 1
         assert (await row(store, lost.id)).status is S.PENDING
         assert (await row(store, kept.id)).status is S.RUNNING
-
-
-class TestPooled(TestPostgres):
-    """The same, with a pgbouncer between that shares out transactions."""
-
-    @pytest.fixture
-    def make_store(self, pooled_url: str, clock: ManualClock) -> Callable[[], Store]:
-        return lambda: PostgresStore(pooled_url, clock=clock)

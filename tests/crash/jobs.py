@@ -5,7 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from bide import Bide, Confirm, Decision, Fail, JobContext, Proceed, PromptTimedOut, Retry, StepFailed, current_step
+from bide import (
+    Bide,
+    Confirm,
+    Decision,
+    Fail,
+    JobContext,
+    Limit,
+    Proceed,
+    PromptTimedOut,
+    Retry,
+    StepFailed,
+    current_step,
+)
 from tests.witness import Witness
 
 ATTEMPTS = 9
@@ -160,3 +172,12 @@ async def long(ctx: JobContext[Any]) -> str:
     await _do(ctx, fetch, "long")
     await scene.gate.wait()
     return "let go"
+
+
+@bide.job(max_attempts=ATTEMPTS, limit=Limit(concurrency=1, key="whose"))
+async def narrow(ctx: JobContext[Any], whose: str) -> str:
+    """One of each person's runs at a time: a question makes room for the next one, and so does a retry."""
+    await ctx.ask("shall I", Confirm(summary="Shall I?"))
+    if ctx.attempt == 1:
+        raise Retry("once more", after="1m")
+    return f"{whose} served"

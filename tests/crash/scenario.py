@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,6 +23,7 @@ from bide.errors import IdempotencyConflict, JobFailed, JobWasCancelled, NotFoun
 from bide.events import EventKind as E
 from bide.job import JobStatus as S
 from bide.job_type import JobCall
+from bide.limit import Limit
 from bide.store.base import (
     Claim,
     Completed,
@@ -33,6 +34,7 @@ from bide.store.base import (
     IdempotencyClash,
     JobFilter,
     JobRow,
+    LaneLimit,
     NewJob,
     Outcome,
     Prunable,
@@ -50,6 +52,9 @@ from tests.crash.ground import Ground
 from tests.crash.jobs import bide, scene
 from tests.witness import Witness, repeated_steps
 
+WITNESS = "witness.jsonl"
+"""The file in the folder of a scenario that there is once it has begun."""
+
 BEGIN = datetime(2030, 1, 1, tzinfo=UTC)
 MINUTE = 60_000_000
 
@@ -60,6 +65,10 @@ _OPTIONS = WorkerOptions(slots=4, threads=2, lease=3_600.0, poll=3_600.0, drain=
 
 _BEATING = 0.6
 """The lease where a commit fails after it happened: a claim whose reply was lost is found by comparing heartbeats."""
+
+HOURLY = {"metered": Limit(rate="1/h").lane}
+
+METERED = ("metered", "metered next")
 
 Ends: TypeAlias = Mapping[str, tuple[S, object]]
 
@@ -142,7 +151,7 @@ class Stage:
         self.witness.write("deleted", job=named(name))
 
     taken_up = False
-    """Whether another process had been at work before."""
+    """Whether another process was killed in the midst of a story."""
 
     # ── Time ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -236,15 +245,18 @@ class Stage:
         )
         return worker
 
-    async def claim(self, worker: str, *queues: str, limit: int = 9) -> list[Claim]:
-        _, claims = await self.store.settle_and_claim(worker, (), [Demand(queues, {"small": 1}, limit)])
+    async def claim(
+        self, worker: str, *queues: str, limit: int = 9, limits: Mapping[str, LaneLimit] | None = None
+    ) -> list[Claim]:
+        demand = Demand(queues, {"small": 1}, limit, limits or {})
+        _, claims = await self.store.settle_and_claim(worker, (), [demand])
         if self.faults.fails:
             # As a real worker does: what runs under it, and it knows nothing of, was claimed, and the reply lost.
             known = {claim.id for claim in claims}
             running = (await self.store.beat(worker)).running
             await self.store.release({job: lease for job, lease in running.items() if job not in known})
             if not claims:
-                _, claims = await self.store.settle_and_claim(worker, (), [Demand(queues, {"small": 1}, limit)])
+                _, claims = await self.store.settle_and_claim(worker, (), [demand])
         return list(claims)
 
     async def settle(self, worker: str, claim: Claim, outcome: Outcome) -> Settled:
@@ -474,6 +486,32 @@ async def fairness(stage: Stage) -> None:
 
 
 @story
+async def limiting(stage: Stage) -> None:
+    """Jobs that run one at a time, and make room when they ask."""
+    names = ("narrow", "narrow next")
+    for name in names:
+        await stage.accept(name, jobs.narrow.call("ann"))
+    async with stage.working():
+        for name in names:
+            await stage.to_the_end(name, {"shall I": (1, PROCEED)})
+
+
+@story
+async def metering(stage: Stage) -> None:
+    """A queue from which one job an hour starts."""
+    new = bide.accept(jobs.small.options(queue="metered").call("metered"))
+    await stage.insert(*(new._replace(id=named(name)) for name in METERED))
+    while not all([await stage.ended(name) for name in METERED]):
+        await stage.advance(61)
+        worker = await stage.puppet("metered")
+        await stage.complete(worker, await stage.claim(worker, "metered", limits=HOURLY))
+        assert not await stage.claim(worker, "metered", limits=HOURLY), "a second start within the hour"
+        await stage.store.retire(worker)
+    await stage.advance(61)
+    await stage.store.forget_permits()
+
+
+@story
 async def deleting(stage: Stage) -> None:
     if not any(True for _ in stage.witness.lines("deleting")):
         await stage.accept("deleted", jobs.small.call("deleted"))
@@ -542,6 +580,9 @@ ENDS: Ends = {
     "overdue": (S.COMPLETED, "by hand"),
     "worker lost": (S.FAILED, "The worker that ran this job was lost."),
     "cancelled at its end": (S.CANCELLED, None),
+    "narrow": (S.COMPLETED, "ann served"),
+    "narrow next": (S.COMPLETED, "ann served"),
+    **dict.fromkeys(METERED, (S.COMPLETED, "by hand")),
 }
 """How each job ends, wherever the scenario was interrupted."""
 
@@ -584,9 +625,10 @@ async def _end(name: str) -> tuple[S, object]:
         return job.status, None
 
 
-async def play(ground: Ground, folder: Path, faults: Faults) -> None:
-    """Play the scenario in `folder`, from wherever it stands there, to its end, and verify."""
-    witness = Witness(folder / "witness.jsonl")
+async def play(ground: Ground, folder: Path, faults: Faults, until: str | None = None) -> None:
+    """Play the scenario in `folder`, from wherever it stands there, to its end, and verify; or stop before the story
+    `until`."""
+    witness = Witness(folder / WITNESS)
     lines = list(witness.lines())
     now = max((line["now"] for line in lines if line["what"] == "time"), default=None)
     clock = ManualClock(BEGIN)
@@ -601,7 +643,8 @@ async def play(ground: Ground, folder: Path, faults: Faults) -> None:
             assert faults.fails
             store = await _opened(ground, folder, clock, faults)
         try:
-            await _tell(Stage(witness, faults, store, clock, lambda: ground.caller(folder, faults)), lines)
+            stage = Stage(witness, faults, store, clock, lambda: ground.caller(folder, faults))
+            await _tell(stage, lines, until)
         finally:
             await bide.shut()
 
@@ -613,12 +656,14 @@ async def _opened(ground: Ground, folder: Path, clock: ManualClock, faults: Faul
     return store
 
 
-async def _tell(stage: Stage, lines: Collection[Mapping[str, Any]]) -> None:
-    stage.taken_up = bool(lines)
+async def _tell(stage: Stage, lines: Sequence[Mapping[str, Any]], until: str | None) -> None:
+    stage.taken_up = bool(lines) and lines[-1]["what"] != "told"
     stage.faults.story = "taking up"
     await _take_up(stage, lines)
     told = {line["name"] for line in lines if line["what"] == "told"}
     for tell in STORIES:
+        if tell.__name__ == until:
+            return
         if tell.__name__ not in told:
             stage.faults.story = tell.__name__
             await tell(stage)
