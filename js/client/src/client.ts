@@ -154,6 +154,7 @@ export class BideClient {
 
   /** The job once it has finished, however it did. Rejects with BideError where there is no such job. */
   settled<R = unknown>(id: string, { signal }: Signalled = {}): Promise<Job<R>> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
     const { getSnapshot, subscribe } = this.watch<R>(id);
     return new Promise((resolve, reject) => {
       const look = () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Page } from "../../tests/page.js";
+import { Page, until } from "../../tests/page.js";
 import { BideError } from "../src/errors.js";
 import type { Job } from "../src/types.js";
 
@@ -141,13 +141,20 @@ describe("the client", () => {
   });
 
   it("gives up when it is told to", async () => {
-    const client = new Page().client();
+    const page = new Page();
+    const client = page.client();
     const { id } = await client.create("gated", { gate: "nobody opens" });
     const abort = new AbortController();
     const settled = client.settled(id, { signal: abort.signal });
     const reason = new Error("enough");
     abort.abort(reason);
     await expect(settled).rejects.toBe(reason);
+    // A stream that is there already tells at once how it is.
+    const fresh = page.client();
+    const stop = fresh.watchPrompts().subscribe(() => {});
+    await until(fresh.watchPrompts(), ({ connection }) => connection === "live");
+    await expect(fresh.settled(id, { signal: abort.signal })).rejects.toBe(reason);
+    stop();
     await expect(client.get(id, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
     await client.cancel(id);
   });
