@@ -12,10 +12,11 @@ export class SseParser {
   #event = "";
   #data: string[] = [];
   #id: string | null;
+  /** Behind which event to go on, as `Last-Event-ID` is to say. */
+  lastEventId: string | null;
 
-  /** `lastEventId`: behind which event to go on, as `Last-Event-ID` is to say. */
-  constructor(public lastEventId: string | null = null) {
-    this.#id = lastEventId;
+  constructor(lastEventId: string | null = null) {
+    this.lastEventId = this.#id = lastEventId;
   }
 
   /** The messages that are complete with this piece of the text, wherever it was cut. */
@@ -35,10 +36,10 @@ export class SseParser {
     if (name === "id" && !value.includes("\0")) this.#id = value;
     if (line) return [];
     this.lastEventId = this.#id;
-    const [event, data] = [this.#event, this.#data];
+    const messages = this.#data.length ? [{ event: this.#event, data: this.#data.join("\n") }] : [];
     this.#event = "";
     this.#data = [];
-    return data.length ? [{ event, data: data.join("\n") }] : [];
+    return messages;
   }
 }
 

@@ -140,6 +140,27 @@ describe("the client", () => {
     expect((await page.requests(`/jobs/${id}`)).map(({ status }) => status)).toEqual([200, 304]);
   });
 
+  it("reads every page of the inbox", async () => {
+    const page = new Page();
+    const client = page.client({
+      fetch: (input, init) => {
+        const url = new URL(input as string);
+        if (url.pathname === "/prompts") url.searchParams.set("limit", "2");
+        return fetch(url, init);
+      },
+    });
+    const asked: (string | undefined)[] = [];
+    for (let n = 0; n < 5; n++) {
+      const { id } = await client.create("let", {});
+      let prompts = await client.prompts(id);
+      while (prompts.length === 0) prompts = await client.prompts(id);
+      asked.push(prompts[0]?.id);
+    }
+    expect((await client.prompts()).map(({ id }) => id)).toEqual(asked);
+    expect(await page.requests("/prompts")).toHaveLength(3);
+    for (const { job_id } of await client.prompts()) await client.cancel(job_id);
+  });
+
   it("gives up when it is told to", async () => {
     const page = new Page();
     const client = page.client();
