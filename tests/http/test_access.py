@@ -137,7 +137,7 @@ async def status(client: httpx.AsyncClient, **headers: str) -> int:
 
 @pytest.mark.parametrize("detail", ["Your session has expired.", {"since": 3}])
 async def test_a_status_that_no_standard_names_is_told_as_it_is(tmp_path: Path, detail: Any) -> None:
-    async def authorize(connection: HTTPConnection) -> Principal:  # noqa: ARG001
+    async def authorize(connection: HTTPConnection) -> Principal:
         raise HTTPException(419, detail)
 
     async with guarded(tmp_path, authorize) as client:
