@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, cast
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from pydantic import BaseModel, Field, TypeAdapter
@@ -417,6 +418,14 @@ async def test_list_goes_page_by_page_to_the_end(shell: Shell, app: Bide[None]) 
     assert made[0] in last
     assert [row["id"] for row in json.loads(by_end)] == [made[1]]
     assert "--before" not in last + of_type
+
+
+async def test_times_of_the_history_are_the_readers_own(shell: Shell, app: Bide[None]) -> None:
+    shell.env["TZ"] = "Asia/Kathmandu"
+    job = await app.registry.get("slow").options(delay="10d").enqueue("never")
+    assert job.due_at is not None
+    here = job.due_at.astimezone(ZoneInfo("Asia/Kathmandu"))
+    assert f"due_at: {here:%Y-%m-%d %H:%M:%S}" in await shell.ok("jobs", "show", str(job.id))
 
 
 async def test_only_an_open_question_has_a_deadline(shell: Shell, app: Bide[None]) -> None:

@@ -316,6 +316,15 @@ async def test_a_stream_of_all_jobs_names_those_that_changed_and_from_time_to_ti
             await remote.get(other.id)
 
 
+async def test_a_stream_that_begins_anew_with_the_job_itself_is_gone_on_with(over_http: Place) -> None:
+    app = over_http.app
+    job = await enqueue(app, "slow", "never")
+    await app.cancel(job)
+    # Of another database, or of one that was set back: the server knows no such event, and says how the job is.
+    async with RemoteBide(over_http.url) as remote:
+        assert [event async for event in remote.events(job.id, after=1_000)] == []
+
+
 async def test_a_server_that_says_there_is_nothing_to_come_of_all_jobs_is_no_bide() -> None:
     server = FastAPI()
 

@@ -118,3 +118,32 @@ def test_a_checkout_whose_page_is_not_built_says_how_it_is(tmp_path: Path) -> No
     run = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert run.returncode == 1
     assert "make quickstart" in run.stderr
+
+
+def test_who_reads_by_a_pipe_is_told_of_the_page_while_it_is_served(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "src" / "bide", tmp_path / "src" / "bide")
+    shutil.copytree(ROOT / "examples" / "quickstart", tmp_path / "examples" / "quickstart", ignore=_PAGE)
+    page = tmp_path / "examples" / "quickstart" / "page" / "dist"
+    (page / "assets").mkdir(parents=True)
+    (page / "index.html").touch()
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-m", "bide.cli", "quickstart", "--port=0"]
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=env | {"PYTHONPATH": str(tmp_path / "src")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        try:
+            served = any("running on" in line for line in process.stderr)
+        finally:
+            process.kill()  # what it has not passed on by now is lost
+        told, _ = process.communicate()
+    assert served
+    assert told.startswith("Open the page")
+
+
+_PAGE = shutil.ignore_patterns("page")

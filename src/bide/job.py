@@ -93,7 +93,7 @@ class JobError(BaseModel, frozen=True):
 class Job(BaseModel, Generic[R_co], frozen=True):
     """A snapshot of one accepted run, as of event number `seq`.
 
-    `R_co` is what the job's function returns; `result` is set once the status is `completed`.
+    `R_co` is what the job's function returns; `result` is set once the status is `completed`, except in a list.
     """
 
     id: UUID

@@ -14,7 +14,7 @@ import httpx
 import jwt
 import pytest
 import websockets
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException
 from pydantic import SecretStr, ValidationError
 from starlette.requests import HTTPConnection
 from websockets.exceptions import InvalidStatus
@@ -133,6 +133,18 @@ async def status(client: httpx.AsyncClient, **headers: str) -> int:
         assert response.headers["www-authenticate"].startswith("Bearer")
         assert response.headers["content-type"] == "application/problem+json"
     return response.status_code
+
+
+@pytest.mark.parametrize("detail", ["Your session has expired.", {"since": 3}])
+async def test_a_status_that_no_standard_names_is_told_as_it_is(tmp_path: Path, detail: Any) -> None:
+    async def authorize(connection: HTTPConnection) -> Principal:
+        raise HTTPException(419, detail)
+
+    async with guarded(tmp_path, authorize) as client:
+        answer = await client.get("/jobs")
+    assert (answer.status_code, answer.json()["code"], answer.json()["status"]) == (419, "http_error", 419)
+    told = answer.json()
+    assert (told["detail"] if isinstance(detail, str) else told["extra"]) == detail
 
 
 async def test_a_key_lets_in_whom_it_is_of(tmp_path: Path) -> None:

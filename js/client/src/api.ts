@@ -481,7 +481,10 @@ export interface components {
             /** Reason */
             reason?: string | null;
         };
-        /** Cancelled */
+        /**
+         * Cancelled
+         * @description In the order of the `ids`, each once; for those that match, newest first.
+         */
         Cancelled: {
             /** Items */
             items: components["schemas"]["Outcome"][];

@@ -101,25 +101,20 @@ export class BideClient {
 
   /** One page, newest first. */
   list(
-    filter: JobFilter = {},
-    { cursor, signal }: Signalled & { cursor?: string | undefined } = {},
+    filter?: JobFilter,
+    { cursor, ...options }: Signalled & { cursor?: string | undefined } = {},
   ): Promise<Page<JobSummary>> {
-    return this.#requests.json("/jobs", { query: { ...query(filter), cursor }, signal });
+    return this.#requests.json("/jobs", { ...options, query: { ...query(filter), cursor } });
   }
 
   /** All of them, newest first, page by page. */
-  async *listAll(filter?: JobFilter, options?: Signalled): AsyncGenerator<JobSummary, void> {
-    let cursor: string | undefined;
-    do {
-      const page: Page<JobSummary> = await this.list(filter, { ...options, cursor });
-      yield* page.items;
-      cursor = page.next_cursor ?? undefined;
-    } while (cursor);
+  listAll(filter?: JobFilter, options?: Signalled): AsyncGenerator<JobSummary, void> {
+    return this.#all("/jobs", options, query(filter));
   }
 
   /** At once where nothing runs; else its code is told to stop. */
-  async cancel(id: string, { reason, signal }: Signalled & { reason?: string | undefined } = {}): Promise<Job> {
-    const cancelled = await this.#post<Job>(`${jobPath(id)}/cancel`, { body: { reason }, signal });
+  async cancel(id: string, { reason, ...options }: Signalled & { reason?: string | undefined } = {}): Promise<Job> {
+    const cancelled = await this.#post<Job>(`${jobPath(id)}/cancel`, { ...options, body: { reason } });
     for (const topic of this.#topics.values()) topic.kind.learn?.(cancelled);
     return cancelled;
   }
@@ -156,6 +151,7 @@ export class BideClient {
   settled<R = unknown>(id: string, { signal }: Signalled = {}): Promise<Job<R>> {
     const { getSnapshot, subscribe } = this.watch<R>(id);
     return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
       const look = () => {
         const { job, error } = getSnapshot();
         if (signal?.aborted) reject(signal.reason);
@@ -174,8 +170,11 @@ export class BideClient {
   // ── Questions ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** The open questions, oldest first: of one job, or the inbox of all jobs. */
-  prompts(id?: string, options?: Signalled): Promise<Prompt[]> {
-    return this.#requests.items(`${id === undefined ? "" : jobPath(id)}/prompts`, options);
+  async prompts(id?: string, options?: Signalled): Promise<Prompt[]> {
+    const prompts: Prompt[] = [];
+    const path = `${id === undefined ? "" : jobPath(id)}/prompts`;
+    for await (const prompt of this.#all<Prompt>(path, options)) prompts.push(prompt);
+    return prompts;
   }
 
   prompt(id: string, options?: Signalled): Promise<Prompt> {
@@ -204,18 +203,28 @@ export class BideClient {
   }
 
   /** The first page of a list, as it changes. */
-  watchJobs(filter: JobFilter = {}): Watching<JobsState> {
+  watchJobs(filter?: JobFilter): Watching<JobsState> {
     const chosen = query(filter);
     const key = `jobs ${JSON.stringify(chosen)}`;
     return this.#watching(key, NO_JOBS, this.#link(), (host) => jobsTopic(host, chosen));
   }
 
-  /** The inbox: the open questions of all jobs. */
+  /** The inbox: the oldest 200 open questions of all jobs. */
   watchPrompts(): Watching<PromptsState> {
     return this.#watching("prompts", NO_PROMPTS, this.#link(), promptsTopic);
   }
 
   // ── Inside ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** What is on all pages of a list. */
+  async *#all<T>(path: string, options?: Signalled, query?: Record<string, unknown>): AsyncGenerator<T, void> {
+    let cursor: string | null | undefined;
+    do {
+      const page: Page<T> = await this.#requests.json(path, { ...options, query: { ...query, cursor } });
+      yield* page.items;
+      cursor = page.next_cursor;
+    } while (cursor);
+  }
 
   #post<T>(path: string, { idempotencyKey = randomKey(), headers, ...sent }: Sent & Keyed = {}): Promise<T> {
     const keyed = { ...headers, "Idempotency-Key": idempotencyKey };
@@ -260,7 +269,7 @@ function prompt(id: string): string {
   return `/prompts/${encodeURIComponent(id)}`;
 }
 
-function query({ labels = {}, ...filter }: JobFilter): Record<string, unknown> {
+function query({ labels = {}, ...filter }: JobFilter = {}): Record<string, unknown> {
   return { ...filter, label: Object.entries(labels).map(([name, value]) => `${name}=${value}`) };
 }
 

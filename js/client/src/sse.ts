@@ -11,9 +11,13 @@ export class SseParser {
   #afterCr = false;
   #event = "";
   #data: string[] = [];
+  #id: string | null;
+  /** Behind which event to go on, as `Last-Event-ID` is to say. */
+  lastEventId: string | null;
 
-  /** `lastEventId`: behind which event to go on, as `Last-Event-ID` is to say. */
-  constructor(public lastEventId: string | null = null) {}
+  constructor(lastEventId: string | null = null) {
+    this.lastEventId = this.#id = lastEventId;
+  }
 
   /** The messages that are complete with this piece of the text, wherever it was cut. */
   push(text: string): Message[] {
@@ -29,12 +33,13 @@ export class SseParser {
     const [, name, value = ""] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) as RegExpExecArray;
     if (name === "event") this.#event = value;
     if (name === "data") this.#data.push(value);
-    if (name === "id" && !value.includes("\0")) this.lastEventId = value;
+    if (name === "id" && !value.includes("\0")) this.#id = value;
     if (line) return [];
-    const [event, data] = [this.#event, this.#data];
+    this.lastEventId = this.#id;
+    const messages = this.#data.length ? [{ event: this.#event, data: this.#data.join("\n") }] : [];
     this.#event = "";
     this.#data = [];
-    return data.length ? [{ event, data: data.join("\n") }] : [];
+    return messages;
   }
 }
 

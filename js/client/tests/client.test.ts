@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Page } from "../../tests/page.js";
+import { Page, until } from "../../tests/page.js";
 import { BideError } from "../src/errors.js";
 import type { Job } from "../src/types.js";
 
@@ -140,14 +140,42 @@ describe("the client", () => {
     expect((await page.requests(`/jobs/${id}`)).map(({ status }) => status)).toEqual([200, 304]);
   });
 
+  it("reads every page of the inbox", async () => {
+    const page = new Page();
+    const client = page.client({
+      fetch: (input, init) => {
+        const url = new URL(input as string);
+        if (url.pathname === "/prompts") url.searchParams.set("limit", "2");
+        return fetch(url, init);
+      },
+    });
+    const asked: (string | undefined)[] = [];
+    for (let n = 0; n < 5; n++) {
+      const { id } = await client.create("let", {});
+      let prompts = await client.prompts(id);
+      while (prompts.length === 0) prompts = await client.prompts(id);
+      asked.push(prompts[0]?.id);
+    }
+    expect((await client.prompts()).map(({ id }) => id)).toEqual(asked);
+    expect(await page.requests("/prompts")).toHaveLength(3);
+    for (const { job_id } of await client.prompts()) await client.cancel(job_id);
+  });
+
   it("gives up when it is told to", async () => {
-    const client = new Page().client();
+    const page = new Page();
+    const client = page.client();
     const { id } = await client.create("gated", { gate: "nobody opens" });
     const abort = new AbortController();
     const settled = client.settled(id, { signal: abort.signal });
     const reason = new Error("enough");
     abort.abort(reason);
     await expect(settled).rejects.toBe(reason);
+    // A stream that is there already tells at once how it is.
+    const fresh = page.client();
+    const stop = fresh.watchPrompts().subscribe(() => {});
+    await until(fresh.watchPrompts(), ({ connection }) => connection === "live");
+    await expect(fresh.settled(id, { signal: abort.signal })).rejects.toBe(reason);
+    stop();
     await expect(client.get(id, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
     await client.cancel(id);
   });

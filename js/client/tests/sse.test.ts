@@ -60,6 +60,16 @@ describe("the parser of server-sent events", () => {
     expect(batches).toEqual([[]]);
   });
 
+  it("has come to an event once it is complete, not when its id is read", () => {
+    const parser = new SseParser("6");
+    expect(parser.push("id: 7\ndata: a")).toEqual([]);
+    expect(parser.lastEventId).toBe("6");
+    expect(parser.push("\n\n")).toEqual([{ event: "", data: "a" }]);
+    expect(parser.lastEventId).toBe("7");
+    parser.push("data: b\n\n");
+    expect(parser.lastEventId).toBe("7");
+  });
+
   it("ignores an id that cannot be a header", () => {
     const parser = new SseParser("5");
     parser.push("id: 6\0\ndata: x\n\n");

@@ -31,8 +31,8 @@ export function BideProvider({ children, client, ...options }: BideProviderProps
           return typeof headers === "function" ? headers() : (headers ?? {});
         },
       });
-    // What a form shows of a long integer is what it sends back.
-    made.json = exact;
+    // What a form shows of a long integer is what it sends back. Who has put another here knows why.
+    if (made.json === JSON) made.json = exact;
     return made;
   }, [client, url, jobToken, credentials]);
   return <Context.Provider value={used}>{children}</Context.Provider>;

@@ -25,6 +25,7 @@ def run_quickstart(port: int) -> None:
     sys.path.insert(0, str(home))
     blog: Any = importlib.import_module("blog")
     write(f"Open the page at the address below. Its jobs are in {Path('quickstart.db').absolute()}; Ctrl+C ends it.")
+    sys.stdout.flush()  # into a pipe too: nothing else follows until the end
     run_api(blog.bide, blog.app, host="127.0.0.1", port=port)
 
 

@@ -217,6 +217,6 @@ def _history_table(history: Sequence[Event]) -> Table:
 
 
 def _brief(name: str, value: Any) -> str:
-    if name.endswith("_at") and isinstance(value, int):
-        return clock(instant(value))
+    if name in {"due_at", "deadline_at"} and isinstance(value, str):
+        return clock(datetime.fromisoformat(value))
     return value if isinstance(value, str) else as_json(value, indent=None)

@@ -116,7 +116,7 @@ def described(
 ) -> dict[str, Any]:
     return {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "title": _phrase(status),
         "status": status,
         "detail": message,
         "code": code,
@@ -125,6 +125,14 @@ def described(
         "retryable": retryable,
         **{name: value for name, value in more.items() if value is not None},
     }
+
+
+def _phrase(status: int) -> str:
+    """The host's own code may answer with a status that no standard names, 419 say."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return f"Status {status}"
 
 
 def status_of(error: e.BideError) -> int:
@@ -163,7 +171,7 @@ def of_http(error: HTTPException) -> Response:
     if status < 400:
         return Response(status_code=status, headers=error.headers)
     detail = cast("object", error.detail)  # FastAPI's may be any JSON
-    text = detail if isinstance(detail, str) else HTTPStatus(status).phrase
+    text = detail if isinstance(detail, str) else _phrase(status)
     return respond(
         status,
         CODES.get(status, "http_error"),

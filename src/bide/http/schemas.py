@@ -114,6 +114,8 @@ class Outcomes(BaseModel):
 
 
 class Cancelled(Outcomes):
+    """In the order of the `ids`, each once; for those that match, newest first."""
+
     more: bool
     """Whether there are further jobs that match: send it again."""
 

@@ -8,12 +8,14 @@ export function App() {
   const { enqueue, isPending, error } = useEnqueue("write_post");
   const { job, error: missing } = useJob("write_post", id);
 
-  async function begin(event: FormEvent<HTMLFormElement>) {
+  function begin(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
     const topic = String(new FormData(event.currentTarget).get("topic"));
-    const { id } = await enqueue({ topic });
-    history.replaceState(null, "", `?job=${id}`);
-    setId(id);
+    const begun = ({ id }: { id: string }) => {
+      history.replaceState(null, "", `?job=${id}`);
+      setId(id);
+    };
+    enqueue({ topic }).then(begun, () => {}); // what goes wrong is in `error`
   }
 
   return (

@@ -11,6 +11,8 @@ export interface PromptInboxViewProps
   extends Pick<JobPromptViewProps, "renderForm" | "components" | "formComponents" | "cancellable"> {
   /** Null: not known yet. */
   prompts: readonly Prompt[] | null;
+  /** They cannot be read, or no further ones. */
+  failed?: boolean | undefined;
   onRespond: (prompt: Prompt, value: Json) => Promise<unknown>;
   /** Instead of the line that opens a question: within its button. */
   renderEntry?: ((prompt: Prompt) => ReactNode) | undefined;
@@ -23,6 +25,7 @@ export interface PromptInboxViewProps
 /** The open questions of all jobs. One is opened at a time. */
 export function PromptInboxView({
   prompts,
+  failed = false,
   onRespond,
   renderEntry,
   renderPrompt,
@@ -44,15 +47,21 @@ export function PromptInboxView({
   }, [gone]);
 
   return (
-    <section className={classes("bide-inbox", className)} aria-labelledby={id} aria-busy={prompts === null}>
+    <section className={classes("bide-inbox", className)} aria-labelledby={id} aria-busy={prompts === null && !failed}>
       {createElement(`h${level}`, { id, className: "bide-title" }, texts.inbox.title)}
-      <p ref={told} className="bide-hint" role="status" tabIndex={-1}>
-        {prompts === null
-          ? texts.inbox.loading
-          : prompts.length
-            ? texts.inbox.count(prompts.length)
-            : texts.inbox.empty}
-      </p>
+      {failed ? (
+        <p ref={told} className="bide-notice bide-notice-error" role="alert" tabIndex={-1}>
+          {texts.inbox.failed}
+        </p>
+      ) : (
+        <p ref={told} className="bide-hint" role="status" tabIndex={-1}>
+          {prompts === null
+            ? texts.inbox.loading
+            : prompts.length
+              ? texts.inbox.count(prompts.length)
+              : texts.inbox.empty}
+        </p>
+      )}
       {prompts !== null && prompts.length > 0 && (
         <ul className="bide-inbox-list">
           {prompts.map((prompt) => {

@@ -35,12 +35,15 @@ export interface Variant {
   names: string[];
 }
 
+/** Exact, as numbers are read: a whole one that no double holds is a `bigint`. */
+export type Bound = number | bigint | null;
+
 export interface Bounds {
-  minimum: number | null;
-  maximum: number | null;
-  exclusiveMinimum: number | null;
-  exclusiveMaximum: number | null;
-  multipleOf: number | null;
+  minimum: Bound;
+  maximum: Bound;
+  exclusiveMinimum: Bound;
+  exclusiveMaximum: Bound;
+  multipleOf: Bound;
 }
 
 export interface Lengths {
@@ -305,7 +308,10 @@ function stringOf(schema: Schema): Shape {
 }
 
 function boundsOf(schema: Schema): Bounds {
-  const bound = (name: string) => (typeof schema[name] === "number" ? schema[name] : null);
+  const bound = (name: string): Bound => {
+    const value = schema[name];
+    return typeof value === "number" || typeof value === "bigint" ? value : null;
+  };
   return {
     minimum: bound("minimum"),
     maximum: bound("maximum"),

@@ -10,7 +10,7 @@ import { type DictDraft, type Draft, type DraftOf, mayBeLeftOut, toJson } from "
 export type Fault =
   | { code: "required" | "choose" | "accept" | "number" | "integer" | "incomplete" | "duplicate" | "sameKey" }
   | { code: "email" | "uri" | "uuid" | "date" | "time" | "date-time" | "date-time-local" | "duration" | "pattern" }
-  | { code: "minimum" | "maximum" | "above" | "below" | "multiple"; limit: number }
+  | { code: "minimum" | "maximum" | "above" | "below" | "multiple"; limit: number | bigint }
   | { code: "shorter" | "longer" | "fewer" | "more"; limit: number }
   | { code: "json"; line: number; column: number };
 
@@ -94,7 +94,7 @@ function numberFault(field: FieldOf<"number">, read: string | null): Fault | nul
   if (field.type === "number" && !Number.isFinite(Number(read))) return { code: "number" };
   if (field.type === "integer" && !isWhole(read)) return { code: "integer" };
   const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf } = field.bounds;
-  const to = (limit: number) => compare(read, String(limit));
+  const to = (limit: number | bigint) => compare(read, String(limit));
   if (minimum !== null && to(minimum) < 0) return { code: "minimum", limit: minimum };
   if (exclusiveMinimum !== null && to(exclusiveMinimum) <= 0) return { code: "above", limit: exclusiveMinimum };
   if (maximum !== null && to(maximum) > 0) return { code: "maximum", limit: maximum };

@@ -3,7 +3,7 @@ import { formatNumber, plural } from "./format.js";
 import type { Texts } from "./types.js";
 
 const locale = "en";
-const n = (value: number) => formatNumber(locale, value);
+const n = (value: number | bigint) => formatNumber(locale, value);
 const items = (count: number) => `${n(count)} ${plural(locale, count, { one: "item", other: "items" })}`;
 const characters = (count: number) => `${n(count)} ${plural(locale, count, { one: "character", other: "characters" })}`;
 
@@ -72,7 +72,6 @@ export const en: Texts = {
     score: (percent) => `Score: ${percent}`,
     passed: "Checks passed",
     notPassed: "Checks did not pass",
-    content: "Content",
     other: "Something else",
     otherLabel: "Your own answer",
     answer: "Your answer",
@@ -103,7 +102,7 @@ export const en: Texts = {
     count: (count) => `${n(count)} open ${plural(locale, count, { one: "question", other: "questions" })}`,
     empty: "No open questions.",
     loading: "Loading questions…",
-    open: (title) => `Answer: ${title}`,
+    failed: "The questions could not be loaded.",
     asked: (relative) => `Asked ${relative}`,
   },
   timeline: {

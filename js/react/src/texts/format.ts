@@ -5,7 +5,7 @@ export function decimalOf(locale: string): "." | "," {
   return part?.value === "," ? "," : ".";
 }
 
-export function formatNumber(locale: string, value: number): string {
+export function formatNumber(locale: string, value: number | bigint): string {
   return new Intl.NumberFormat(locale, { maximumFractionDigits: 20 }).format(value);
 }
 

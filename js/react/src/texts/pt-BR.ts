@@ -3,7 +3,7 @@ import { formatNumber, plural } from "./format.js";
 import type { Texts } from "./types.js";
 
 const locale = "pt-BR";
-const n = (value: number) => formatNumber(locale, value);
+const n = (value: number | bigint) => formatNumber(locale, value);
 const items = (count: number) => `${n(count)} ${plural(locale, count, { one: "item", other: "itens" })}`;
 const characters = (count: number) => `${n(count)} ${plural(locale, count, { one: "caractere", other: "caracteres" })}`;
 
@@ -72,7 +72,6 @@ export const ptBR: Texts = {
     score: (percent) => `Nota: ${percent}`,
     passed: "As verificações passaram",
     notPassed: "As verificações não passaram",
-    content: "Conteúdo",
     other: "Outra resposta",
     otherLabel: "A sua própria resposta",
     answer: "Sua resposta",
@@ -104,7 +103,7 @@ export const ptBR: Texts = {
       `${n(count)} ${plural(locale, count, { one: "pergunta em aberto", other: "perguntas em aberto" })}`,
     empty: "Nenhuma pergunta em aberto.",
     loading: "Carregando perguntas…",
-    open: (title) => `Responder: ${title}`,
+    failed: "Não foi possível carregar as perguntas.",
     asked: (relative) => `Feita ${relative}`,
   },
   timeline: {

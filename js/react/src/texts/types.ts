@@ -61,7 +61,6 @@ export interface PromptTexts {
   score(percent: string): string;
   passed: string;
   notPassed: string;
-  content: string;
   other: string;
   otherLabel: string;
   answer: string;
@@ -90,7 +89,7 @@ export interface InboxTexts {
   count(count: number): string;
   empty: string;
   loading: string;
-  open(title: string): string;
+  failed: string;
   asked(relative: string): string;
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { parse } from "../../src/form/json.js";
 import { type Schema, SchemaRoot } from "../../src/form/schema.js";
 import { validate } from "../../src/form/validate.js";
 import { type DictDraft, type Draft, draftOf, newItem } from "../../src/form/value.js";
@@ -44,6 +45,12 @@ describe("a text", () => {
     [{}, "", ["required"]],
     [{}, "null", []],
   ])("%j %j: %j", (schema, text, found) => expect(codes(schema, text)).toEqual(found));
+
+  test("of a number is within bounds that no double holds", () => {
+    const schema = parse('{"type": "integer", "minimum": 2, "maximum": 9007199254740993}') as Schema;
+    expect(codes(schema, "9007199254740993")).toEqual([]);
+    expect(codes(schema, "9007199254740994")).toEqual(["maximum"]);
+  });
 
   test("that is optional may be empty", () => {
     expect(codes({ type: "string", minLength: 3 }, "", false)).toEqual([]);

@@ -7,7 +7,9 @@ import { afterEach, describe, expect, it } from "vitest";
 import { Page } from "../../../tests/page.js";
 import {
   BideProvider,
+  en,
   JobPrompt,
+  PromptInbox,
   useBide,
   useEnqueue,
   useJob,
@@ -415,6 +417,17 @@ describe("useJobPolling", () => {
   });
 });
 
+describe("PromptInbox", () => {
+  it("says that questions cannot be read, and not that there are none", async () => {
+    const page = new Page();
+    const Wrapper = wrapper(page.client({ url: `${page.url}/nowhere` }));
+    render(<PromptInbox />, { wrapper: Wrapper });
+    expect((await screen.findByRole("alert")).textContent).toBe(en.inbox.failed);
+    expect(screen.queryByText(en.inbox.empty)).toBeNull();
+    expect(screen.getByRole("region").getAttribute("aria-busy")).toBe("false");
+  });
+});
+
 describe("BideProvider", () => {
   it("makes one client of its options, whose headers may be new with each render", async () => {
     const page = new Page();
@@ -430,6 +443,17 @@ describe("BideProvider", () => {
     expect(clients.size).toBe(1);
     await [...clients][0]?.list();
     expect((await page.requests("/jobs")).at(-1)?.headers["x-render"]).toBe("2");
+  });
+
+  it("lets a client read numbers without loss, but for one that reads them its own way", () => {
+    const client = new Page().client();
+    renderHook(useBide, { wrapper: wrapper(client) });
+    expect(client.json.parse("9007199254740993")).toBe(9007199254740993n);
+    const own = { parse: JSON.parse, stringify: JSON.stringify };
+    const theirs = new Page().client();
+    theirs.json = own;
+    renderHook(useBide, { wrapper: wrapper(theirs) });
+    expect(theirs.json).toBe(own);
   });
 
   it("is missed where it is missing", () => {

@@ -2,7 +2,7 @@ import type { Texts } from "../../texts/types.js";
 import { type FieldProps, useForm } from "../context.js";
 import { showNumber } from "../number.js";
 import { Labelled } from "../parts.js";
-import type { Bounds, FieldOf } from "../schema.js";
+import type { Bound, Bounds, FieldOf } from "../schema.js";
 import type { TextDraft } from "../value.js";
 
 /** A text input: one of the type `number` drops what it does not understand, and turns under the mouse wheel. */
@@ -31,7 +31,7 @@ export function NumberField(props: FieldProps<FieldOf<"number">, TextDraft>) {
 }
 
 function limitsHint(bounds: Bounds, texts: Texts, decimal: "." | ","): string | null {
-  const show = (limit: number | null) => (limit === null ? null : showNumber(String(limit), decimal));
+  const show = (limit: Bound) => (limit === null ? null : showNumber(String(limit), decimal));
   const { minimum, maximum, multipleOf } = bounds;
   const above = show(bounds.exclusiveMinimum);
   const below = show(bounds.exclusiveMaximum);
