@@ -34,8 +34,8 @@ LONG = (
     "faults/test_postgres_ends.py",
     "http/test_shutdown.py",
 )
-"""The files whose tests take longest, those that take most first. `make test` gives whole files to its processes, in the
-order in which they were collected: a long one among the last would run on while the others have nothing left to do."""
+"""The files whose tests take longest, those that take most first. `make test` gives whole files to its processes, in
+the order in which they were collected: a long one among the last would run on while the others have nothing to do."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

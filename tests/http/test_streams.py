@@ -236,8 +236,8 @@ async def test_who_comes_again_need_not_read_past_the_events_of_others(
     shop: Shop, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bide.http.feed.KEEP_ALIVE", 0.02)
-    for store in ("sqlite", "postgres"):
-        monkeypatch.setattr(f"bide.store.{store}.reading.TOLD", 10)
+    for database in ("sqlite", "postgres"):
+        monkeypatch.setattr(f"bide.store.{database}.reading.TOLD", 10)
     store = shop.bide.store
     before = (await store.feed(-1, None)).position
     for _ in range(5):
