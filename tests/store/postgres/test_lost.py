@@ -180,6 +180,7 @@ async def test_a_server_that_is_away_is_told_and_comes_back(remote: PostgresStor
     with pytest.raises(StoreUnavailable) as away:
         await enqueue(remote)
     assert away.value.retryable
+    assert away.value.hint == "Make the same call again once the database answers."
     assert "postgres@" not in str(away.value)
     proxy.refusing = False
     job = await enqueue(remote)
