@@ -118,6 +118,19 @@ async def test_when_every_connection_is_in_use_it_is_told(postgres_url: str) -> 
     await store.close()
 
 
+async def test_a_call_after_the_end_is_told_the_remedy(postgres_url: str) -> None:
+    store = PostgresStore(postgres_url)
+    await store.open()
+    database = store.database
+    await store.close()
+    with pytest.raises(StoreUnavailable, match=r"is closed\. Call it while the app is open"):
+        await database.read(asks_nothing)
+
+
+async def asks_nothing(_: object) -> None:
+    """A verb of no statement."""
+
+
 async def test_the_time_is_that_of_the_database(store: PostgresStore, postgres_url: str) -> None:
     ((told,),) = await execute(postgres_url, "select (extract(epoch from clock_timestamp()) * 1000000)::bigint")
     assert abs(store.now() - told) < 1_000_000

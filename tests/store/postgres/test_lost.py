@@ -9,7 +9,7 @@ import pytest
 from bide.errors import StoreUnavailable
 from bide.events import EventKind as E
 from bide.job import JobStatus as S
-from bide.store.base import Accepted, Completed, Fork, Prunable, Settle, Settled
+from bide.store.base import Accepted, Completed, Existing, Fork, Prunable, Settle, Settled
 from bide.store.postgres import PostgresStore
 from bide.store.postgres.driver import connect
 from bide.testing.checker import assert_sound
@@ -184,6 +184,21 @@ async def test_a_server_that_is_away_is_told_and_comes_back(remote: PostgresStor
     proxy.refusing = False
     job = await enqueue(remote)
     assert (await row(remote, job)).status is S.PENDING
+
+
+async def test_what_was_perhaps_written_is_to_be_asked_for_again(
+    remote: PostgresStore, proxy: Proxy, postgres_url: str
+) -> None:
+    await warm(remote)
+    job = new_job()
+    proxy.refusing = True
+    proxy.cut_after(job.id)
+    with pytest.raises(StoreUnavailable, match="could not be found out") as lost:
+        await remote.insert([job])
+    assert lost.value.hint == "Make the same call again once the database answers."
+    proxy.refusing = False
+    assert isinstance((await remote.insert([job]))[0], Existing)
+    assert await execute(postgres_url, f"select count(*) from bide.job where id = '{job.id}'") == [(1,)]
 
 
 async def test_a_cancelled_call_is_finished_and_its_connection_is_of_use(store: PostgresStore) -> None:
