@@ -19,14 +19,14 @@ settings.register_profile("search", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "search")
 
 LONG = (
-    "crash/test_sqlite.py",
     "contract/test_postgres.py",
     "contract/test_pooled.py",
-    "http/test_races.py",
+    "crash/test_sqlite.py",
     "test_bench.py",
     "crash/test_postgres.py",
     "http/test_freshness.py",
     "http/test_streams.py",
+    "http/test_races.py",
     "examples/service/test_killed.py",
     "test_wheel.py",
     "test_soak.py",
@@ -35,7 +35,7 @@ LONG = (
     "http/test_shutdown.py",
 )
 """The files whose tests take longest, those that take most first. `make test` gives whole files to its processes, in
-the order in which they were collected: a long one among the last would run on while the others have nothing to do."""
+the order in which they were collected: a long one among the last would run on alone."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

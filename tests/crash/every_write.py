@@ -25,14 +25,15 @@ class EveryWrite:
     """Whether to crash at the first commit of each kind alone."""
 
     @pytest.fixture(scope="class")
-    def found(self, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    @classmethod
+    def found(cls, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         """What the command found, in an interpreter without threads: its children are forks."""
         file = tmp_path_factory.mktemp("crash") / "found.json"
-        options = ["--firsts"] if self.only_firsts else []
-        command = [sys.executable, "-m", "tests.crash", self.store, "--json", str(file), *options]
+        options = ["--firsts"] if cls.only_firsts else []
+        command = [sys.executable, "-m", "tests.crash", cls.store, "--json", str(file), *options]
         run = subprocess.run(command, capture_output=True, text=True, check=False)
         assert file.exists(), run.stdout + run.stderr
-        read: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))[self.store]
+        read: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))[cls.store]
         return {**read, "said": run.stdout}
 
     def crashed_at(self, found: dict[str, Any]) -> list[int]:

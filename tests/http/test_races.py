@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx
@@ -21,21 +22,24 @@ ANSWERERS = 50
 @pytest.mark.timeout(300)
 async def test_one_answer_is_accepted_and_the_others_are_told_which(database: str, share: int) -> None:
     shop = Shop(database, limits=Limits(requests=1_000_000))
-    pool = httpx.Limits(max_connections=ANSWERERS)
-    async with (
-        serving(shop.app) as address,
-        httpx.AsyncClient(base_url=f"{address}/api", timeout=60, limits=pool) as client,
-    ):
+    unused = httpx.create_ssl_context()  # making one takes long
+    async with serving(shop.app) as address, AsyncExitStack() as stack:
+        # Each has a client of their own: a pool looks at all of its connections for each request.
+        people = [
+            await stack.enter_async_context(
+                httpx.AsyncClient(base_url=f"{address}/api", headers={"X-Who": who}, timeout=60, verify=unused)
+            )
+            for who in ("answerer", "ann") * (ANSWERERS // 2)
+        ]
 
-        async def answer(path: str, n: int, who: str) -> tuple[int, Any]:
-            body = {"street": f"street {n}", "number": n}
-            response = await client.post(path, json=body, headers={"X-Who": who})
+        async def answer(path: str, n: int, person: httpx.AsyncClient) -> tuple[int, Any]:
+            response = await person.post(path, json={"street": f"street {n}", "number": n})
             return response.status_code, response.json()
 
         for race in range(RACES // share):
             job, prompt = await asked(shop)
             path = f"prompts/{prompt}/response" if race % 2 else f"hitl/{job.id}/response"
-            told = await asyncio.gather(*(answer(path, n, "ann" if n % 2 else "answerer") for n in range(ANSWERERS)))
+            told = await asyncio.gather(*(answer(path, n, person) for n, person in enumerate(people)))
             assert Counter(status for status, _ in told) == {200: 1, 409: ANSWERERS - 1}
             (receipt,) = [body for status, body in told if status == 200]
             for status, body in told:
