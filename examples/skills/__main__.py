@@ -7,11 +7,13 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
 
 from bide.app import sqlite_path
+from bide.cli.listening import listening
 from bide.errors import InvalidOption
 from bide.http.local import is_loopback
 
@@ -26,11 +28,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         app = make_app(for_all=given.host != "localhost" and not is_loopback(given.host))
+        # Before the app starts: with its port taken, it must not have claimed jobs.
+        with listening(given.host, given.port) as sockets:
+            server = uvicorn.Server(uvicorn.Config(app))
+            print(f"Serving on {given.host}, port {sockets[0].getsockname()[1]}; Ctrl+C ends it.", file=sys.stderr)
+            with suppress(KeyboardInterrupt):
+                server.run(sockets)
     except InvalidOption as error:
         print(error, file=sys.stderr)
         return 2
-    uvicorn.run(app, host=given.host, port=given.port)
-    return 0
+    return 0 if server.started else 1
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Generator, Iterator
@@ -139,3 +140,14 @@ def test_what_it_cannot_start_with_is_told_and_nothing_is_served(tmp_path: Path)
         )
         assert (ended.returncode, ended.stdout) == (2, "")
         assert complaint in ended.stderr
+
+
+def test_where_its_port_is_taken_it_says_so_and_opens_nothing(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    with socket.create_server(("127.0.0.1", server.port)):
+        ended = subprocess.run(
+            server.command, cwd=tmp_path, env=server.environment, capture_output=True, text=True, check=False
+        )
+    assert ended.returncode == 2
+    assert "cannot be listened on" in ended.stderr
+    assert list(tmp_path.glob("skills.db*")) == []
