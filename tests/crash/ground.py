@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from bide.store.base import Store
 from bide.testing import ManualClock
-from tests.crash.faults import Faults
+from tests.crash.faults import Fault, Faults
 
 
 class Ground(Protocol):
@@ -29,9 +29,8 @@ class Ground(Protocol):
         """While scenarios are played, in forks of this process: all that they need, and import, is there."""
         ...
 
-    async def lay(self, folder: Path, like: Path | None) -> None:
-        """Before a scenario begins. `like` is the folder of another, from which all files were copied: to go on from
-        where that one stands."""
+    async def lay(self, folder: Path, fault: Fault | None) -> None:
+        """Before a scenario begins."""
         ...
 
     async def clear(self, folder: Path) -> None:

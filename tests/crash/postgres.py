@@ -22,8 +22,8 @@ from bide.store.postgres.migrations import SCHEMA as BIDE
 from bide.store.postgres.migrations import run
 from bide.store.postgres.sql import statement
 from bide.testing import ManualClock
-from tests.crash.faults import SCHEMA, Faults, Mode, die, with_parts
-from tests.postgres import Server, execute
+from tests.crash.faults import OPENING, SCHEMA, Fault, Faults, Mode, die, with_parts
+from tests.postgres import EMPTY, Server, execute
 
 _connect = asyncpg.connect
 
@@ -73,8 +73,9 @@ class PostgresGround:
         with self._server:
             yield
 
-    async def lay(self, folder: Path, like: Path | None) -> None:
-        template = "template1" if like is None else _database(like)
+    async def lay(self, folder: Path, fault: Fault | None) -> None:
+        # Only who is to be ended while it migrates needs to migrate.
+        template = "template1" if fault is None or fault.place.story == OPENING else EMPTY
         await self.clear(folder)
         await execute(self._server.url(), f"create database {_database(folder)} template {template}")
 

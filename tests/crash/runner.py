@@ -1,5 +1,4 @@
-"""Plays the scenario once undisturbed, then once for every commit of it and every mode of failing there: from the story
-of that commit on, as the stories before it are the same for all.
+"""Plays the scenario once undisturbed, then once for every commit of it and every mode of failing there.
 
 Each process is a fork of this one, which has imported everything and has no thread: a child costs some ten
 milliseconds rather than a new interpreter. As many as there are cores are at work at a time.
@@ -27,7 +26,7 @@ from typing import Any, NoReturn
 from tests.crash.faults import MODES, Commit, Fault, Faults, Mode, Place, with_parts
 from tests.crash.ground import Ground
 from tests.crash.postgres import PostgresGround
-from tests.crash.scenario import STORIES, WITNESS, play
+from tests.crash.scenario import play
 from tests.crash.sqlite import SQLiteGround
 
 GROUNDS: Mapping[str, Callable[[], Ground]] = {"sqlite": SQLiteGround, "postgres": PostgresGround}
@@ -39,10 +38,6 @@ AT_A_TIME = max(2, os.cpu_count() or 2)
 
 TRIES = 20
 """How often a scenario is played until it comes to the commit it is to be crashed at."""
-
-
-_TOLD = ("trace.json", "error.txt", "stuck.txt")
-"""What a child leaves in its folder for this process."""
 
 
 @dataclass(frozen=True)
@@ -65,33 +60,27 @@ class Outcome:
 # ── Children ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _fork(
-    ground: Ground, folder: Path, fault: Fault | None = None, *, like: Path | None = None, until: str | None = None
-) -> int:
-    """Start a child that plays the scenario in `folder`, or takes it up; returns its pid. In a new folder it goes on
-    from where the scenario in `like` stands."""
+def _fork(ground: Ground, folder: Path, fault: Fault | None) -> int:
+    """Start a child that plays the scenario in `folder`, or takes it up; returns its pid."""
     pid = os.fork()
     if pid == 0:
-        _child(ground, folder, Faults(fault), like, until)
+        _child(ground, folder, Faults(fault))
     return pid
 
 
-async def _play(ground: Ground, folder: Path, faults: Faults, like: Path | None, until: str | None) -> None:
-    if not folder.joinpath(WITNESS).exists():
-        if like is not None:
-            shutil.copytree(like, folder, ignore=shutil.ignore_patterns(*_TOLD), dirs_exist_ok=True)
-        await ground.lay(folder, like)
-    await play(ground, folder, faults, until)
-    if until is None:
-        await ground.clear(folder)
+async def _play(ground: Ground, folder: Path, faults: Faults) -> None:
+    if not any(folder.glob("witness*")):
+        await ground.lay(folder, faults.fault)
+    await play(ground, folder, faults)
+    await ground.clear(folder)
 
 
-def _child(ground: Ground, folder: Path, faults: Faults, like: Path | None, until: str | None) -> NoReturn:
+def _child(ground: Ground, folder: Path, faults: Faults) -> NoReturn:
     code = 1
     try:
         with (folder / "stuck.txt").open("w") as stuck:
             faulthandler.dump_traceback_later(PATIENCE * 1.5, exit=True, file=stuck)
-            asyncio.run(asyncio.wait_for(_play(ground, folder, faults, like, until), PATIENCE))
+            asyncio.run(asyncio.wait_for(_play(ground, folder, faults), PATIENCE))
             told = {"commits": faults.commits, "used": sorted(faults.used), "met": faults.met}
             (folder / "trace.json").write_text(json.dumps(told), encoding="utf-8")
             code = 0
@@ -117,12 +106,11 @@ def _read(folder: Path) -> dict[str, Any]:
 class _Case:
     """One fault: the process that meets it, and where it was killed the one that takes up the scenario."""
 
-    def __init__(self, ground: Ground, base: Path, n: int, place: Place, mode: Mode, like: Path | None) -> None:
+    def __init__(self, ground: Ground, base: Path, n: int, place: Place, mode: Mode) -> None:
         self.ground = ground
         self.n = n
         self.place = place
         self.mode: Mode = mode
-        self.like = like
         self.folder = base / f"{n}-{mode}"
         self._met = False
         self._tries = 0
@@ -130,7 +118,7 @@ class _Case:
     def start(self) -> int:
         self._tries += 1
         self.folder.mkdir()
-        return _fork(self.ground, self.folder, Fault(self.place, self.mode), like=self.like)
+        return _fork(self.ground, self.folder, Fault(self.place, self.mode))
 
     def next(self, status: int) -> int | Outcome:
         """After a process of it has ended: the pid of the next, or what came of it all."""
@@ -146,7 +134,7 @@ class _Case:
             shutil.rmtree(self.folder)
             return self.start()
         self._met = True
-        return _fork(self.ground, self.folder)
+        return _fork(self.ground, self.folder, None)
 
     def _end(self, problem: str | None) -> Outcome:
         if problem is None:
@@ -178,28 +166,12 @@ def trace(ground: Ground, base: Path) -> Trace:
     """Play the scenario undisturbed. Raises AssertionError where that alone goes wrong."""
     folder = base / "undisturbed"
     folder.mkdir()
-    _played(folder, _fork(ground, folder))
+    _, status = os.waitpid(_fork(ground, folder, None), 0)
+    if problem := _problem(folder, status):
+        raise AssertionError(problem)
     read = _read(folder)
     commits = [Commit(story, tuple(files)) for story, files in read["commits"]]
     return Trace(commits, with_parts(read["used"], ground.texts()))
-
-
-def _played(folder: Path, pid: int) -> None:
-    _, status = os.waitpid(pid, 0)
-    if problem := _problem(folder, status):
-        raise AssertionError(problem)
-
-
-def _rehearse(ground: Ground, base: Path, stories: Collection[str]) -> dict[str, Path]:
-    """Play the scenario up to each of these stories, undisturbed, and leave it standing there. Returns the folders."""
-    before: dict[str, Path] = {}
-    like: Path | None = None
-    for story in (tell.__name__ for tell in STORIES if tell.__name__ in stories):
-        before[story] = folder = base / f"before-{story}"
-        folder.mkdir()
-        _played(folder, _fork(ground, folder, like=like, until=story))
-        like = folder
-    return before
 
 
 def places(commits: Sequence[Commit]) -> list[Place]:
@@ -232,10 +204,8 @@ def crash_everywhere(
     told: Callable[[Outcome], None],
 ) -> None:
     """Meet every fault; `told` hears of each when it is over."""
-    wanted = [(n, place) for n, place in enumerate(places(commits), start=1) if not only or n in only]
-    before = _rehearse(ground, base, {place.story for _, place in wanted})
-    # What is crashed while it opens the database has nothing before it.
-    waiting = [_Case(ground, base, n, place, mode, before.get(place.story)) for n, place in wanted for mode in modes]
+    numbered = enumerate(places(commits), start=1)
+    waiting = [_Case(ground, base, n, place, mode) for n, place in numbered if not only or n in only for mode in modes]
     waiting.reverse()
     running: dict[int, _Case] = {}
     while waiting or running:

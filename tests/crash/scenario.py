@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -51,9 +51,6 @@ from tests.crash.faults import OPENING, Faults
 from tests.crash.ground import Ground
 from tests.crash.jobs import bide, scene
 from tests.witness import Witness, repeated_steps
-
-WITNESS = "witness.jsonl"
-"""The file in the folder of a scenario that there is once it has begun."""
 
 BEGIN = datetime(2030, 1, 1, tzinfo=UTC)
 MINUTE = 60_000_000
@@ -151,7 +148,7 @@ class Stage:
         self.witness.write("deleted", job=named(name))
 
     taken_up = False
-    """Whether another process was killed in the midst of a story."""
+    """Whether another process had been at work before."""
 
     # ── Time ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -625,10 +622,9 @@ async def _end(name: str) -> tuple[S, object]:
         return job.status, None
 
 
-async def play(ground: Ground, folder: Path, faults: Faults, until: str | None = None) -> None:
-    """Play the scenario in `folder`, from wherever it stands there, to its end, and verify; or stop before the story
-    `until`."""
-    witness = Witness(folder / WITNESS)
+async def play(ground: Ground, folder: Path, faults: Faults) -> None:
+    """Play the scenario in `folder`, from wherever it stands there, to its end, and verify."""
+    witness = Witness(folder / "witness.jsonl")
     lines = list(witness.lines())
     now = max((line["now"] for line in lines if line["what"] == "time"), default=None)
     clock = ManualClock(BEGIN)
@@ -643,8 +639,7 @@ async def play(ground: Ground, folder: Path, faults: Faults, until: str | None =
             assert faults.fails
             store = await _opened(ground, folder, clock, faults)
         try:
-            stage = Stage(witness, faults, store, clock, lambda: ground.caller(folder, faults))
-            await _tell(stage, lines, until)
+            await _tell(Stage(witness, faults, store, clock, lambda: ground.caller(folder, faults)), lines)
         finally:
             await bide.shut()
 
@@ -656,14 +651,12 @@ async def _opened(ground: Ground, folder: Path, clock: ManualClock, faults: Faul
     return store
 
 
-async def _tell(stage: Stage, lines: Sequence[Mapping[str, Any]], until: str | None) -> None:
-    stage.taken_up = bool(lines) and lines[-1]["what"] != "told"
+async def _tell(stage: Stage, lines: Collection[Mapping[str, Any]]) -> None:
+    stage.taken_up = bool(lines)
     stage.faults.story = "taking up"
     await _take_up(stage, lines)
     told = {line["name"] for line in lines if line["what"] == "told"}
     for tell in STORIES:
-        if tell.__name__ == until:
-            return
         if tell.__name__ not in told:
             stage.faults.story = tell.__name__
             await tell(stage)

@@ -17,7 +17,7 @@ from bide.store.sqlite.migrations.run import up
 from bide.store.sqlite.procedure import TURN
 from bide.store.sqlite.sql import statement
 from bide.testing import ManualClock
-from tests.crash.faults import Faults, die
+from tests.crash.faults import Fault, Faults, die
 
 _connect = sqlite3.connect
 
@@ -48,8 +48,8 @@ class SQLiteGround:
         up(str(base / "warm.db"))  # Alembic is slow to come
         yield
 
-    async def lay(self, folder: Path, like: Path | None) -> None:
-        """A file is made by who opens it, and copied with its folder."""
+    async def lay(self, folder: Path, fault: Fault | None) -> None:
+        """A file is made by who opens it."""
 
     async def clear(self, folder: Path) -> None:
         """A file goes with its folder."""
