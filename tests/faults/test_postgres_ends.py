@@ -145,7 +145,7 @@ async def test_work_whose_answers_are_lost_again_and_again_is_done_once(url: str
         return n
 
     async with bide.worker():
-        proxy.cut_every(83)
+        proxy.cut_every(53)
         jobs = [await counting.options(idempotency_key=f"key {n}").enqueue(n) for n in range(12)]
         for job in jobs:
             await until(bide, job, EventKind.WAITING)

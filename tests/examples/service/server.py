@@ -79,9 +79,10 @@ class Server:
     def _answers(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, self.log.read_text(errors="replace")
+        # It listens before it has opened its database: only an answer says that it has.
         try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-        except OSError:
+            httpx.get(f"http://127.0.0.1:{self.port}/", timeout=PATIENCE)
+        except httpx.TransportError:
             return False
         return True
 
