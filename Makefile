@@ -18,7 +18,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 # uv trusts what the machine trusts, behind a proxy with a certificate of its own too.
 export UV_SYSTEM_CERTS := true
 
-.PHONY: help demo quickstart test check format bench mutants soak crash capacity lock clean
+.PHONY: help demo quickstart test test-python test-javascript check format bench mutants soak crash capacity lock clean
 
 help: ## Show this list
 	@echo 'make …'
@@ -34,8 +34,14 @@ quickstart: $(VENV)/demo.stamp node_modules/.stamp ## See a question appear in a
 	@$(BIN)/bide quickstart $(ARGS)
 
 test: check $(VENV)/browser.stamp $(VENV)/pooler.stamp ## Run every check, then every test
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line test-python test-javascript
+
+# Side by side: the browser's tests wait for pages most of the time.
+test-python:
 	@echo '==> Running the tests of the Python package'
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-javascript:
 	@echo '==> Running the tests of the JavaScript packages, in Node and in a browser'
 	@$(NPM) test
 
