@@ -34,7 +34,7 @@ quickstart: $(VENV)/demo.stamp node_modules/.stamp ## See a question appear in a
 	@$(BIN)/bide quickstart $(ARGS)
 
 test: check $(VENV)/browser.stamp $(VENV)/pooler.stamp ## Run every check, then every test
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line test-python test-javascript
+	@$(MAKE) --no-print-directory --jobs=2 test-python test-javascript
 
 # Side by side: the browser's tests wait for pages most of the time.
 test-python:
