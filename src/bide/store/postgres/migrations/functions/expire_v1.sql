@@ -52,6 +52,7 @@ begin
                 count(*) over (partition by closed.job) as total
             from closed
         ),
+        -- By the id: a row that has changed since this statement began is found by its id only.
         moved as (
             update bide.job as job
             set
@@ -62,7 +63,7 @@ begin
                 reason = case when counted.waits then 'expired' else job.reason end,
                 due_at = case when counted.waits then null else job.due_at end
             from counted
-            where job.ctid = counted.place and counted.k = 1
+            where job.id = counted.job and counted.k = 1
             returning job.lane, counted.waits
         ),
         stirred as (

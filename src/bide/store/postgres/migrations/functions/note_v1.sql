@@ -33,6 +33,7 @@ begin
                 for update skip locked
             ) as job
         ),
+        -- By the id: a row that has changed since this statement began is found by its id only.
         noted as (
             update bide.job as job
             set
@@ -40,7 +41,7 @@ begin
                 progress = coalesce(held.progress, job.progress),
                 progress_attempt = case when held.progress is null then job.progress_attempt else job.attempt end
             from held
-            where job.ctid = held.place
+            where job.id = held.job
         ),
         told as (
             insert into bide.event (job, seq, at, kind, attempt, lease, data, batch)

@@ -58,13 +58,14 @@ begin
                 p_now
             from fresh
         ),
+        -- By the id: a row that has changed since this statement began is found by its id only.
         counted as (
             update bide.job as job
             set seq = one.seq + one.k
             from (
-                select fresh.place, fresh.seq, count(*) as k from fresh group by fresh.place, fresh.seq
+                select fresh.job, fresh.seq, count(*) as k from fresh group by fresh.job, fresh.seq
             ) as one
-            where job.ctid = one.place
+            where job.id = one.job
         ),
         told as (
             insert into bide.event (job, seq, at, kind, attempt, lease, data)
