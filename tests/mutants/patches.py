@@ -767,6 +767,13 @@ PATCHES = (
         f"{FAULTS}test_code.py::test_older_code_leaves_alone_what_newer_code_enqueued[postgres]",
     ),
     Patch(
+        "facts without their number in the row",
+        f"{POSTGRES}/migrations/functions/note_v1.sql",
+        "            where job.id = held.job\n",
+        "            where job.ctid = held.place\n",
+        f"{POSTGRES}/test_contention.py::test_what_a_run_says_is_counted_in_its_row_whoever_changes_that_meanwhile",
+    ),
+    Patch(
         "facts without a ticket",
         f"{POSTGRES}/migrations/functions/note_v1.sql",
         "    perform bide.ticket_v1();\n",

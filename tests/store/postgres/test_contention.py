@@ -95,6 +95,32 @@ async def test_a_step_waits_for_its_own_row_only(store: PostgresStore, holder: C
     assert [len(await history(store, run.id)) for run in runs] == [3, 3]
 
 
+async def test_what_a_run_says_is_counted_in_its_row_whoever_changes_that_meanwhile(
+    store: PostgresStore, holder: Connection
+) -> None:
+    """A row that others change in the moment it is taken: its events and its number stay one."""
+    run = await start(store, await register(store))
+    await holder.execute("commit")
+    over = asyncio.Event()
+
+    async def change() -> None:
+        while not over.is_set():
+            await holder.execute(f"update bide.job set elapsed = elapsed + 1 where id = '{run.id}'")
+
+    changing = asyncio.create_task(change())
+    try:
+        for n in range(300):
+            await store.note([percent(run, n % 100)])
+            await record(store, run, step(f"step {n}"))
+    finally:
+        over.set()
+        await changing
+    ((number, last),) = await holder.fetch(
+        f"select seq, (select max(seq) from bide.event where job = job.id) from bide.job where id = '{run.id}'"
+    )
+    assert number == last
+
+
 async def test_people_are_told_of_a_row_that_is_held_for_long(store: PostgresStore, holder: Connection) -> None:
     run = await start(store, await register(store))
     await hold(holder, run.id)
