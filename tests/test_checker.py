@@ -513,22 +513,27 @@ async def test_many_violations_are_counted_and_some_are_shown(world: World) -> N
 
 
 async def test_a_store_may_be_checked_while_others_work(world: World) -> None:
-    jobs = await enqueue_all(world.store, *(new_job(max_attempts=2) for _ in range(300)))
+    jobs: list[str] = []
     worker = await register(world.store)
+    checked = asyncio.Event()
 
     async def drain() -> None:
-        while runs := await claims(world.store, worker, wanting(5)):
+        while True:
+            if not checked.is_set():
+                jobs.extend(await enqueue_all(world.store, *(new_job(max_attempts=2) for _ in range(5))))
+            if not (runs := await claims(world.store, worker, wanting(5))):
+                return
             await world.store.note([percent(run, 50) for run in runs])
             settles = [Settle(run.id, run.lease, 1, Completed("1")) for run in runs]
             await world.store.settle_and_claim(worker, settles, [])
 
     draining = asyncio.create_task(drain())
-    checks = 0
-    while not draining.done():
-        await assert_sound(world.store, expected=jobs)
-        checks += 1
+    for _ in range(5):
+        await assert_sound(world.store, expected=tuple(jobs))
+    assert not draining.done()
+    checked.set()
     await draining
-    assert checks > 1
+    await assert_sound(world.store, expected=jobs)
     assert (await world.store.stats(None)).ready == 0
 
 

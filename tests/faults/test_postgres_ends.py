@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from pathlib import Path
 
 import httpx
@@ -163,12 +163,25 @@ async def test_work_whose_answers_are_lost_again_and_again_is_done_once(url: str
             assert (await bide.get(job)).attempt == 1
 
 
-LOSSES: dict[str, Callable[[Proxy], None]] = {"dropped": Proxy.cut_all, "half-open": Proxy.swallow}
+async def drop(proxy: Proxy) -> None:
+    proxy.cut_all()
+
+
+async def half_open(proxy: Proxy) -> None:
+    proxy.swallow()
+
+
+async def half_open_from_the_beginning(proxy: Proxy) -> None:
+    proxy.swallow_at("LISTEN")
+    proxy.cut_all()
+    await holds(lambda: not proxy.will_swallow)
 
 
 @covers(Row.DEAF)
-@pytest.mark.parametrize("loss", LOSSES)
-async def test_who_does_not_hear_any_more_hears_again(loss: str, url: str, proxy: Proxy) -> None:
+@pytest.mark.parametrize("lose", [drop, half_open, half_open_from_the_beginning])
+async def test_who_does_not_hear_any_more_hears_again(
+    lose: Callable[[Proxy], Awaitable[None]], url: str, proxy: Proxy
+) -> None:
     deaf: Bide[None] = Bide(url, settings=quick(poll=600.0, lease=600.0, listen_url=proxy.url))
     other: Bide[None] = Bide(url, settings=quick())
 
@@ -181,7 +194,7 @@ async def test_who_does_not_hear_any_more_hears_again(loss: str, url: str, proxy
         assert (await finished(other, await enqueues.enqueue())).result == "done"
         for _ in range(2):
             await holds(lambda: proxy.hands_on)
-            LOSSES[loss](proxy)
+            await lose(proxy)
             assert (await finished(other, await enqueues.enqueue())).result == "done"
 
 

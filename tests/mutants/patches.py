@@ -820,14 +820,21 @@ PATCHES = (
         f"{POSTGRES}/wake.py",
         "            await asyncio.sleep(wait * random.uniform(0.5, 1.0))\n",
         "            return\n",
-        f"{FAULTS}test_postgres_ends.py::test_who_does_not_hear_any_more_hears_again[dropped]",
+        f"{FAULTS}test_postgres_ends.py::test_who_does_not_hear_any_more_hears_again[drop]",
     ),
     Patch(
         "who listens waits for ever for a server that says nothing",
         f"{POSTGRES}/wake.py",
         "        async with asyncio.timeout(PATIENCE):\n            ((position",
         "        async with asyncio.timeout(None):\n            ((position",
-        f"{FAULTS}test_postgres_ends.py::test_who_does_not_hear_any_more_hears_again[half-open]",
+        f"{FAULTS}test_postgres_ends.py::test_who_does_not_hear_any_more_hears_again[half_open]",
+    ),
+    Patch(
+        "who connects to listen waits for a server that says nothing",
+        f"{POSTGRES}/wake.py",
+        "        async with asyncio.timeout(PATIENCE):\n            db = await connect",
+        "        async with asyncio.timeout(None):\n            db = await connect",
+        f"{FAULTS}test_postgres_ends.py::test_who_does_not_hear_any_more_hears_again[half_open_from_the_beginning]",
     ),
     Patch(
         "an unknown outcome is forgotten",

@@ -16,6 +16,7 @@ class Proxy:
     `cut_after(text)`: the server hears it, does it, and what it answers is lost with the connection.
     `cut_every(n)`: the same, with every nth thing that any client says.
     `swallow()`: of the connections that there are, nothing is handed on any more, either way; they stay open.
+    `swallow_at(text)`: the same, of the connection by which a client next says this, and from that on.
     """
 
     def __init__(self, url: str) -> None:
@@ -24,6 +25,7 @@ class Proxy:
         self._database = parts.path
         self._before: bytes | None = None
         self._after: bytes | None = None
+        self._at: bytes | None = None
         self._open: set[asyncio.StreamWriter] = set()
         self._handlers: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -58,6 +60,11 @@ class Proxy:
         """Whether there is a connection that works."""
         return bool(self._open - self._swallowed)
 
+    @property
+    def will_swallow(self) -> bool:
+        """Whether nobody has yet said what `swallow_at` waits for."""
+        return self._at is not None
+
     def cut_before(self, text: str) -> None:
         self._before = text.encode()
 
@@ -70,6 +77,9 @@ class Proxy:
 
     def swallow(self) -> None:
         self._swallowed |= self._open
+
+    def swallow_at(self, text: str) -> None:
+        self._at = text.encode()
 
     def cut_all(self) -> None:
         """Every connection that there is."""
@@ -92,6 +102,9 @@ class Proxy:
                 if self._before is not None and self._before in said:
                     self._before, self.cuts = None, self.cuts + 1
                     return
+                if self._at is not None and self._at in said:
+                    self._at = None
+                    self._swallowed |= {to_client, to_server}
                 if to_client in self._swallowed:
                     continue
                 if self._is_last(said):

@@ -134,7 +134,7 @@ class Wakes:
         wait, longest = BACKOFF
         while True:
             try:
-                db = await connect(self._url, cached_statements=0)
+                db = await self._connect()
             except InvalidOption as error:
                 self._refused = error
                 self._settled.set()
@@ -156,11 +156,21 @@ class Wakes:
             await asyncio.sleep(wait * random.uniform(0.5, 1.0))
             wait = min(longest, wait * 2)
 
+    async def _connect(self) -> Connection:
+        # A connection may be half-open from its first words on.
+        async with asyncio.timeout(PATIENCE):
+            db = await connect(self._url, cached_statements=0)
+            try:
+                if self._listens:
+                    await db.add_listener(self._schema, self._heard)
+            except BaseException:
+                db.terminate()
+                raise
+            return db
+
     async def _hear_from(self, db: Connection) -> None:
         lost = asyncio.Event()
         db.add_termination_listener(lambda *_: lost.set())
-        if self._listens:
-            await db.add_listener(self._schema, self._heard)
         self._listening = db
         self._subscribers.tell(tuple(Hint))
         while not lost.is_set():
