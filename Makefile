@@ -80,7 +80,7 @@ soak: $(VENV)/dev.stamp ## Kill workers at random; with ARGS="--store postgres",
 
 crash: $(VENV)/dev.stamp ## Crash at every commit, and print the table; on one store with ARGS=sqlite or postgres
 	@echo '==> Crashing at every commit'
-	@$(BIN)/python -m tests.crash $(ARGS)
+	@$(BIN)/python -m tests.crash --whole $(ARGS)
 
 capacity: $(VENV)/dev.stamp ## Measure what jobs cost that wait for people; with ARGS="--store postgres", a million
 	@echo '==> Letting jobs wait'

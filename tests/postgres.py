@@ -22,6 +22,7 @@ import psutil
 
 from bide.store.postgres.driver import Connection, connect
 from bide.store.postgres.migrations import run
+from tests.spare import Spares
 
 T = TypeVar("T")
 
@@ -43,6 +44,7 @@ class Server:
         self.folder = Path(tempfile.mkdtemp(prefix="bide-postgres-"))
         self.durable = durable
         self._numbers = itertools.count()
+        self._spares: Spares | None = None
         self._server: Any = None
 
     def __enter__(self) -> Self:
@@ -57,6 +59,7 @@ class Server:
         self._server.psql("select pg_reload_conf()")
         self._server.psql(f"create database {EMPTY}")
         apart(run.up(self.url(EMPTY)))
+        self._spares = Spares(EMPTY, self.url)
         return self
 
     def __exit__(
@@ -123,12 +126,16 @@ class Server:
 
     def create(self, template: str = EMPTY) -> str:
         """The address of a new database, which is a copy of this one."""
+        assert self._spares is not None, "enter it first"
         name = f"test_{os.getpid()}_{next(self._numbers)}"
-        self.execute(f"create database {name} template {template}")
+        if template != EMPTY or not self._spares.take(name):
+            self.execute(f"create database {name} template {template}")
         return self.url(name)
 
     def drop(self, url: str) -> None:
-        self.execute(f"drop database {urlsplit(url).path[1:]} with (force)")
+        """Nobody needs this database any more."""
+        assert self._spares is not None, "enter it first"
+        self._spares.give(urlsplit(url).path[1:])
 
     def execute(self, statement: str, url: str | None = None) -> list[tuple[Any, ...]]:
         return apart(execute(url or self.url(), statement))

@@ -19,6 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("stores", nargs="*", metavar="STORE", help=f"by default all of {', '.join(GROUNDS)}")
     parser.add_argument("--only", type=int, nargs="*", default=[], metavar="N", help="only these commits")
     parser.add_argument("--firsts", action="store_true", help="only the first commit of each kind")
+    parser.add_argument("--whole", action="store_true", help="with all stories each time, not only those it needs")
     parser.add_argument("--modes", nargs="*", default=MODES, choices=MODES, help="only these ways to fail")
     parser.add_argument("--keep", type=Path, help="work in this folder, and keep what failed")
     parser.add_argument("--json", type=Path, help="write all of it to this file, too")
@@ -38,7 +39,9 @@ def _crash(ground: Ground, options: argparse.Namespace) -> dict[str, Any]:
     with workplace(ground, options.keep) as base:
         traced = trace(ground, base)
         only = firsts(traced.commits) if options.firsts else options.only
-        crash_everywhere(ground, base, traced.commits, modes=modes, only=only, told=outcomes.append)
+        crash_everywhere(
+            ground, base, traced.commits, modes=modes, only=only, whole=options.whole, told=outcomes.append
+        )
     print(f"\n{ground.name}\n")
     _print(traced, outcomes)
     failed = [outcome for outcome in outcomes if outcome.error]

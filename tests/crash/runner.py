@@ -26,7 +26,7 @@ from typing import Any, NoReturn
 from tests.crash.faults import MODES, Commit, Fault, Faults, Mode, Place, with_parts
 from tests.crash.ground import Ground
 from tests.crash.postgres import PostgresGround
-from tests.crash.scenario import play
+from tests.crash.scenario import STORIES, play, without_others
 from tests.crash.sqlite import SQLiteGround
 
 GROUNDS: Mapping[str, Callable[[], Ground]] = {"sqlite": SQLiteGround, "postgres": PostgresGround}
@@ -60,27 +60,27 @@ class Outcome:
 # ── Children ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _fork(ground: Ground, folder: Path, fault: Fault | None) -> int:
-    """Start a child that plays the scenario in `folder`, or takes it up; returns its pid."""
+def _fork(ground: Ground, folder: Path, stories: Collection[str], fault: Fault | None) -> int:
+    """Start a child that plays these stories in `folder`, or takes them up; returns its pid."""
     pid = os.fork()
     if pid == 0:
-        _child(ground, folder, Faults(fault))
+        _child(ground, folder, stories, Faults(fault))
     return pid
 
 
-async def _play(ground: Ground, folder: Path, faults: Faults) -> None:
+async def _play(ground: Ground, folder: Path, stories: Collection[str], faults: Faults) -> None:
     if not any(folder.glob("witness*")):
         await ground.lay(folder, faults.fault)
-    await play(ground, folder, faults)
+    await play(ground, folder, faults, stories)
     await ground.clear(folder)
 
 
-def _child(ground: Ground, folder: Path, faults: Faults) -> NoReturn:
+def _child(ground: Ground, folder: Path, stories: Collection[str], faults: Faults) -> NoReturn:
     code = 1
     try:
         with (folder / "stuck.txt").open("w") as stuck:
             faulthandler.dump_traceback_later(PATIENCE * 1.5, exit=True, file=stuck)
-            asyncio.run(asyncio.wait_for(_play(ground, folder, faults), PATIENCE))
+            asyncio.run(asyncio.wait_for(_play(ground, folder, stories, faults), PATIENCE))
             told = {"commits": faults.commits, "used": sorted(faults.used), "met": faults.met}
             (folder / "trace.json").write_text(json.dumps(told), encoding="utf-8")
             code = 0
@@ -106,11 +106,12 @@ def _read(folder: Path) -> dict[str, Any]:
 class _Case:
     """One fault: the process that meets it, and where it was killed the one that takes up the scenario."""
 
-    def __init__(self, ground: Ground, base: Path, n: int, place: Place, mode: Mode) -> None:
+    def __init__(self, ground: Ground, base: Path, n: int, place: Place, mode: Mode, stories: Collection[str]) -> None:
         self.ground = ground
         self.n = n
         self.place = place
         self.mode: Mode = mode
+        self.stories = stories
         self.folder = base / f"{n}-{mode}"
         self._met = False
         self._tries = 0
@@ -118,7 +119,7 @@ class _Case:
     def start(self) -> int:
         self._tries += 1
         self.folder.mkdir()
-        return _fork(self.ground, self.folder, Fault(self.place, self.mode))
+        return _fork(self.ground, self.folder, self.stories, Fault(self.place, self.mode))
 
     def next(self, status: int) -> int | Outcome:
         """After a process of it has ended: the pid of the next, or what came of it all."""
@@ -134,7 +135,7 @@ class _Case:
             shutil.rmtree(self.folder)
             return self.start()
         self._met = True
-        return _fork(self.ground, self.folder, None)
+        return _fork(self.ground, self.folder, self.stories, None)
 
     def _end(self, problem: str | None) -> Outcome:
         if problem is None:
@@ -166,7 +167,7 @@ def trace(ground: Ground, base: Path) -> Trace:
     """Play the scenario undisturbed. Raises AssertionError where that alone goes wrong."""
     folder = base / "undisturbed"
     folder.mkdir()
-    _, status = os.waitpid(_fork(ground, folder, None), 0)
+    _, status = os.waitpid(_fork(ground, folder, STORIES, None), 0)
     if problem := _problem(folder, status):
         raise AssertionError(problem)
     read = _read(folder)
@@ -201,11 +202,17 @@ def crash_everywhere(
     *,
     modes: Sequence[Mode] = MODES,
     only: Collection[int] = (),
+    whole: bool = False,
     told: Callable[[Outcome], None],
 ) -> None:
-    """Meet every fault; `told` hears of each when it is over."""
-    numbered = enumerate(places(commits), start=1)
-    waiting = [_Case(ground, base, n, place, mode) for n, place in numbered if not only or n in only for mode in modes]
+    """Meet every fault; `told` hears of each when it is over. `whole`: with all stories, and not with those alone that
+    the one needs in which it comes."""
+    waiting = [
+        _Case(ground, base, n, place, mode, STORIES if whole else without_others(place.story))
+        for n, place in enumerate(places(commits), start=1)
+        if not only or n in only
+        for mode in modes
+    ]
     waiting.reverse()
     running: dict[int, _Case] = {}
     while waiting or running:

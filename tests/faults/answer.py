@@ -21,8 +21,11 @@ from tests.support import file_of, is_file, store_at
 
 
 async def main(folder: str, job: str, prompt: str, response: str, when: str) -> None:
-    faults = Faults(Fault(Place("", "insert_jobs" if job == "enqueue" else "respond", 1), cast("Mode", when)))
     app = App(Path(folder))
+    file = "respond"
+    if job == "enqueue":
+        file = "insert_jobs" if is_file(app.url) else "insert_job"
+    faults = Faults(Fault(Place("", file, 1), cast("Mode", when)))
     with counting(faults):
         if is_file(app.url):
             await app.bide.open_on(lambda: SQLiteStore(file_of(app.url), connect=connecting(faults)))

@@ -221,13 +221,14 @@ async def test_a_response_sent_again_after_many_questions_gets_the_same_receipt(
 @covers(Row.UNFIT_ANSWER)
 async def test_an_answer_that_comes_before_its_question_is_refused(bide: Bide[None], asking: JobType[[], str]) -> None:
     async with Harness(bide) as jobs:
-        job = await asking.enqueue()
+        job = await asking.options(delay=60).enqueue()
         with pytest.raises(Conflict, match="asks nothing now"):
             await bide.respond(job, PROCEED)
         with pytest.raises(NotFound):
             await bide.respond(job, PROCEED, prompt=uuid4())
         with pytest.raises(NotFound):
             await bide.respond(uuid4(), PROCEED)
+        await jobs.advance(60)
         await jobs.run_until_idle()
         assert len(await bide.prompts(job)) == 1
 

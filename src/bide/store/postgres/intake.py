@@ -11,7 +11,8 @@ from bide.store.postgres.rows import job_rows, shared
 from bide.store.postgres.sql import statement
 from bide.store.rows import enqueued
 
-_INSERT = statement("insert_jobs")
+_INSERT_ONE = statement("insert_job")
+_INSERT_MANY = statement("insert_jobs")
 _KEYS_OF = statement("keys_of")
 
 
@@ -30,7 +31,7 @@ def inserting(jobs: Sequence[NewJob]) -> Verb[Sequence[Inserted]]:
         while waiting := [job for job, answer in zip(jobs, answers, strict=True) if answer is None]:
             # All at once: as a rule none of them exists. Of the others it is found out what does; and where who held an
             # id or a key is gone meanwhile, they are tried again.
-            made = {row[0] for row in await tx.fetch(_INSERT, **_parameters(tx, waiting))}
+            made = await (_insert_one(tx, waiting[0]) if len(waiting) == 1 else _insert_many(tx, waiting))
             for place, job in enumerate(jobs):
                 if answers[place] is None and job.id in made:
                     made.discard(job.id)  # given twice in one call, it is new once
@@ -42,7 +43,36 @@ def inserting(jobs: Sequence[NewJob]) -> Verb[Sequence[Inserted]]:
     return verb
 
 
-def _parameters(tx: Tx, jobs: Sequence[NewJob]) -> dict[str, Any]:
+async def _insert_one(tx: Tx, job: NewJob) -> set[str]:
+    """Its id, where it was not there."""
+    delay = max(job.delay, 0)
+    tx.changed = True
+    tx.ready = delay == 0
+    made = await tx.fetch(
+        _INSERT_ONE,
+        now=tx.now,
+        id=job.id,
+        type=job.type,
+        type_version=job.type_version,
+        queue=job.queue,
+        priority=job.priority,
+        owner=job.owner,
+        max_attempts=job.max_attempts,
+        timeout=job.timeout,
+        delay=delay,
+        key=job.idempotency_key,
+        digest=job.digest,
+        parent=job.parent,
+        labels=job.labels or None,
+        lane=job.lane,
+        input=job.input,
+        data=enqueued(job.type, job.queue, job.priority, job.owner, job.max_attempts, delay, tx.now),
+    )
+    return {job.id} if made else set()
+
+
+async def _insert_many(tx: Tx, jobs: Sequence[NewJob]) -> set[str]:
+    """The ids of those that were not there."""
     (
         ids, types, type_versions, queues, priorities, owners, max_attempts, timeouts, delays, keys, digests, parents,
         labels, lanes, inputs,
@@ -57,25 +87,27 @@ def _parameters(tx: Tx, jobs: Sequence[NewJob]) -> dict[str, Any]:
         data.append(told[about])
     tx.changed = True
     tx.ready = any(delay <= 0 for delay in delays)
-    return {
-        "now": tx.now,
-        "ids": ids,
-        "types": shared(types),
-        "type_versions": shared(type_versions),
-        "queues": shared(queues),
-        "priorities": shared(priorities),
-        "owners": shared(owners),
-        "max_attempts": shared(max_attempts),
-        "timeouts": shared(timeouts),
-        "delays": shared([max(delay, 0) for delay in delays]),
-        "keys": shared(keys),
-        "digests": shared(digests),
-        "parents": shared(parents),
-        "labels": shared([one or None for one in labels]),
-        "lanes": shared(lanes),
-        "inputs": inputs,
-        "data": shared(data),
-    }
+    rows = await tx.fetch(
+        _INSERT_MANY,
+        now=tx.now,
+        ids=ids,
+        types=shared(types),
+        type_versions=shared(type_versions),
+        queues=shared(queues),
+        priorities=shared(priorities),
+        owners=shared(owners),
+        max_attempts=shared(max_attempts),
+        timeouts=shared(timeouts),
+        delays=shared([max(delay, 0) for delay in delays]),
+        keys=shared(keys),
+        digests=shared(digests),
+        parents=shared(parents),
+        labels=shared([one or None for one in labels]),
+        lanes=shared(lanes),
+        inputs=inputs,
+        data=shared(data),
+    )
+    return {row[0] for row in rows}
 
 
 async def _look(tx: Tx, jobs: Sequence[NewJob], answers: list[Inserted | None], runs: Collection[int]) -> None:

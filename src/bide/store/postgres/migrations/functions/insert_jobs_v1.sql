@@ -17,68 +17,46 @@ declare
     made text[];
 begin
     perform bide.ticket_v1();
-    if rows = 1 then
-        -- Nothing to put in order: half of the work. Whoever waits for one job waits for this.
-        insert into bide.job (
-            id, type, type_version, queue, priority, urgency, owner, max_attempts, timeout, rank, status, ready,
-            reason, due_at, seq, input, input_size, created_at, idempotency_key, digest, parent, labels,
-            lane
-        )
-        values (
-            p_ids[1], p_types[1], p_type_versions[1], p_queues[1], p_priorities[1], p_priorities[1], p_owners[1],
-            p_max_attempts[1], p_timeouts[1], p_now + p_delays[1], 'pending', p_delays[1] = 0,
-            case when p_delays[1] > 0 then 'delayed' end, case when p_delays[1] > 0 then p_now + p_delays[1] end,
-            1, p_inputs[1], length(p_inputs[1]), p_now, p_keys[1], p_digests[1], p_parents[1], p_labels[1],
-            p_lanes[1]
-        )
-        on conflict do nothing;
-        if found then
-            made := p_ids;
-            insert into bide.event (job, seq, at, kind, attempt, lease, data)
-            values (p_ids[1], 1, p_now, 'job.enqueued', 0, 0, p_data[1]);
-        end if;
-    else
-        with
-            given as materialized (
-                select distinct on (id) *
-                from unnest(
-                    p_ids, bide.spread_v1(p_types, rows), bide.spread_v1(p_type_versions, rows),
-                    bide.spread_v1(p_queues, rows), bide.spread_v1(p_priorities, rows), bide.spread_v1(p_owners, rows),
-                    bide.spread_v1(p_max_attempts, rows), bide.spread_v1(p_timeouts, rows), bide.spread_v1(p_delays, rows),
-                    bide.spread_v1(p_keys, rows), bide.spread_v1(p_digests, rows), bide.spread_v1(p_parents, rows),
-                    bide.spread_v1(p_labels, rows), bide.spread_v1(p_lanes, rows), bide.spread_v1(p_inputs, rows),
-                    bide.spread_v1(p_data, rows)
-                ) with ordinality as s (
-                    id, type, type_version, queue, priority, owner, max_attempts, timeout, delay, key, digest, parent,
-                    labels, lane, input, data, n
-                )
-                order by id, n
-            ),
-            inserted as (
-                insert into bide.job (
-                    id, type, type_version, queue, priority, urgency, owner, max_attempts, timeout, rank, status, ready,
-                    reason, due_at, seq, input, input_size, created_at, idempotency_key, digest, parent, labels,
-                    lane
-                )
-                select
-                    id, type, type_version, queue, priority, priority, owner, max_attempts, timeout, p_now + delay,
-                    'pending', delay = 0, case when delay > 0 then 'delayed' end,
-                    case when delay > 0 then p_now + delay end, 1, input, length(input), p_now, key, digest, parent, labels,
-                    lane
-                from given
-                order by owner, key, n
-                on conflict do nothing
-                returning bide.job.id
-            ),
-            told as (
-                insert into bide.event (job, seq, at, kind, attempt, lease, data)
-                select given.id, 1, p_now, 'job.enqueued', 0, 0, given.data
-                from given
-                where given.id in (select inserted.id from inserted)
-                order by given.n
+    with
+        given as materialized (
+            select distinct on (id) *
+            from unnest(
+                p_ids, bide.spread_v1(p_types, rows), bide.spread_v1(p_type_versions, rows),
+                bide.spread_v1(p_queues, rows), bide.spread_v1(p_priorities, rows), bide.spread_v1(p_owners, rows),
+                bide.spread_v1(p_max_attempts, rows), bide.spread_v1(p_timeouts, rows), bide.spread_v1(p_delays, rows),
+                bide.spread_v1(p_keys, rows), bide.spread_v1(p_digests, rows), bide.spread_v1(p_parents, rows),
+                bide.spread_v1(p_labels, rows), bide.spread_v1(p_lanes, rows), bide.spread_v1(p_inputs, rows),
+                bide.spread_v1(p_data, rows)
+            ) with ordinality as s (
+                id, type, type_version, queue, priority, owner, max_attempts, timeout, delay, key, digest, parent,
+                labels, lane, input, data, n
             )
-        select array_agg(inserted.id) into made from inserted;
-    end if;
+            order by id, n
+        ),
+        inserted as (
+            insert into bide.job (
+                id, type, type_version, queue, priority, urgency, owner, max_attempts, timeout, rank, status, ready,
+                reason, due_at, seq, input, input_size, created_at, idempotency_key, digest, parent, labels,
+                lane
+            )
+            select
+                id, type, type_version, queue, priority, priority, owner, max_attempts, timeout, p_now + delay,
+                'pending', delay = 0, case when delay > 0 then 'delayed' end,
+                case when delay > 0 then p_now + delay end, 1, input, length(input), p_now, key, digest, parent, labels,
+                lane
+            from given
+            order by owner, key, n
+            on conflict do nothing
+            returning bide.job.id
+        ),
+        told as (
+            insert into bide.event (job, seq, at, kind, attempt, lease, data)
+            select given.id, 1, p_now, 'job.enqueued', 0, 0, given.data
+            from given
+            where given.id in (select inserted.id from inserted)
+            order by given.n
+        )
+    select array_agg(inserted.id) into made from inserted;
     -- Most jobs have no lane and no labels, and a part of a statement costs as much where it has nothing to do.
     if cardinality(array_remove(p_lanes, '')) > 0 then
         insert into bide.open_lane (lane)

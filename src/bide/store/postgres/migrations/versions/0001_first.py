@@ -220,6 +220,7 @@ FUNCTIONS = (
     "ticket_v1",
     "horizon_v1",
     "changes_v1",
+    "insert_job_v1",
     "insert_jobs_v1",
     "leave_v1",
     "room_v1",
