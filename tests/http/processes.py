@@ -24,6 +24,10 @@ class Process:
     popen: subprocess.Popen[bytes]
     log: Path
 
+    @property
+    def port(self) -> int:
+        return int(self.address.rpartition(":")[2])
+
     def wait_until_ready(self, path: str = "/ready") -> None:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:

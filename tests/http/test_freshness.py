@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 
+from bench.wire import Connection, close, request
 from tests.http.processes import uvicorn
 from tests.http.server import client_of, serving
 from tests.http.shop import Shop
@@ -25,22 +28,19 @@ async def test_no_process_shows_what_another_has_already_changed(tmp_path: Path,
 
         async def write_and_read() -> None:
             nonlocal stale, reads
-            async with (
-                httpx.AsyncClient(base_url=one.address, timeout=60) as writer,
-                httpx.AsyncClient(base_url=two.address, timeout=60) as reader,
-            ):
-                while reads < READS // share:
-                    job = (await writer.post("/jobs", json={"type": "ask"})).json()
-                    path = f"/jobs/{job['id']}"
-                    seen = await reader.get(path)
-                    stale += seen.status_code != 200
-                    again = await reader.get(path, headers={"If-None-Match": seen.headers["etag"]})
-                    assert again.status_code == 304
-                    cancelled = await writer.post(f"{path}/cancel")
-                    assert cancelled.status_code == 200
-                    after = await reader.get(path, headers={"If-None-Match": seen.headers["etag"]})
-                    stale += after.status_code != 200 or after.json()["status"] != "cancelled"
-                    reads += 2
+            writer, reader = [await Connection.open(process.port) for process in (one, two)]
+            while reads < READS // share:
+                path = f"/jobs/{(await writer.json(request('POST', '/jobs', {'type': 'ask'})))['id']}"
+                status, head, _ = await reader.send(request("GET", path))
+                stale += status != 200
+                (tag,) = re.findall(rb"(?i)^etag: (.+?)\r$", head, re.MULTILINE)
+                again = request("GET", path, If_None_Match=tag.decode())
+                assert (await reader.send(again))[0] == 304
+                await writer.json(request("POST", f"{path}/cancel"))
+                status, _, body = await reader.send(again)
+                stale += status != 200 or orjson.loads(body)["status"] != "cancelled"
+                reads += 2
+            await close([writer, reader])
 
         await asyncio.gather(*(write_and_read() for _ in range(8)))
         assert reads >= READS // share

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 
+from bench.wire import Connection, close, request
 from bide.http import Limits
 from tests.http.server import serving
 from tests.http.shop import Shop
@@ -22,24 +23,19 @@ ANSWERERS = 50
 @pytest.mark.timeout(300)
 async def test_one_answer_is_accepted_and_the_others_are_told_which(database: str, share: int) -> None:
     shop = Shop(database, limits=Limits(requests=1_000_000))
-    unused = httpx.create_ssl_context()  # making one takes long
-    async with serving(shop.app) as address, AsyncExitStack() as stack:
-        # Each has a client of their own: a pool looks at all of its connections for each request.
-        people = [
-            await stack.enter_async_context(
-                httpx.AsyncClient(base_url=f"{address}/api", headers={"X-Who": who}, timeout=60, verify=unused)
-            )
-            for who in ("answerer", "ann") * (ANSWERERS // 2)
-        ]
+    async with serving(shop.app) as address:
+        port = int(address.rpartition(":")[2])
+        people = [(who, await Connection.open(port)) for who in ("answerer", "ann") * (ANSWERERS // 2)]
 
-        async def answer(path: str, n: int, person: httpx.AsyncClient) -> tuple[int, Any]:
-            response = await person.post(path, json={"street": f"street {n}", "number": n})
-            return response.status_code, response.json()
+        async def answer(path: str, n: int, who: str, connection: Connection) -> tuple[int, Any]:
+            sent = request("POST", f"/api/{path}", {"street": f"street {n}", "number": n}, X_Who=who)
+            status, _, body = await connection.send(sent)
+            return status, orjson.loads(body)
 
         for race in range(RACES // share):
             job, prompt = await asked(shop)
             path = f"prompts/{prompt}/response" if race % 2 else f"hitl/{job.id}/response"
-            told = await asyncio.gather(*(answer(path, n, person) for n, person in enumerate(people)))
+            told = await asyncio.gather(*(answer(path, n, *person) for n, person in enumerate(people)))
             assert Counter(status for status, _ in told) == {200: 1, 409: ANSWERERS - 1}
             (receipt,) = [body for status, body in told if status == 200]
             for status, body in told:
@@ -51,6 +47,7 @@ async def test_one_answer_is_accepted_and_the_others_are_told_which(database: st
             result = await shop.bide.result(job)
             assert result is not None
             assert result.model_dump() == receipt["value"]
+        await close([connection for _, connection in people])
 
 
 async def test_the_same_response_sent_again_gets_the_same_receipt(database: str) -> None:
