@@ -18,7 +18,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 # uv trusts what the machine trusts, behind a proxy with a certificate of its own too.
 export UV_SYSTEM_CERTS := true
 
-.PHONY: help demo quickstart test test-python test-javascript check format bench mutants soak crash capacity lock clean
+.PHONY: help demo quickstart test test-python test-javascript check check-mypy check-pyright check-javascript check-style format bench mutants soak crash capacity lock clean
 
 help: ## Show this list
 	@echo 'make …'
@@ -46,19 +46,29 @@ test-javascript:
 	@$(NPM) test
 
 check: $(VENV)/dev.stamp node_modules/.stamp ## Lint, formatting, types, imports between modules, of both languages
-	@echo '==> Checking style with ruff'
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
+	@$(MAKE) --no-print-directory --jobs=2 check-mypy check-pyright check-javascript check-style
+
+# Side by side, those that take longest first.
+check-mypy:
 	@echo '==> Checking types with mypy'
 	@$(BIN)/mypy
+
+check-pyright:
 	@echo '==> Checking types with pyright'
 	@$(BIN)/pyright --project .
-	@echo '==> Checking who imports whom'
-	@$(BIN)/lint-imports --no-logo
+
+check-javascript:
 	@echo '==> Checking the JavaScript packages with biome and tsc, and that their types are those of the server'
 	@$(NPM) run build --silent >/dev/null
 	@$(NPM) run check --silent
 	@$(BIN)/bide types examples.quickstart.blog:bide --out examples/quickstart/page/src/jobs.ts --check
+
+check-style:
+	@echo '==> Checking style with ruff'
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@echo '==> Checking who imports whom'
+	@$(BIN)/lint-imports --no-logo
 
 format: $(VENV)/dev.stamp node_modules/.stamp ## Format the code, and mend what can be mended by rule
 	@echo '==> Formatting'

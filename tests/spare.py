@@ -16,6 +16,9 @@ from psycopg.sql import SQL, Identifier
 OFTEN = 50
 """How often one is used: what was deleted takes up room in tables and indexes."""
 
+LARGE = 4 * 1024 * 1024
+"""Bytes of tables and indexes above which one is not used again, for the same reason."""
+
 # What describes the tables and functions, by the transactions that wrote it, and what a database may be told besides.
 # Statistics would change plans. The version is a row like others, but not one to delete.
 _SHAPE = """
@@ -52,6 +55,10 @@ begin
     end loop;
 end
 $$
+"""
+
+_SIZE = """
+select sum(pg_total_relation_size(oid)) from pg_class where relnamespace = 'bide'::regnamespace and relkind = 'r'
 """
 
 _END = "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s"
@@ -100,7 +107,7 @@ class Spares:
         """Whether there is nothing in it now that was not in the pattern."""
         try:
             with psycopg.connect(self._url(name), autocommit=True) as db:
-                if _shape_of(db) != self._shape:
+                if _shape_of(db) != self._shape or _size_of(db) > LARGE:
                     return False
                 db.execute(_EMPTY)
         except psycopg.Error:
@@ -110,6 +117,12 @@ class Spares:
 
 def _shape_of(db: psycopg.Connection[Any]) -> tuple[Any, ...] | None:
     return db.execute(_SHAPE).fetchone()
+
+
+def _size_of(db: psycopg.Connection[Any]) -> int:
+    row = db.execute(_SIZE).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def _rename(db: psycopg.Connection[Any], name: str, to: str) -> None:

@@ -23,6 +23,14 @@ AGAIN = 0.05
 """Seconds after which it is tried again what could not be done, at the latest."""
 
 
+_flushers: set[asyncio.Task[None]] = set()
+
+
+def is_flushing() -> bool:
+    """Whether the task that runs is a batcher's own: one that nobody cancels."""
+    return asyncio.current_task() in _flushers
+
+
 def split(items: Iterable[T], size: Callable[[T], int], most: int = MAX_BYTES) -> Iterator[list[T]]:
     """Cut many items, each of about `size(item)` bytes, into batches of no more than `most` bytes and `MAX_ITEMS`, one
     item at least. What comes behind a batch is not looked at before the batch is taken, except for one item."""
@@ -68,6 +76,8 @@ class Batcher(Generic[T, R]):
         self._news.set()
         if self._flusher is None:
             self._flusher = loop.create_task(self._run())
+            _flushers.add(self._flusher)
+            self._flusher.add_done_callback(_flushers.discard)
         return answer
 
     async def drain(self) -> None:

@@ -37,6 +37,12 @@ SIZE = 64 * 1024 * 1024
 OVERHEAD = 1_000
 """Bytes that a snapshot takes beside its payloads."""
 
+FEW = 2
+"""Where no more jobs are watched, they are read themselves, rather than what has changed and then they."""
+
+LIGHT = 16 * 1024
+"""Bytes that one of these may take, to be read again and again."""
+
 
 class _Entry(NamedTuple):
     row: JobRow
@@ -73,7 +79,9 @@ class SnapshotCache:
     async def get(self, job: str) -> JobRow | None:
         """The job as of now, or None."""
         entry = self._entries.get(job)
-        if entry is None or not entry.row.status.terminal:
+        # What is not here is read as it is now, and whoever watches hears of each look. Else a look comes first: the
+        # next one would drop what it tells of anew. The first of all drops everything.
+        if self._position < 0 or (job not in self._watchers if entry is None else not entry.row.status.terminal):
             await self._catch_up()
             entry = self._entries.get(job)
         if entry is not None and entry.loaded >= time.monotonic() - TTL:
@@ -156,11 +164,37 @@ class SnapshotCache:
         while self._hinted and self._watchers:
             self._hinted = False
             try:
-                await self._catch_up()
+                if (watched := self._few()) is not None:
+                    await self._read_watched(watched)
+                else:
+                    await self._catch_up()
             except StoreError as error:
                 log.warning("could not look for changes, trying again: %s", error)
                 self._hinted = True
                 await asyncio.sleep(AGAIN)
+
+    def _few(self) -> list[_Entry] | None:
+        """The snapshots of the jobs that are watched, where these are few and light."""
+        if len(self._watchers) > FEW:
+            return None
+        entries = [self._entries.get(job) for job in self._watchers]
+        few = [entry for entry in entries if entry is not None and entry.weight <= LIGHT]
+        return few if len(few) == len(entries) else None
+
+    async def _read_watched(self, before: list[_Entry]) -> None:
+        generation = self._generation
+        self.loads += len(before)
+        rows = {row.id: row for row in await self._store.get([entry.row.id for entry in before], None)}
+        for entry in before:
+            job = entry.row.id
+            row = rows.get(job)
+            if row is not None and row.seq == entry.row.seq:
+                continue
+            self._drop(job)
+            if row is not None and generation == self._generation:
+                self._keep(_Entry(row, time.monotonic(), _weigh(row)))
+            for changed in self._watchers.get(job, ()):
+                changed.set()
 
     async def _catch_up(self) -> None:
         """Drop what changed before this call; concurrent readers share one look."""

@@ -760,10 +760,10 @@ PATCHES = (
     Patch(
         "a newer job claimed by older code on PostgreSQL",
         f"{POSTGRES}/migrations/functions/settle_claim_v1.sql",
-        "                        and job.type_version <= versions[array_position(types, job.type)]\n"
-        "                    order by job.urgency desc, job.rank, job.id\n"
-        "                    limit share.wanted\n",
-        "                    order by job.urgency desc, job.rank, job.id\n                    limit share.wanted\n",
+        "                    and job.type_version <= versions[array_position(types, job.type)]\n"
+        "                order by job.urgency desc, job.rank, job.id\n"
+        "                limit share.wanted\n",
+        "                order by job.urgency desc, job.rank, job.id\n                limit share.wanted\n",
         f"{FAULTS}test_code.py::test_older_code_leaves_alone_what_newer_code_enqueued[postgres]",
     ),
     Patch(

@@ -27,6 +27,7 @@ DRIVEN = {
     "freed": "PRIMARY KEY (job=? AND lease=?)",
     "holding": "PRIMARY KEY (job=?)",
     "forget_permits": "INDEX bide_permit_expires (expires_at<?)",
+    "forget_queues": "INDEX bide_open_lane_opens (opens_at>? AND opens_at<?)",
     "forget_permits_of": "INDEX bide_permit_lane (lane=?)",
     "due": "INDEX bide_job_due (due_at>? AND due_at<?)",
     "past_deadline": "INDEX bide_prompt_deadline (deadline_at>? AND deadline_at<?)",

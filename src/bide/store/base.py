@@ -747,7 +747,11 @@ class Store(Protocol):
         ...
 
     async def forget_permits(self) -> int:
-        """Delete permits that no run holds and no rate counts any more: of lanes from which nobody claims now."""
+        """Delete permits that no run holds and no rate counts any more: of lanes from which nobody claims now.
+
+        A queue whose rate has let its next job start for a second is forgotten too: while any is known, each claim
+        looks for limits. Returns how many permits.
+        """
         ...
 
     async def next_due(self) -> int | None:

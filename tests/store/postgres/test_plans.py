@@ -114,6 +114,7 @@ DRIVEN = {
     "promote": "job_claim",
     "get": "job_pkey",
     "forget_permits": "permit_expires",
+    "forget_queues": "open_lane_opens",
 }
 
 PARTS = {"job_row", "listed_row", "prompt_row", "step_row", "prunable", "list_filter"}

@@ -32,14 +32,10 @@ class Connections:
     @asynccontextmanager
     async def take(self) -> AsyncGenerator[Connection]:
         """One, for as long as this block lasts. Raises StoreBusy where none is free in time."""
-        try:
-            async with asyncio.timeout(self._patience):
-                await self._free.acquire()
-        except TimeoutError:
-            raise StoreBusy(
-                f"The {self._size} connection(s) for {self._what} were all in use for {self._patience:g} s.",
-                hint=f"Is the database slow, or does a transaction hold others up? {self._remedy}",
-            ) from None
+        if self._free.locked():
+            await self._wait()
+        else:
+            await self._free.acquire()
         db: Connection | None = None
         try:
             while self._idle and (db is None or db.is_closed()):
@@ -54,6 +50,16 @@ class Connections:
                 else:
                     self._idle.append(db)
             self._free.release()
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._free.acquire()
+        except TimeoutError:
+            raise StoreBusy(
+                f"The {self._size} connection(s) for {self._what} were all in use for {self._patience:g} s.",
+                hint=f"Is the database slow, or does a transaction hold others up? {self._remedy}",
+            ) from None
 
     async def close(self) -> None:
         """Close those that are idle: nobody may use them any more."""

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeAlias, TypeVar
 
+from bide.batch import is_flushing
 from bide.errors import BideError, StoreBusy, StoreUnavailable
 from bide.portal import Portal
 from bide.store.address import shown
@@ -56,7 +57,7 @@ _TICKET = statement("ticket")
 class Tx:
     """The transaction a verb runs in: its connection, its one time, and what to tell others after the commit."""
 
-    __slots__ = ("_announced", "_db", "_schema", "again", "cancel", "changed", "now", "ready")
+    __slots__ = ("_announced", "_db", "_schema", "again", "begun", "cancel", "changed", "now", "ready")
 
     def __init__(self, db: Fetching, schema: str, now: int, again: bool) -> None:
         self._db = db
@@ -71,6 +72,8 @@ class Tx:
         """A running job was asked to end."""
         self.changed = False
         """Something that a reader can see has changed."""
+        self.begun = False
+        """Jobs were claimed: readers see that, too, but nobody waits for it."""
 
     async def fetch(self, what: Statement, /, **parameters: Any) -> list[Row]:
         return list(await self._db.fetch(what.within(self._schema), *what.arguments(parameters)))
@@ -101,7 +104,7 @@ class Database:
         self._wakes = wakes
         self._patience = patience
         self._home = asyncio.get_running_loop()
-        self._calls: set[asyncio.Task[Any]] = set()
+        self._calls: set[asyncio.Future[Any]] = set()
         self._closed = False
         self._stricter = False
         """Whether the database or the role is set to another level: then no statement is a transaction by itself."""
@@ -181,10 +184,17 @@ class Database:
 
     async def _begin(self, call: Coroutine[Any, Any, T]) -> T:
         # A statement that is cut off leaves a connection of no use, and a COMMIT nobody knows about: it is finished.
-        task = asyncio.ensure_future(call)
-        self._calls.add(task)
-        task.add_done_callback(self._calls.discard)
-        return await asyncio.shield(task)
+        answer: asyncio.Future[T] = self._home.create_future()
+        self._calls.add(answer)
+        answer.add_done_callback(self._calls.discard)
+        if is_flushing():
+            # Nobody cuts it off, and a task of its own would take two more turns of the event loop.
+            await _answer(call, answer)
+        else:
+            task = self._home.create_task(_answer(call, answer))
+            self._calls.add(task)
+            task.add_done_callback(self._calls.discard)
+        return await answer
 
     def _refuse_closed(self) -> None:
         if self._closed:
@@ -211,7 +221,7 @@ class Database:
                             raise
                         sent = not reads
                         await db.execute("commit")
-                self._wakes.note(ready=tx.ready, cancel=tx.cancel, changed=tx.changed)
+                self._wakes.note(ready=tx.ready, cancel=tx.cancel, changed=tx.changed, begun=tx.begun)
                 return value
             except BideError as error:
                 if unknown and isinstance(error, StoreBusy):
@@ -239,6 +249,21 @@ class Database:
             f"{self.name}: {error}. Whether it was written could not be found out.",
             hint="Make the same call again once the database answers.",
         )
+
+
+async def _answer(call: Coroutine[Any, Any, T], answer: asyncio.Future[T]) -> None:
+    """Hand on what comes of it, at once: who looks at a task hears of its end a turn of the event loop later."""
+    try:
+        value = await call
+    except asyncio.CancelledError:
+        answer.cancel()
+        raise
+    except Exception as error:  # noqa: BLE001 - it is for whoever awaits it
+        if not answer.done():
+            answer.set_exception(error)
+    else:
+        if not answer.done():
+            answer.set_result(value)
 
 
 async def _take_back(db: Connection) -> None:

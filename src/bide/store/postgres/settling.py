@@ -79,9 +79,11 @@ async def _at_once(
         **columns(ends),
     )
     left = {row[0] for row in rows if row[1] is None}
-    tx.changed = tx.changed or bool(rows)
+    claims = [Claim._make((*row, None)) for row in rows if row[1] is not None]
+    tx.changed = tx.changed or bool(left)
+    tx.begun = bool(claims)
     tx.ready = tx.ready or None in left or any(end[8] and end[0] in left for end in ends)
-    return left, [Claim._make((*row, None)) for row in rows if row[1] is not None]
+    return left, claims
 
 
 def _limits(demands: Sequence[Demand]) -> str:

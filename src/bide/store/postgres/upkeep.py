@@ -19,6 +19,7 @@ _PAST_DEADLINE = statement("past_deadline")
 _EXPIRE = statement("expire")
 _PROMOTE = statement("promote")
 _FORGET_PERMITS = statement("forget_permits")
+_FORGET_QUEUES = statement("forget_queues")
 _PRUNE = statement("prune")
 _JOB_STATE = statement("job_state")
 _DELETE_JOB = statement("delete_job")
@@ -27,6 +28,9 @@ _DELETE_ALL = [statement(f"delete_{what}") for what in ("responses", "prompts", 
 
 BOUND = 1_000
 """How many rows one call changes."""
+
+SECOND = 1_000_000
+"""Microseconds."""
 
 HIGHEST = 32_767
 """The urgency above every priority."""
@@ -73,6 +77,7 @@ def promote(waited: int) -> Callable[[Tx], Awaitable[int]]:
 
 
 async def forget_permits(tx: Tx) -> int:
+    await tx.fetch(_FORGET_QUEUES, before=tx.now - SECOND)
     return len(await tx.fetch(_FORGET_PERMITS, now=tx.now, limit=BOUND))
 
 

@@ -33,6 +33,10 @@ POLL = 1.0
 DEAF = 0.2
 """The same while they do not."""
 
+LATER = 0.002
+"""Seconds after which others hear of jobs that have begun: with how they ended, if that comes sooner. So short ones
+wake those who wait for their results once, and the jobs themselves begin before anything is told."""
+
 PATIENCE = 5.0
 """Seconds after which a connection that does not answer counts as lost."""
 
@@ -64,6 +68,7 @@ class Wakes:
         self._me = secrets.token_hex(6)
         self._noted: set[Hint] = set()
         self._news = asyncio.Event()
+        self._later: asyncio.TimerHandle | None = None
         self._listening: Connection | None = None
         self._using = asyncio.Lock()
         """Held around each statement: a connection does one at a time."""
@@ -85,29 +90,39 @@ class Wakes:
     def subscribe(self, wake: Callable[[Hint], None]) -> Callable[[], None]:
         return self._subscribers.add(wake)
 
-    def note(self, *, ready: bool, cancel: bool, changed: bool) -> None:
-        """Something was committed: tell of it, everywhere."""
+    def note(self, *, ready: bool, cancel: bool, changed: bool, begun: bool = False) -> None:
+        """Something was committed: tell of it, everywhere. `begun`: jobs were claimed, of which others hear later."""
         hints = {hint for hint, told in ((Hint.READY, ready), (Hint.CANCEL, cancel)) if told}
-        if hints or changed:
-            hints.add(Hint.CHANGED)
-            self._subscribers.tell(hints)
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell others
-                soon(self._home, self._keep, hints)
+        if not (hints or changed or begun):
+            return
+        keep = self._keep if hints or changed else self._keep_for_later
+        hints.add(Hint.CHANGED)
+        self._subscribers.tell(hints)
+        # Not at once: whoever has waited for the commit goes on first.
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell others
+            soon(self._home, keep, hints)
 
     async def close(self) -> None:
         """Tell what was noted last, then nobody any more."""
         self._subscribers.clear()
         await asyncio.sleep(0)  # what other threads have noted comes by the loop
         self._closing = True
-        self._news.set()
+        self._keep({Hint.CHANGED} if self._later is not None else set())
         await asyncio.wait([self._telling], timeout=PATIENCE)
         for task in (self._telling, self._task):
             task.cancel()
         await asyncio.gather(self._telling, self._task, return_exceptions=True)
 
     def _keep(self, hints: set[Hint]) -> None:
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
         self._noted |= hints
         self._news.set()
+
+    def _keep_for_later(self, hints: set[Hint]) -> None:
+        if self._later is None:
+            self._later = self._home.call_later(LATER, self._keep, hints)
 
     # ── Telling others ───────────────────────────────────────────────────────────────────────────────────────────────
 

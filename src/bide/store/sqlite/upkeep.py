@@ -21,6 +21,7 @@ _EXPIRE = statement("expire")
 _RESPOND = statement("respond")
 _PROMOTE = statement("promote")
 _FORGET_PERMITS = statement("forget_permits")
+_FORGET_QUEUES = statement("forget_queues")
 _PRUNE = statement("prune")
 _JOB_STATE = statement("job_state")
 _DELETE_JOB = statement("delete_job")
@@ -34,6 +35,9 @@ BOUND = 1_000
 
 EXPIRING = 100
 """How many questions one call closes: each is several statements, and the file is held meanwhile."""
+
+SECOND = 1_000_000
+"""Microseconds."""
 
 HIGHEST = 32_767
 """The urgency above every priority."""
@@ -87,6 +91,7 @@ def promote(waited: int) -> Callable[[Tx], int]:
 
 
 def forget_permits(tx: Tx) -> int:
+    tx.db.execute(_FORGET_QUEUES, {"before": tx.now - SECOND})
     return tx.db.execute(_FORGET_PERMITS, {"now": tx.now, "limit": BOUND}).rowcount
 
 

@@ -16,9 +16,10 @@ set jit = off
 as $$
 declare
     n integer := cardinality(p_jobs);
+    gone text[];
+    lanes text[];
 begin
     perform bide.ticket_v1();
-    return query
     with
         held as materialized (
             select s.*, job.place
@@ -81,17 +82,19 @@ begin
                 union all
                 select ended.seq, ended.kind, ended.data
             ) as one (seq, kind, data)
-        ),
-        -- There may be room in its lane now.
-        stirred as (
-            insert into bide.open_lane (lane) select distinct ended.lane from ended where ended.lane <> ''
-        ),
-        -- A retry may take another path: only what succeeded is remembered.
-        forgotten as (
-            delete from bide.step as step
-            using ended
-            where ended.kind = 'job.retrying' and step.job = ended.job and step.error is not null
         )
-    select ended.job from ended;
+    select array_agg(ended.job), array_agg(distinct ended.lane) filter (where ended.lane <> '') into gone, lanes
+    from ended;
+    if lanes is not null then
+        -- There may be room in them now.
+        insert into bide.open_lane (lane) select unnest(lanes);
+    end if;
+    if 'job.retrying' = any(p_kinds) then
+        -- A retry may take another path: only what succeeded is remembered.
+        delete from bide.step as step
+        using unnest(p_jobs, bide.spread_v1(p_kinds, n)) as s (job, kind)
+        where s.kind = 'job.retrying' and s.job = any(gone) and step.job = s.job and step.error is not null;
+    end if;
+    return query select unnest(gone);
 end
 $$

@@ -23,15 +23,18 @@ set jit = off
 as $$
 #variable_conflict use_column
 declare
-    demand json;
     queues text[];
     types text[];
     versions integer[];
-    wanted integer;
+    wanted bigint;
     limited boolean;
     more boolean := false;
     lanes text[] := '{}';
     lane_types text[];
+    share_queues text[];
+    share_lanes text[];
+    shares bigint[];
+    places tid[];
 begin
     if cardinality(p_jobs) > 0 then
         return query
@@ -75,24 +78,30 @@ begin
             p_limits
         ) as entered;
     end if;
-    for demand in select value from json_array_elements(p_demands) loop
-        queues := array(select json_array_elements_text(demand -> 'queues'));
-        types := array(select key from json_each_text(demand -> 'types') order by key);
-        versions := array(select value::integer from json_each_text(demand -> 'types') order by key);
-        wanted := (demand ->> 'limit')::integer;
-        return query
-        with
-            share as materialized (
-                select queues[1] as queue, '' as lane, wanted::bigint as wanted
-                where cardinality(queues) = 1 and not limited
-                union all
-                select part.queue, part.lane, part.wanted
-                from bide.share_lanes_v1(
-                    p_now, p_limits, queues, types, versions, wanted, lanes, lane_types
-                ) as part
-                where limited
-                union all
-                select top.queue, '', count(*)
+    for queues, types, versions, wanted in
+        select
+            array(select json_array_elements_text(one -> 'queues')),
+            array(select key from json_each_text(one -> 'types') order by key),
+            array(select value::integer from json_each_text(one -> 'types') order by key),
+            (one ->> 'limit')::bigint
+        from json_array_elements(p_demands) as one
+    loop
+        -- Each step is a statement of its own: what there is nothing to do for is not even begun.
+        if limited then
+            select array_agg(part.queue), array_agg(part.lane), array_agg(part.wanted)
+            into share_queues, share_lanes, shares
+            from bide.share_lanes_v1(
+                p_now, p_limits, queues, types, versions, wanted::integer, lanes, lane_types
+            ) as part;
+        elsif cardinality(queues) = 1 then
+            share_queues := queues;
+            share_lanes := array[''];
+            shares := array[wanted];
+        else
+            select array_agg(part.queue), array_agg(''::text), array_agg(part.wanted)
+            into share_queues, share_lanes, shares
+            from (
+                select top.queue, count(*) as wanted
                 from (
                     select job.queue
                     from unnest(queues) as q (queue)
@@ -108,42 +117,54 @@ begin
                         order by job.urgency desc, job.rank, job.id
                         limit wanted
                     ) as job
-                    where cardinality(queues) > 1 and not limited
                     order by job.urgency desc, job.rank, job.id
                     limit wanted
                 ) as top
                 group by top.queue
-            ),
-            free as materialized (
-                select job.place, job.urgency, job.rank, job.id, job.input_size
-                from share
-                cross join lateral (
-                    select job.ctid as place, job.urgency, job.rank, job.id, job.input_size
-                    from bide.job as job
-                    where job.lane = share.lane
-                        and job.queue = share.queue
-                        and job.status = 'pending'
-                        and job.ready
-                        and job.type = any(types)
-                        and job.type_version <= versions[array_position(types, job.type)]
-                    order by job.urgency desc, job.rank, job.id
-                    limit share.wanted
-                    for update skip locked
-                ) as job
-            ),
-            -- As many as may be handed over at once, up to the one whose input makes it enough: one at least.
-            picked as materialized (
-                select counted.place, counted.n
-                from (
-                    select
-                        free.place,
-                        row_number() over by_urgency as n,
-                        sum(free.input_size) over by_urgency - free.input_size as before
-                    from free
-                    window by_urgency as (order by free.urgency desc, free.rank, free.id)
-                ) as counted
-                where counted.before < p_enough
-            ),
+            ) as part;
+        end if;
+        -- As many as may be handed over at once, up to the one whose input makes it enough: one at least.
+        select array_agg(counted.place order by counted.n) into places
+        from (
+            select
+                free.place,
+                row_number() over by_urgency as n,
+                sum(free.input_size) over by_urgency - free.input_size as before
+            from unnest(share_queues, share_lanes, shares) as share (queue, lane, wanted)
+            cross join lateral (
+                select job.ctid as place, job.urgency, job.rank, job.id, job.input_size
+                from bide.job as job
+                where job.lane = share.lane
+                    and job.queue = share.queue
+                    and job.status = 'pending'
+                    and job.ready
+                    and job.type = any(types)
+                    and job.type_version <= versions[array_position(types, job.type)]
+                order by job.urgency desc, job.rank, job.id
+                limit share.wanted
+                for update skip locked
+            ) as free
+            window by_urgency as (order by free.urgency desc, free.rank, free.id)
+        ) as counted
+        where counted.before < p_enough;
+        -- Only where something is told: a look that finds nothing to claim writes nothing.
+        continue when places is null;
+        perform bide.ticket_v1();
+        if limited then
+            -- Without a limit that is known here a lane counts it all the same, for those who know one.
+            insert into bide.permit (job, lease, lane, at, expires_at)
+            select job.id, job.lease + 1, one.lane, p_now, p_now + coalesce((one.bound ->> 'period')::bigint, 0)
+            from unnest(places) as picked (place)
+            join bide.job as job on job.ctid = picked.place
+            cross join lateral (
+                values
+                    ('queue ' || job.queue, p_limits -> 'queues' -> job.queue),
+                    (job.lane, p_limits -> 'types' -> job.type)
+            ) as one (lane, bound)
+            where (one.lane = job.lane or one.bound is not null) and one.lane <> '';
+        end if;
+        return query
+        with
             -- `continues`: this claim goes on with the attempt it finds.
             claimed as (
                 update bide.job as job
@@ -160,45 +181,28 @@ begin
                     seq = job.seq + 1,
                     started_at = coalesce(job.started_at, p_now),
                     claimed_at = p_now
-                from picked
+                from unnest(places) with ordinality as picked (place, n)
                 where job.ctid = picked.place
                 returning
                     picked.n, job.id, job.type, job.input, job.attempt, job.max_attempts, job.lease, job.timeout,
                     job.elapsed, job.owner, case when job.progress_attempt = job.attempt then job.progress end as progress,
                     job.seq, job.queue, job.lane
             ),
-            -- Without a limit that is known here a lane counts it all the same, for those who know one.
-            permitted as (
-                insert into bide.permit (job, lease, lane, at, expires_at)
-                select claimed.id, claimed.lease, one.lane, p_now, p_now + coalesce((one.bound ->> 'period')::bigint, 0)
-                from claimed
-                cross join lateral (
-                    values
-                        ('queue ' || claimed.queue, p_limits -> 'queues' -> claimed.queue),
-                        (claimed.lane, p_limits -> 'types' -> claimed.type)
-                ) as one (lane, bound)
-                where limited and (one.lane = claimed.lane or one.bound is not null) and one.lane <> ''
-            ),
-            -- Only where something is told: a look that finds nothing to claim writes nothing.
-            ticket as materialized (
-                select bide.ticket_v1() as taken from (select from picked limit 1) as one
-            ),
             told as (
                 insert into bide.event (job, seq, at, kind, attempt, lease, data)
                 select claimed.id, claimed.seq, p_now, 'job.started', claimed.attempt, claimed.lease,
                     case
-                        when limited and coalesce(bound.queue, bound.lane) is not null
-                        then json_strip_nulls(json_build_object('worker', p_worker, 'limits', bound))::text
+                        when limited and coalesce(
+                            p_limits -> 'queues' -> claimed.queue,
+                            case when claimed.lane <> '' then p_limits -> 'types' -> claimed.type end
+                        ) is not null
+                        then json_strip_nulls(json_build_object('worker', p_worker, 'limits', json_build_object(
+                            'queue', p_limits -> 'queues' -> claimed.queue,
+                            'lane', case when claimed.lane <> '' then p_limits -> 'types' -> claimed.type end
+                        )))::text
                         else p_started
                     end
                 from claimed
-                cross join lateral (
-                    select
-                        p_limits -> 'queues' -> claimed.queue as queue,
-                        case when claimed.lane <> '' then p_limits -> 'types' -> claimed.type end as lane
-                ) as bound
-                cross join ticket
-                where ticket.taken is not null
                 order by claimed.n
             )
         select
