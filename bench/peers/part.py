@@ -27,14 +27,22 @@ WORKERS = (1, 2)
 
 @dataclass(slots=True)
 class Measured:
-    """What is known of a peer: the figures of each round, by kind of measurement, and what went wrong."""
+    """What is known of a peer: the figures by kind of measurement and round, and what went wrong."""
 
     peer: Peer
-    rounds: dict[str, list[Metrics]] = field(default_factory=dict[str, list[Metrics]])
+    figures: dict[tuple[str, int], Metrics] = field(default_factory=dict[tuple[str, int], Metrics])
     errors: list[str] = field(default_factory=list[str])
 
+    def by_round(self, kind: str, metric: str) -> Mapping[int, float]:
+        """Without those rounds in which it could not be measured."""
+        return {
+            turn: figures[metric]
+            for (measured, turn), figures in self.figures.items()
+            if measured == kind and metric in figures
+        }
+
     def values(self, kind: str, metric: str) -> Sequence[float]:
-        return [figures[metric] for figures in self.rounds.get(kind, ()) if metric in figures]
+        return list(self.by_round(kind, metric).values())
 
     def median(self, kind: str, metric: str) -> float | None:
         values = self.values(kind, metric)
@@ -50,7 +58,7 @@ def measure(size: Size, root: Path | None) -> Section:
         for turn in range(size.rounds):
             for measured in everyone if turn % 2 == 0 else reversed(everyone):
                 if measured.peer.driver in pythons:
-                    _round(measured, server, pythons[measured.peer.driver], counts)
+                    _round(turn, measured, server, pythons[measured.peer.driver], counts)
     where["counts"] = (
         f"{counts.enqueued:,} jobs enqueued one by one, {counts.bulk:,} at once; a backlog as the table says"
     )
@@ -65,7 +73,7 @@ def _python(measured: Measured) -> Path | None:
         return None
 
 
-def _round(measured: Measured, server: Server, python: Path, counts: Counts) -> None:
+def _round(turn: int, measured: Measured, server: Server, python: Path, counts: Counts) -> None:
     kinds = {f"drain {workers}": partial(Bench.drain, counts=counts, workers=workers) for workers in WORKERS}
     if not measured.peer.alone:
         kinds |= {"enqueue": partial(Bench.enqueue, counts=counts), "latency": partial(Bench.latency, counts=counts)}
@@ -79,7 +87,7 @@ def _round(measured: Measured, server: Server, python: Path, counts: Counts) -> 
                     raise
                 measured.errors.append(f"{kind}: {type(error).__name__}: {error}")
             else:
-                measured.rounds.setdefault(kind, []).append(figures)
+                measured.figures[kind, turn] = figures
 
 
 # ── What is told of it ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -180,12 +188,12 @@ class Aim:
     target: Target | None
     driver: str | None = None
 
-    def among(self, peers: Sequence[Measured]) -> Mapping[str, Sequence[float]]:
-        """The figures of those it is compared with, by name."""
+    def among(self, peers: Sequence[Measured]) -> Mapping[str, Mapping[int, float]]:
+        """The figures by round of those it is compared with, by name."""
         return {
             one.peer.name: values
             for one in peers
-            if self.driver in {None, one.peer.driver} and (values := one.values(self.kind, self.metric))
+            if self.driver in {None, one.peer.driver} and (values := one.by_round(self.kind, self.metric))
         }
 
 
@@ -199,7 +207,7 @@ AIMS = (
 
 
 def _targets(ours: Measured, peers: Sequence[Measured]) -> Table:
-    judged = [_judge(aim, ours.values(aim.kind, aim.metric), aim.among(peers)) for aim in AIMS]
+    judged = [_judge(aim, ours.by_round(aim.kind, aim.metric), aim.among(peers)) for aim in AIMS]
     return Table(
         "Targets",
         "Ratios are taken round by round.",
@@ -209,17 +217,19 @@ def _targets(ours: Measured, peers: Sequence[Measured]) -> Table:
     )
 
 
-def _judge(aim: Aim, ours: Sequence[float], theirs: Mapping[str, Sequence[float]]) -> tuple[Sequence[str], bool | None]:
-    figure = number(Spread.of(ours).median, "/s") if ours else ""
+def _judge(
+    aim: Aim, ours: Mapping[int, float], theirs: Mapping[str, Mapping[int, float]]
+) -> tuple[Sequence[str], bool | None]:
+    figure = number(Spread.of(list(ours.values())).median, "/s") if ours else ""
     wanted = "" if aim.target is None else f"{aim.target.sign} {aim.target.value:g} ×"
     if not ours or not theirs:
         return [aim.name, figure, "", wanted and f"{wanted} ✗", "not measured"], None if aim.target is None else False
-    best = max(theirs, key=lambda name: Spread.of(theirs[name]).median)
-    # A round of theirs may be missing, where it failed.
-    ratio = Spread.of([mine / other for mine, other in zip(ours, theirs[best], strict=False)])
+    medians = {name: Spread.of(list(values.values())).median for name, values in theirs.items()}
+    best = max(medians, key=medians.__getitem__)
+    ratio = Spread.of([ours[turn] / other for turn, other in theirs[best].items() if turn in ours])
     met = None if aim.target is None else aim.target.met(ratio.median)
     told = wanted and f"{wanted} {'✓' if met else '✗'}"
-    return [aim.name, figure, f"{times(ratio)} ×", told, f"{best}: {number(Spread.of(theirs[best]).median, '/s')}"], met
+    return [aim.name, figure, f"{times(ratio)} ×", told, f"{best}: {number(medians[best], '/s')}"], met
 
 
 def _errors(broken: Sequence[Measured]) -> Table:

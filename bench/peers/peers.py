@@ -79,6 +79,7 @@ PEERS = (
         keeps="row, no result",
         left="select count(*) from oban_jobs where state in ('available', 'executing')",
         options={"slots": 50},
+        drained=10_000,
         python=(3, 12),
     ),
     Peer(
@@ -118,7 +119,9 @@ PEERS = (
         keeps="row, result",
         left="select count(*) from flexiq.jobs where status in (0, 1)",
         options={"slots": 100},
-        picked_up=100,
+        drained=5_000,
+        picked_up=50,
+        ends=50,
     ),
     Peer(
         name="Huey (SQLite)",
