@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from bide import Bide, Confirm, Job, JobContext, JobStatus, Proceed
 from bide.cache import TTL, SnapshotCache
 from bide.errors import NotFound, StoreBusy
-from bide.store.base import Hint
+from bide.store.base import Changes, Hint, JobRow
 from bide.testing import Harness
 from tests.support import holds
 
@@ -99,6 +100,37 @@ async def test_who_watches_is_told_though_the_store_failed_when_it_was_asked(
                 await changed.wait()
         assert not failures
         await jobs.run_until_idle()
+
+
+async def test_a_job_that_is_watched_is_read_until_the_store_answers(
+    bide: Bide[None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @bide.job
+    async def quick(ctx: JobContext) -> None: ...
+
+    async with Harness(bide) as jobs:
+        cache = SnapshotCache(bide.store)
+        job = await quick.options(delay=60).enqueue()
+        await cache.get(str(job.id))
+        await jobs.advance(60)
+        await jobs.run_until_idle()
+        get, failures = bide.store.get, [StoreBusy("locked"), StoreBusy("locked")]
+
+        async def flaky(ids: Sequence[str], owner: str | None) -> Sequence[JobRow]:
+            if failures:
+                raise failures.pop()
+            return await get(ids, owner)
+
+        monkeypatch.setattr(bide.store, "get", flaky)
+        with cache.watch(str(job.id)) as changed:
+            cache.hint(Hint.CHANGED)
+            async with asyncio.timeout(10):
+                await changed.wait()
+        assert not failures
+        done = await cache.get(str(job.id))
+        assert done is not None
+        assert done.status is JobStatus.COMPLETED
+        assert cache.loads == 4, "at first, twice in vain, and then"
 
 
 async def test_what_is_kept_is_bounded_in_bytes_and_the_longest_unused_goes_first(bide: Bide[None]) -> None:
@@ -214,3 +246,51 @@ async def test_no_snapshot_is_served_that_is_older_than_an_hour(
         monkeypatch.setattr("bide.cache.time.monotonic", lambda: later)
         await cache.get(str(job.id))
         assert cache.loads == 2
+
+
+async def test_many_readers_share_a_look_at_what_has_changed(bide: Bide[None], monkeypatch: pytest.MonkeyPatch) -> None:
+    @bide.job
+    async def waits(ctx: JobContext) -> None:
+        await ctx.ask("go", Confirm(summary="?"))
+
+    async with Harness(bide) as jobs:
+        job = await waits.enqueue()
+        await jobs.run_until_idle()
+        cache = SnapshotCache(bide.store)
+        await cache.get(str(job.id))
+        looks: list[int] = []
+        changes = bide.store.changes
+
+        async def counted(since: int) -> Changes:
+            looks.append(since)
+            return await changes(since)
+
+        monkeypatch.setattr(bide.store, "changes", counted)
+        for _ in range(5):
+            looks.clear()
+            rows = await asyncio.gather(*(cache.get(str(job.id)) for _ in range(100)))
+            assert all(row is not None and row.status is JobStatus.PENDING_HITL for row in rows)
+            # The second is for those who came when the first had begun.
+            assert len(looks) <= 2
+        assert cache.loads == 1
+
+
+@pytest.mark.parametrize("watched", [1, 5])
+async def test_who_waits_for_a_result_is_told_of_each_change(bide: Bide[None], watched: int) -> None:
+    """Few jobs that are watched are read themselves; of many it is asked which have changed."""
+    gate = asyncio.Event()
+
+    @bide.job
+    async def slow(ctx: JobContext, n: int) -> int:
+        await gate.wait()
+        return n
+
+    async with bide.worker():
+        running = [await slow.enqueue(n) for n in range(watched)]
+        waiting = [asyncio.create_task(bide.result(job)) for job in running]
+        for job in running:
+            async for event in bide.events(job):
+                if event.kind == "job.started":
+                    break
+        gate.set()
+        assert await asyncio.gather(*waiting) == list(range(watched))

@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from bench.wire import Connection, close, request
+from bide import Confirm, JobContext
 from bide.http import Limits
 from tests.http.server import serving
 from tests.http.shop import Shop
@@ -96,3 +97,32 @@ async def test_an_answer_without_an_id_counts_only_for_what_was_shown(database: 
         right = await client.post(f"hitl/{job.id}/response", json={**body, "prompt_id": shown["prompt"]["id"]})
         assert right.status_code == 200
         assert (await client.get(f"hitl/{job.id}/prompt")).json()["prompt"] is None
+
+
+async def test_an_answer_without_an_id_needs_a_single_question(database: str) -> None:
+    shop = Shop(database)
+
+    @shop.bide.job
+    async def both(ctx: JobContext[Any]) -> list[str]:
+        asked = [ctx.ask(key, Confirm(summary=f"The {key} one?")) for key in ("first", "second")]
+        return [answer.action for answer in await asyncio.gather(*asked)]
+
+    async with (
+        serving(shop.app) as address,
+        httpx.AsyncClient(base_url=f"{address}/api", headers={"X-Who": "ann"}) as client,
+    ):
+        job = await both.options(owner="ann").enqueue()
+        async for event in shop.bide.events(job):
+            if event.kind == "job.waiting":
+                break
+        shown = (await client.get(f"hitl/{job.id}/prompt")).json()
+        first, second = shown["open"]
+        assert shown["prompt"]["id"] == first
+        refused = await client.post(f"hitl/{job.id}/response", json={"action": "proceed"})
+        assert (refused.status_code, refused.json()["code"]) == (409, "prompt_ambiguous")
+        assert first in refused.json()["hint"]
+        assert second in refused.json()["hint"]
+        for prompt in (second, first):
+            answer = {"action": "proceed", "prompt_id": prompt}
+            assert (await client.post(f"hitl/{job.id}/response", json=answer)).status_code == 200
+        assert await shop.bide.result(job) == ["proceed", "proceed"]

@@ -837,6 +837,20 @@ PATCHES = (
         f"{FAULTS}test_postgres_ends.py::test_who_does_not_hear_any_more_hears_again[half_open_from_the_beginning]",
     ),
     Patch(
+        "who watches a job is not told of its change",
+        "cache.py",
+        "            if row is not None and row.seq == entry.row.seq:\n",
+        "            if row is not None:\n",
+        "engine/test_cache.py::test_a_job_that_is_watched_is_read_until_the_store_answers[sqlite]",
+    ),
+    Patch(
+        "what has begun is told to nobody",
+        f"{POSTGRES}/wake.py",
+        "            self._later = self._home.call_later(LATER, self._keep, hints)\n",
+        "            pass\n",
+        "store/postgres/test_wake.py::test_what_has_begun_is_told_to_others[False]",
+    ),
+    Patch(
         "an unknown outcome is forgotten",
         f"{POSTGRES}/database.py",
         "Tx(db, self._schema, self._clock.now(), unknown)",

@@ -10,11 +10,12 @@ import pytest
 from bide.errors import InvalidOption, StoreUnavailable
 from bide.store.base import Hint
 from bide.store.postgres import PostgresStore
-from bide.testing.contract.moves import enqueue
+from bide.store.postgres.driver import connect
+from bide.testing.contract.moves import claims, enqueue, register, wanting
 from bide.testing.contract.reading import listening
 from tests.postgres import Server, execute
 from tests.store.postgres.proxy import Proxy
-from tests.support import comes
+from tests.support import comes, holds
 
 
 async def test_a_lost_connection_is_armed_again(
@@ -97,3 +98,25 @@ async def test_an_address_to_listen_at_that_cannot_be_read_is_refused_at_once(
     assert caplog.text == ""
     with pytest.raises(StoreUnavailable):
         _ = store.database
+
+
+@pytest.mark.parametrize("closes", [False, True])
+async def test_what_has_begun_is_told_to_others(closes: bool, postgres_url: str) -> None:
+    """A little later than all else, or when the store closes; not only found by those who look."""
+    said: list[str] = []
+    ear = await connect(postgres_url)
+    try:
+        await ear.add_listener("bide", lambda *heard: said.append(heard[3]))
+        store = PostgresStore(postgres_url)
+        await store.open()
+        worker = await register(store)
+        await enqueue(store)
+        await holds(lambda: any(one.endswith(":r") for one in said))
+        said.clear()
+        assert await claims(store, worker, wanting())
+        if closes:
+            await store.close()
+        await holds(lambda: any(one.endswith(":c") for one in said))
+        await store.close()
+    finally:
+        await ear.close()
