@@ -67,7 +67,7 @@ const LOOKS: Record<string, BrowserContextOptions> = {
 };
 
 test("a question looks well by day, by night, in forced colours and on a phone", async () => {
-  const first = await writing("the moon");
+  const first = await writing("tea");
   await question(first).waitFor();
   for (const [name, options] of Object.entries(LOOKS)) {
     const other = await browser.newContext(options);

@@ -19,12 +19,21 @@ export function JobPrompt({ job, onAnswered, className, ...view }: JobPromptProp
   const client = useBide();
   const texts = useTexts();
   const { prompts } = useWatch(useJobWatch(job?.id ?? null));
-  const { shown, closed, next, answered } = useShown(job?.id ?? null, prompts);
+  const { shown, closed: gone, next, answered } = useShown(job?.id ?? null, prompts);
+  const [sending, setSending] = useState(false);
   const [sent, setSent] = useState(false);
   const box = useRef<HTMLDivElement>(null);
 
+  // That a question is closed is heard before the receipt of the answer that closed it, at times.
+  const closed = sending ? null : gone;
+
   async function respond(prompt: Prompt, value: Json) {
-    await client.respond(prompt.id, value as object);
+    setSending(true);
+    try {
+      await client.respond(prompt.id, value as object);
+    } finally {
+      setSending(false);
+    }
     // The form with the focus goes away: it must not fall back to the top of the page.
     if (box.current?.contains(document.activeElement)) box.current.focus();
     answered(prompt.id);

@@ -295,6 +295,33 @@ describe("questions", () => {
     expect(screen.queryByText(/withdrawn/)).toBeNull();
   });
 
+  it("that are answered here are not said to be answered in the meantime, however late the receipt comes", async () => {
+    const page = new Page();
+    const { id } = await page.client().create("ask", {});
+    let arrive = () => {};
+    const arrived = new Promise<void>((resolve) => {
+      arrive = resolve;
+    });
+    let looked = 0;
+    const client = page.client({
+      fetch: async (url, init) => {
+        const response = await fetch(url, init);
+        if (/\/prompts\/[^/]+$/.test(String(url))) looked += 1;
+        if (/\/response$/.test(String(url))) await arrived;
+        return response;
+      },
+    });
+    render(<JobPrompt job={{ id }} />, { wrapper: wrapper(client) });
+    await userEvent.click(await screen.findByRole("button", { name: "Approve" }));
+    await waitFor(() => expect(looked).toBeGreaterThan(0));
+    await act(() => client.get(id));
+    expect(screen.queryByText(/in the meantime/)).toBeNull();
+    expect(screen.queryByRole("button", { name: "Go on" })).toBeNull();
+    act(arrive);
+    expect(await screen.findByText("Your answer was sent.")).toBeDefined();
+    expect(screen.queryByText(/in the meantime/)).toBeNull();
+  });
+
   it("of all jobs are in the inbox", async () => {
     const client = new Page().client();
     const { result } = renderHook(() => usePrompts(), { wrapper: wrapper(client) });
