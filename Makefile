@@ -88,7 +88,7 @@ soak: $(VENV)/dev.stamp ## Kill workers at random; with ARGS="--store postgres",
 	@echo '==> Killing workers, and databases, at random'
 	@$(BIN)/python -m tests.soak $(ARGS)
 
-crash: $(VENV)/dev.stamp ## Crash at every commit, and print the table; on one store with ARGS=sqlite or postgres
+crash: $(VENV)/dev.stamp ## Crash at every commit, and print the table; on one ground with ARGS=sqlite, postgres or pooled
 	@echo '==> Crashing at every commit'
 	@$(BIN)/python -m tests.crash --whole $(ARGS)
 

@@ -24,6 +24,7 @@ LONG = (
     "crash/test_sqlite.py",
     "test_bench.py",
     "crash/test_postgres.py",
+    "crash/test_pooled.py",
     "http/test_freshness.py",
     "http/test_streams.py",
     "http/test_races.py",

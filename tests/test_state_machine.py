@@ -679,14 +679,14 @@ class PostgresHarness(Harness[Any]):
         return PostgresStore(self._url, clock=self.clock)
 
 
-def machine_on(url: str) -> type[Jobs]:
-    """The machine, each example of which begins with this PostgreSQL emptied."""
+def machine_on(url: str, through: str | None = None) -> type[Jobs]:
+    """The machine, each example of which begins with this PostgreSQL emptied. `through`: where the store finds it."""
 
     class JobsInPostgres(Jobs):
         def make_harness(self) -> Harness[Any]:
-            tables = ("job", "label", "event", "step", "prompt", "response", "worker")
+            tables = ("job", "label", "event", "step", "prompt", "response", "permit", "open_lane", "worker")
             self.do(execute(url, "truncate " + ", ".join(f"bide.{table}" for table in tables)))
-            return PostgresHarness(url)
+            return PostgresHarness(through or url)
 
     return JobsInPostgres
 
@@ -709,3 +709,7 @@ def test_jobs_do_what_the_model_says() -> None:
 
 def test_jobs_in_postgres_do_what_the_model_says(postgres_url: str) -> None:
     run(machine_on(postgres_url), 20)
+
+
+def test_jobs_behind_a_pooler_do_what_the_model_says(postgres_url: str, pooled_url: str) -> None:
+    run(machine_on(postgres_url, pooled_url), 10)

@@ -23,6 +23,7 @@ from bide.store.postgres.migrations import run
 from bide.store.postgres.sql import statement
 from bide.testing import ManualClock
 from tests.crash.faults import OPENING, SCHEMA, Fault, Faults, Mode, die, with_parts
+from tests.pgbouncer import Pooler
 from tests.postgres import EMPTY, Server, execute
 
 _connect = asyncpg.connect
@@ -100,6 +101,25 @@ class PostgresGround:
         return PostgresStore(self._server.url(_database(folder)), clock=clock)
 
 
+class PooledGround(PostgresGround):
+    """Behind a pgbouncer that shares out transactions; callers in transactions of their own have none between."""
+
+    name = "pooled"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pooler: Pooler | None = None
+
+    @contextmanager
+    def kept(self, base: Path) -> Generator[None]:
+        with super().kept(base), Pooler(self._server) as self._pooler:
+            yield
+
+    def store(self, folder: Path, clock: ManualClock, faults: Faults) -> Store:
+        assert self._pooler is not None, "nothing is kept"
+        return PostgresStore(self._pooler.url(self._server.url(_database(folder))), clock=clock)
+
+
 @contextmanager
 def counting(faults: Faults) -> Generator[None]:
     """Let all connections that are made meanwhile be counted by `faults`."""
@@ -157,9 +177,11 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # it has no types
         return rows
 
     async def _change(self, name: str, query: str, args: Sequence[Any]) -> Sequence[Any]:
-        if query not in self._prepared:
-            self._prepared[query] = await self.prepare(query)
-        prepared = self._prepared[query]
+        prepared = self._prepared.get(query)
+        if prepared is None:
+            prepared = await self.prepare(query)
+            if self._config.statement_cache_size:  # else a pooler may have it forgotten
+                self._prepared[query] = prepared
         rows: Sequence[Any] = await prepared.fetch(*args)
         # What a function changed are the rows that it returns.
         if not prepared.get_statusmsg().endswith(" 0"):

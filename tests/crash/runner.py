@@ -25,11 +25,15 @@ from typing import Any, NoReturn
 
 from tests.crash.faults import MODES, Commit, Fault, Faults, Mode, Place, with_parts
 from tests.crash.ground import Ground
-from tests.crash.postgres import PostgresGround
+from tests.crash.postgres import PooledGround, PostgresGround
 from tests.crash.scenario import STORIES, play, without_others
 from tests.crash.sqlite import SQLiteGround
 
-GROUNDS: Mapping[str, Callable[[], Ground]] = {"sqlite": SQLiteGround, "postgres": PostgresGround}
+GROUNDS: Mapping[str, Callable[[], Ground]] = {
+    "sqlite": SQLiteGround,
+    "postgres": PostgresGround,
+    "pooled": PooledGround,
+}
 
 PATIENCE = 40
 """Seconds after which a child counts as hanging, and says where; its event loop may hang as well, a little later."""
