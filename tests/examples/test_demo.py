@@ -88,7 +88,9 @@ async def test_unattended_it_is_killed_twice_and_repeats_nothing(tmp_path: Path,
     assert (ended.returncode, ended.stderr) == (0, ""), said + ended.stderr
     assert "\x1b" not in said
     assert "because nobody is here" in said
-    assert said.rstrip().endswith("Look at the job: bide jobs list --url sqlite:///kept/jobs.db")
+    *_, address, hint = said.rstrip().splitlines()
+    assert address.endswith("python -m examples.skills — its API is at http://127.0.0.1:8001/docs")
+    assert hint == "Look at the job: bide jobs list --url sqlite:///kept/jobs.db"
 
     accepted = re.search(r"^✓ accepted in (\d+\.\d) ms: a skill for httpx", said, re.MULTILINE)
     assert accepted is not None
