@@ -921,7 +921,7 @@ class _Opened:
     def __init__(self, store: Store) -> None:
         self.loop = asyncio.get_running_loop()
         self.store = store
-        self.inserts: Batcher[NewJob, Inserted] = Batcher(store.insert)
+        self.inserts: Batcher[NewJob, Inserted] = Batcher(store.insert, at_once=store.inserts_at_once)
         self.cache = SnapshotCache(store)
         self.ending = False
         self._unsubscribe = store.subscribe(self.cache.hint)

@@ -1,4 +1,4 @@
-"""Natural batching: while one flush is in flight, what comes next gathers; never a timer.
+"""Natural batching: while a flush is in flight, what comes next gathers; never a timer.
 
 An idle batcher flushes the first item at once, so a lone caller pays nothing for the crowd; under load the batches grow
 to what one flush lets gather.
@@ -11,13 +11,16 @@ import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 MAX_ITEMS = 1_000
 MAX_BYTES = 4 * 1024 * 1024
+
+ENOUGH = 32
+"""Items that are worth a flush beside another one."""
 
 AGAIN = 0.05
 """Seconds after which it is tried again what could not be done, at the latest."""
@@ -59,14 +62,19 @@ class Batcher(Generic[T, R]):
     Belongs to the event loop it is first used on. A flush that raises fails every item of its batch; where one bad item
     must not fail the others, `flush` answers that item with a value that says so. An item that it answers with None it
     could not do yet: that one is in the next flush again, before what was handed in later, and holds nothing up.
+
+    `at_once` flushes may be in flight. A crowd that waits for one flush does nothing meanwhile; so each takes no more
+    than its share of all that is handed in, and while one half is written, the other is made.
     """
 
-    def __init__(self, flush: Callable[[Sequence[T]], Awaitable[Sequence[R | None]]]) -> None:
+    def __init__(self, flush: Callable[[Sequence[T]], Awaitable[Sequence[R | None]]], *, at_once: int = 1) -> None:
         self._flush = flush
+        self._at_once = at_once
         self._waiting: deque[_Item[T, R]] = deque()
         self._again: list[_Item[T, R]] = []
+        self._flying = 0
         self._news = asyncio.Event()
-        self._flusher: asyncio.Task[None] | None = None
+        self._flushers: set[asyncio.Task[None]] = set()
 
     def put(self, item: T, size: int = 0) -> asyncio.Future[R]:
         """Hand in an item of about `size` bytes; the future ends when its flush has."""
@@ -74,37 +82,45 @@ class Batcher(Generic[T, R]):
         answer: asyncio.Future[R] = loop.create_future()
         self._waiting.append(_Item(item, size, answer))
         self._news.set()
-        if self._flusher is None:
-            self._flusher = loop.create_task(self._run())
-            _flushers.add(self._flusher)
-            self._flusher.add_done_callback(_flushers.discard)
+        if not self._flushers or (len(self._flushers) < self._at_once and len(self._waiting) >= ENOUGH):
+            flusher = loop.create_task(self._run())
+            self._flushers.add(flusher)
+            _flushers.add(flusher)
+            flusher.add_done_callback(_flushers.discard)
         return answer
 
     async def drain(self) -> None:
         """Wait until everything handed in so far has been flushed."""
-        while self._flusher is not None:
-            await asyncio.wait([self._flusher])
+        while self._flushers:
+            await asyncio.wait(self._flushers)
 
     async def _run(self) -> None:
         try:
             while self._waiting or self._again:
-                taken = self._take()
-                try:
-                    results = await self._flush([one.item for one in taken])
-                except Exception as error:  # noqa: BLE001 - whatever the flush raised is each caller's to see
-                    for one in taken:
-                        if not one.answer.done():
-                            one.answer.set_exception(error)
-                    continue
-                for one, result in zip(taken, results, strict=True):
-                    if result is None:
-                        self._again.append(one)
-                    elif not one.answer.done():
-                        one.answer.set_result(result)
+                await self._flush_some()
                 if self._again and not self._waiting:
                     await self._pause()
         finally:
-            self._flusher = None
+            # Before anything else can happen: who hands something in next must find out that nobody is at work.
+            self._flushers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+
+    async def _flush_some(self) -> None:
+        taken = self._take()
+        self._flying += len(taken)
+        try:
+            results = await self._flush([one.item for one in taken])
+        except Exception as error:  # noqa: BLE001 - whatever the flush raised is each caller's to see
+            for one in taken:
+                if not one.answer.done():
+                    one.answer.set_exception(error)
+            return
+        finally:
+            self._flying -= len(taken)
+        for one, result in zip(taken, results, strict=True):
+            if result is None:
+                self._again.append(one)
+            elif not one.answer.done():
+                one.answer.set_result(result)
 
     async def _pause(self) -> None:
         """Wait for something new to flush, or until it is time to try again what could not be done."""
@@ -118,7 +134,8 @@ class Batcher(Generic[T, R]):
         taken = [one for one in self._again if not one.answer.cancelled()]
         self._again.clear()
         count = total = 0
-        while self._waiting and count < MAX_ITEMS:
+        share = min(MAX_ITEMS, max(ENOUGH, -(-(len(self._waiting) + self._flying) // self._at_once)))
+        while self._waiting and count < share:
             one = self._waiting[0]
             if count and total + one.size > MAX_BYTES:
                 break

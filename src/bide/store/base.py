@@ -22,7 +22,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from types import MappingProxyType
-from typing import Literal, NamedTuple, Protocol, TypeAlias
+from typing import ClassVar, Literal, NamedTuple, Protocol, TypeAlias
 
 from bide.events import EventKind
 from bide.hitl import PromptStatus
@@ -570,6 +570,9 @@ class Joined(Protocol):
 
 class Store(Protocol):
     """All verbs may be called from any event loop of the process. A verb returns after its commit."""
+
+    inserts_at_once: ClassVar[int]
+    """How many calls of `insert` may be in flight before another one would only wait."""
 
     async def open(self) -> None:
         """Connect, and bring the schema up to date where the store does that itself.

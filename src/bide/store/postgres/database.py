@@ -40,6 +40,9 @@ LOCK_TIMEOUT = 2_000
 IDLE_TIMEOUT = 10_000
 """Milliseconds for which a process may stand still within a transaction, before the rows it holds are let go."""
 
+INTAKE = 2
+"""Connections for jobs that are accepted: while the server is at work on some, the process makes others."""
+
 LEVEL = "read committed"
 """What every transaction runs at: statements that wait for rows, or for those who write events, then see what these
 have committed."""
@@ -120,7 +123,8 @@ class Database:
             return db
 
         self.writes = Connections(make, 1, patience, "writes", _SOONER)
-        """All that is written in batches goes through one: two batches of a process never wait for each other."""
+        """All that executing writes in batches goes through one: two batches never wait for each other."""
+        self.intake = Connections(make, INTAKE, patience, "enqueueing", _SOONER)
         self.pool = Connections(
             make, pool, patience, "reading and for people's calls", "Else make BIDE_POOL_SIZE larger."
         )
@@ -141,8 +145,12 @@ class Database:
         """
         return await self.at_home(lambda: self._try(verb, self.pool))
 
+    async def accept(self, verb: Verb[T]) -> T:
+        """Run it on a connection for jobs that are accepted. It is one statement, a transaction by itself."""
+        return await self.at_home(lambda: self._try(verb, self.intake, single=True))
+
     async def batch(self, verb: Verb[T], *, single: bool = True) -> T:
-        """Run it on the one connection for batches. `single`: the verb is one statement, a transaction by itself."""
+        """Run it on the one connection for what executing writes. `single`: it is one statement, as in `accept`."""
         return await self.at_home(lambda: self._try(verb, self.writes, single=single))
 
     async def keep_alive(self, verb: Verb[T]) -> T:
@@ -165,6 +173,7 @@ class Database:
         if self._calls:
             await asyncio.wait(self._calls, timeout=self._patience)
         await self.pool.close()
+        await self.intake.close()
         await self.writes.close()
         if (apart := self._apart) is not None:
             self._apart = None

@@ -17,7 +17,7 @@ _KEYS_OF = statement("keys_of")
 
 
 async def insert(database: Database, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
-    return await database.batch(inserting(jobs)) if jobs else []
+    return await database.accept(inserting(jobs)) if jobs else []
 
 
 def inserting(jobs: Sequence[NewJob]) -> Verb[Sequence[Inserted]]:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 from weakref import WeakSet
 
 from bide.batch import Batcher
@@ -41,7 +41,7 @@ from bide.store.base import (
 )
 from bide.store.postgres import forking, intake, liveness, people, reading, running, settling, upkeep
 from bide.store.postgres.clock import DatabaseClock
-from bide.store.postgres.database import Database
+from bide.store.postgres.database import INTAKE, Database
 from bide.store.postgres.driver import is_pooled
 from bide.store.postgres.joined import Joined
 from bide.store.postgres.migrations import HEAD, SCHEMA, schema_name
@@ -74,9 +74,9 @@ class PostgresStore:
     """Jobs in the PostgreSQL database at `url`. Constructing it opens nothing; opening it creates nothing.
 
     Any number of processes, and of stores in one process, may share the database. `schema` is where the tables are.
-    `pool` connections at most are for reading and for what people do; beside them a store keeps one for batches of
-    writes, one for heartbeats, and one to listen on. `patience`, seconds, is how long a call waits for the database
-    before it is refused.
+    `pool` connections at most are for reading and for what people do; beside them a store keeps two for jobs that are
+    accepted, one for what their execution writes, one for heartbeats, and one to listen on. `patience`, seconds, is how
+    long a call waits for the database before it is refused.
 
     Behind a pooler, which may hand out a connection for a transaction only, nothing is left in a session: no statement
     is kept prepared, unless `cached_statements` says how many, and no notification is heard, unless `listen_url` says
@@ -84,6 +84,8 @@ class PostgresStore:
 
     Without a clock the time is the database's, as far as this process has learnt it: see `DatabaseClock`.
     """
+
+    inserts_at_once: ClassVar[int] = INTAKE
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from weakref import WeakSet
 
 from bide.clock import SystemClock
@@ -71,6 +71,9 @@ class SQLiteStore:
     `connect` makes the connections and is for tests of crashes: a subclass of `sqlite3.Connection` given as its
     `factory` sees every statement, BEGIN and COMMIT as `execute` calls, and may end the process or raise around them.
     """
+
+    inserts_at_once: ClassVar[int] = 1
+    """One writes at a time."""
 
     def __init__(
         self,
