@@ -107,6 +107,44 @@ async def test_def_code_hears_of_a_cancel_when_it_asks(bide: Bide[None]) -> None
         assert (await told(bide, job))[-2:] == [EventKind.CANCEL_DELIVERED, EventKind.CANCELLED]
 
 
+@covers(Row.CANCEL)
+async def test_code_may_look_whether_it_was_told_to_end_and_for_whom_it_runs(bide: Bide[None]) -> None:
+    seen: list[object] = []
+
+    @bide.job
+    def polite(ctx: JobContext) -> str:
+        seen.extend([ctx.owner, ctx.cancelled])
+        while not ctx.cancelled:
+            time.sleep(0.005)
+        seen.append(ctx.cancelled)
+        return "left by itself"
+
+    async with bide.worker():
+        job = await polite.options(owner="ana").enqueue()
+        await holds(lambda: len(seen) == 2)
+        await bide.cancel(job)
+        # A cancel that was acknowledged is final, whatever the code returns.
+        assert (await finished(bide, job)).status is JobStatus.CANCELLED
+        await holds(lambda: seen == ["ana", False, True])
+
+
+@covers(Row.CANCEL)
+async def test_a_job_that_only_waits_was_not_told_to_end(bide: Bide[None]) -> None:
+    seen: list[bool] = []
+
+    @bide.job
+    async def asks(ctx: JobContext) -> None:
+        try:
+            await ctx.ask("go", Confirm(summary="?"))
+        finally:
+            seen.append(ctx.cancelled)
+
+    async with bide.worker():
+        job = await asks.enqueue()
+        await until(bide, job, EventKind.WAITING)
+        await holds(lambda: seen == [False])
+
+
 @covers(Row.CANCEL, Row.SWALLOW)
 async def test_code_that_swallows_every_cancel_is_forced_after_five_and_audited(bide: Bide[None]) -> None:
     bide = Bide(bide.url, settings=quick(cancel_grace=0.02))

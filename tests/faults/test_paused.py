@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from bide import Bide, EventKind, JobContext, JobStatus, LeaseLost
-from bide.store.base import Completed, Fact, Failed, Released, Retrying, Settled, Suspended
+from bide.store.base import BEATS_A_LEASE, Completed, Fact, Failed, Released, Retrying, Settled, Suspended
 from bide.testing.contract.moves import (
     BROKEN,
     claim,
@@ -260,5 +260,28 @@ async def test_no_verb_takes_what_comes_under_a_lease_that_was_lost(url: str) ->
         await store.release({run.id: run.lease})
         assert await everything(store, run.id) == before
         assert await settle(store, again.id, again, Completed('"in time"')) is Settled.APPLIED
+    finally:
+        await store.close()
+
+
+@covers(Row.ZOMBIE)
+async def test_who_stands_still_is_taken_for_dead_just_past_its_lease(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease, now = 30.0, 0.0
+    monkeypatch.setattr("bide.upkeep.time.monotonic", lambda: now)
+    store = store_at(url)
+    monkeypatch.setattr(store, "gone", lambda _: False)
+    await store.open()
+    try:
+        run = await start(store, await register(store, round(lease * 1_000_000)))
+        upkeep = Upkeep(store, grace=1.0, age_limit=600.0, retention=None)
+        between = lease / BEATS_A_LEASE / 2
+        while now <= lease:
+            await upkeep.sweep()
+            assert (await store.get([run.id], None))[0].status is JobStatus.RUNNING, f"after {now} s"
+            now += between
+        await upkeep.sweep()
+        assert (await store.get([run.id], None))[0].status is JobStatus.FAILED, "its only attempt was lost"
     finally:
         await store.close()

@@ -15,13 +15,16 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from tests.mutants.patches import PATCHES, Patch
+
+Verdict: TypeAlias = Literal["green", "red", "hangs"]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 AT_ONCE = 2
 PATIENCE = 20
-"""Seconds after which a test that a fault keeps waiting counts as red."""
+"""Seconds after which a test that a fault keeps waiting hangs: not green either, but told apart."""
 
 
 def problem(patch: Patch, source: Path) -> str | None:
@@ -33,8 +36,8 @@ def problem(patch: Patch, source: Path) -> str | None:
     return None if found == 1 else f"{patch.file} holds what it replaces {found} times"
 
 
-def run_tests(tests: Iterable[str], source: Path, *, patience: int) -> bool:
-    """Whether these tests are green on these sources."""
+def run_tests(tests: Iterable[str], source: Path, *, patience: int) -> Verdict:
+    """What becomes of these tests on these sources."""
     options = ["-x", "-q", "-p", "no:cacheprovider", f"--timeout={patience}", "--tb=no"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, *(f"tests/{test}" for test in tests)],
@@ -44,13 +47,15 @@ def run_tests(tests: Iterable[str], source: Path, *, patience: int) -> bool:
         check=False,
     )
     # Who hangs may do so at the end of all tests, too, where it is an error of pytest's own.
-    if done.returncode not in {0, 1} and b"+ Timeout +" not in done.stderr:
+    if b"+ Timeout +" in done.stderr or b"Timeout (>" in done.stdout:
+        return "hangs"
+    if done.returncode not in {0, 1}:
         raise SystemExit(done.stdout.decode() + done.stderr.decode())
-    return done.returncode == 0
+    return "red" if done.returncode else "green"
 
 
-def survives(patch: Patch) -> bool:
-    """Plant the patch in a copy of the sources: whether its test stays green."""
+def plant(patch: Patch) -> Verdict:
+    """What becomes of its test in a copy of the sources with this patch."""
     with tempfile.TemporaryDirectory(prefix="bide-mutant-") as folder:
         source = Path(folder, "src")
         shutil.copytree(ROOT / "src", source, ignore=shutil.ignore_patterns("__pycache__"))
@@ -68,10 +73,10 @@ def main(names: list[str]) -> int:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         # All tests at once without any fault; who is red there, is looked for one by one.
         clean = pool.submit(run_tests, sorted({patch.test for patch in planted}), ROOT / "src", patience=120)
-        alive = dict(zip([patch.name for patch in planted], pool.map(survives, planted), strict=True))
-    green = dict.fromkeys(alive, True)
-    if not clean.result():
-        green = {patch.name: run_tests([patch.test], ROOT / "src", patience=120) for patch in planted}
+        verdicts = dict(zip([patch.name for patch in planted], pool.map(plant, planted), strict=True))
+    sound: dict[str, Verdict] = dict.fromkeys(verdicts, "green")
+    if clean.result() != "green":
+        sound = {patch.name: run_tests([patch.test], ROOT / "src", patience=120) for patch in planted}
     wide = max(len(patch.name) for patch in patches)
     failed = 0
     print(f"{'patch':<{wide}}  with      without   test")
@@ -80,10 +85,12 @@ def main(names: list[str]) -> int:
             failed += 1
             print(f"{patch.name:<{wide}}  does not apply: {why}")
             continue
-        failed += alive[patch.name] or not green[patch.name]
-        with_it = "SURVIVES" if alive[patch.name] else "red"
-        without = "green" if green[patch.name] else "RED"
-        print(f"{patch.name:<{wide}}  {with_it:<8}  {without:<8}  {patch.test}")
+        with_it, without = verdicts[patch.name], sound[patch.name]
+        failed += with_it == "green" or without != "green"
+        shown = "SURVIVES" if with_it == "green" else with_it
+        print(
+            f"{patch.name:<{wide}}  {shown:<8}  {without if without == 'green' else without.upper():<8}  {patch.test}"
+        )
     print(f"{len(patches)} faults planted, {len(patches) - failed} caught, in {time.monotonic() - began:.0f} s")
     return 1 if failed else 0
 

@@ -837,6 +837,35 @@ PATCHES = (
         f"{FAULTS}test_postgres_ends.py::test_who_does_not_hear_any_more_hears_again[half_open_from_the_beginning]",
     ),
     Patch(
+        "an answer is written in two transactions",
+        f"{SQL}/people.py",
+        "        try:\n            tx.db.execute(_RESPOND, recorded)\n",
+        '        tx.db.execute("commit")\n        tx.db.execute("begin immediate")\n'
+        "        try:\n            tx.db.execute(_RESPOND, recorded)\n",
+        f"{FAULTS}test_killed.py::test_an_answer_cut_off_at_its_commit_is_absent_or_whole[sqlite-before the commit]",
+    ),
+    Patch(
+        "what is open when a job ends stays open",
+        f"{SQL}/withdraw.sql",
+        "where id = :prompt",
+        "where id = :prompt and false",
+        "test_state_machine.py::test_jobs_do_what_the_model_says",
+    ),
+    Patch(
+        "who stands still is not taken for dead",
+        "upkeep.py",
+        "            if still > lease or",
+        "            if still > lease * 10 or",
+        f"{FAULTS}test_paused.py::test_who_stands_still_is_taken_for_dead_just_past_its_lease[sqlite]",
+    ),
+    Patch(
+        "a commit is not on the disk when it is acknowledged",
+        f"{SQL}/store.py",
+        'synchronous: Literal["FULL", "NORMAL"] = "FULL"',
+        'synchronous: Literal["FULL", "NORMAL"] = "NORMAL"',
+        "store/test_writer.py::test_every_commit_is_on_the_disk_unless_it_is_asked_for_less[by default]",
+    ),
+    Patch(
         "who watches a job is not told of its change",
         "cache.py",
         "            if row is not None and row.seq == entry.row.seq:\n",

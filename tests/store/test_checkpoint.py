@@ -73,3 +73,33 @@ async def test_a_wal_that_grew_large_is_cut_down(path: Path, monkeypatch: pytest
     while wal.stat().st_size > 1_000_000:
         await enqueue(store)
     await store.close()
+
+
+@pytest.mark.parametrize(
+    ("version", "warned"),
+    [
+        ((3, 40, 1), True),
+        ((3, 44, 5), True),
+        ((3, 44, 6), False),
+        ((3, 45, 0), True),
+        ((3, 50, 6), True),
+        ((3, 50, 7), False),
+        ((3, 51, 2), True),
+        ((3, 51, 3), False),
+        ((3, 52, 0), False),
+    ],
+)
+def test_who_executes_jobs_is_warned_of_engines_that_may_corrupt(
+    version: tuple[int, int, int], warned: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", version)
+    monkeypatch.setattr(sqlite3, "sqlite_version", ".".join(map(str, version)))
+    checkpoint.warn_of_old_engine.cache_clear()
+    try:
+        checkpoint.warn_of_old_engine()
+        checkpoint.warn_of_old_engine()
+    finally:
+        checkpoint.warn_of_old_engine.cache_clear()
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == warned
+    assert all(f"SQLite {sqlite3.sqlite_version} may corrupt" in one and "3.51.3 or newer" in one for one in told)

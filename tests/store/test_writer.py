@@ -467,3 +467,26 @@ async def test_where_the_outcome_stays_unknown_it_is_not_called_done(path: Path,
         wire.between = None
         assert await everything(store, job) == before
         assert (await store.cancel(job, None, None, None)).status is S.CANCELLED
+
+
+@pytest.mark.parametrize(("given", "set_to"), [({}, 2), ({"synchronous": "NORMAL"}, 1)], ids=["by default", "NORMAL"])
+async def test_every_commit_is_on_the_disk_unless_it_is_asked_for_less(
+    given: dict[str, Any], set_to: int, path: Path
+) -> None:
+    """SQLite's FULL is 2, its NORMAL 1: https://www.sqlite.org/pragma.html#pragma_synchronous"""
+    writing: set[int] = set()
+
+    class Connection(sqlite3.Connection):
+        def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+            if sql.startswith("begin"):
+                writing.add(super().execute("pragma synchronous").fetchone()[0])
+            return super().execute(sql, parameters)
+
+    def connect(*args: Any, **options: Any) -> sqlite3.Connection:
+        return sqlite3.connect(*args, factory=Connection, **options)
+
+    store = SQLiteStore(path, connect=connect, **given)
+    await store.open()
+    await enqueue(store)
+    await store.close()
+    assert writing == {set_to}
