@@ -207,6 +207,7 @@ async def _stream(port: int, count: int, seconds: float, ticks: int) -> Metrics:
     return {
         "weight": max(1.0, weight),
         "resident": end["resident"] / 1e6,
+        "grown": max(0.01, grown),
         "cpu": max(0.01, (end["cpu"] - start["cpu"]) / elapsed * 100),
         **{f"alone {name}": value for name, value in alone.items()},
         **{f"beside {name}": value for name, value in beside.items()},
@@ -261,8 +262,9 @@ def topic(size: Size) -> Topic[Path]:
         f" {READERS} connections, one job that does not change, in {SLICES} turns with a route that returns"
         " a constant, on the same server; no query is made. Streams: each of a"
         f" job of its own that waits, quiet for {size.idle:g} s, that not one is cut and the memory stays is checked;"
-        f" beside them a job with {ticks} steps, an event for each, timed from when it was recorded, by the database's"
-        " clock, until a reader had it. All of this on one machine: client, server and worker share its cores.",
+        f" beside them a job with {ticks} steps, each of which emits {len(serve.TEXT) // 1_000} kB; its events are"
+        " timed from when they were recorded, by the database's clock, until a reader had them. All of this on one"
+        " machine: client, server and worker share its cores.",
         cases={
             "posts": partial(post, seconds=size.posting, worker=True),
             "posts held up": partial(post, seconds=size.posting, worker=True, spin=serve.SPIN),
@@ -283,7 +285,7 @@ def topic(size: Size) -> Topic[Path]:
             ),
             Line(
                 f"POST, each job holds that event loop for {serve.SPIN * 1_000:g} ms: p99", "posts held up", "p99",
-                "ms", "As above.",
+                "ms", "As above.", target=Target("≤", 10, ratio=False),
             ),
             Line("POST, worker in another process: p50", "posts apart", "p50", "ms", "A commit and a flush."),
             Line(
@@ -323,6 +325,10 @@ def topic(size: Size) -> Topic[Path]:
             Line("the client that reads: of a core", "reads", "client", "%", "Not what limits."),
             Line("an idle stream: memory", "streams", "weight", "B", "Two tasks, a socket, the state of h11."),
             Line(f"{beside}: resident", "streams", "resident", "MB", "As above."),
+            Line(
+                f"{beside}: more after {size.idle:g} s", "streams", "grown", "MB", "As above.",
+                target=Target("≤", 20, ratio=False),
+            ),
             Line(f"{beside}: of a core", "streams", "cpu", "%", "A comment each every 15 s; the worker's own beat."),
             Line("an event, to its reader: p50", "streams", "alone p50", "ms", "A commit, a query, a frame."),
             Line("an event, to its reader: p99", "streams", "alone p99", "ms", "As above."),

@@ -21,7 +21,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from bench.worker import Child
-from bide import Bide, JobContext, Settings
+from bide import Bide, JobContext, Settings, current_step
 from bide.cli.work import freeze
 from bide.http import Limits, Principal
 from bide.store.sqlite import SQLiteStore
@@ -33,7 +33,11 @@ REST = 0.003
 """Seconds that a brief job waits, as for a model."""
 
 TICK = 0.02
-"""Seconds between two events of a job that ticks."""
+"""Seconds between two steps of a job that ticks."""
+
+TEXT = "x" * 5_000
+"""What each of these says. All of them are more than the buffers between a server and a reader hold: who takes nothing
+stalls."""
 
 
 async def brief(_ctx: JobContext[None], n: int, spin: float = 0.0) -> int:
@@ -45,6 +49,7 @@ async def brief(_ctx: JobContext[None], n: int, spin: float = 0.0) -> int:
 
 
 async def pause() -> None:
+    current_step().emit(TEXT)
     await asyncio.sleep(TICK)
 
 
