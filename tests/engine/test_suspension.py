@@ -87,6 +87,18 @@ async def in_anyio(ctx: JobContext, step: Callable[[], Awaitable[str]]) -> str:
     return results["stepped"] + results["asked"]
 
 
+async def in_anyio_timeout(ctx: JobContext, step: Callable[[], Awaitable[str]]) -> str:
+    with anyio.fail_after(30):
+        return await step() + await told(ctx)
+
+
+async def in_shielded_scope(ctx: JobContext, step: Callable[[], Awaitable[str]]) -> str:
+    answer = ""
+    with anyio.CancelScope(shield=True):
+        answer = await step() + await told(ctx)
+    return answer
+
+
 async def in_timeout(ctx: JobContext, step: Callable[[], Awaitable[str]]) -> str:
     async with asyncio.timeout(30):
         return await step() + await told(ctx)
@@ -156,6 +168,8 @@ SHAPES = [
     in_task_group,
     under_except_star,
     in_anyio,
+    in_anyio_timeout,
+    in_shielded_scope,
     in_timeout,
     in_wait_for,
     in_shield,
@@ -192,6 +206,42 @@ async def test_a_question_suspends_after_its_sibling_step_and_repeats_nothing(sh
         assert await jobs.result(job) == "paid,proceed"
         assert ran == ["to its end"]
         assert (await bide.get(job)).attempt == 1
+
+
+@pytest.mark.parametrize("way", ["finally", "__aexit__"])
+async def test_what_clean_up_asks_of_the_context_waits_until_the_job_goes_on(way: str, bide: Bide[None]) -> None:
+    ran: list[str] = []
+
+    async def release() -> str:
+        ran.append("released")
+        return "released"
+
+    @bide.job(max_attempts=1)
+    async def careful(ctx: JobContext) -> str:
+        @asynccontextmanager
+        async def held() -> AsyncGenerator[None]:
+            try:
+                yield
+            finally:
+                await ctx.step(release)
+
+        if way == "__aexit__":
+            async with held():
+                return await told(ctx)
+        try:
+            return await told(ctx)
+        finally:
+            await ctx.step(release)
+
+    async with Harness(bide) as jobs:
+        job = await careful.enqueue()
+        await jobs.run_until_idle()
+        assert await state(bide, job) is JobStatus.PENDING_HITL
+        assert ran == [], "the job only waits"
+        await jobs.answer(job, "go", Proceed())
+        await jobs.run_until_idle()
+        assert await jobs.result(job) == "proceed"
+        assert ran == ["released"]
 
 
 @pytest.mark.parametrize("answer_first", ["left", "right"])
@@ -465,6 +515,38 @@ async def test_a_def_job_asks_and_sleeps_from_its_thread(bide: Bide[None]) -> No
         await jobs.run_until_idle()
         assert await jobs.result(job) == "TEA proceed"
         assert ran == ["tea"]
+
+
+async def test_a_def_job_does_several_things_at_once_and_cleans_up(bide: Bide[None]) -> None:
+    ran: list[str] = []
+
+    async def paid() -> str:
+        ran.append("paid")
+        return "paid,"
+
+    async def release() -> None:
+        ran.append("released")
+
+    async def both(ctx: JobContext) -> str:
+        asked, stepped = await asyncio.gather(told(ctx), ctx.step(paid))
+        return stepped + asked
+
+    @bide.job(max_attempts=1)
+    def threaded(ctx: JobContext) -> str:
+        try:
+            return ctx.run(both(ctx))
+        finally:
+            ctx.run(ctx.step(release))
+
+    async with Harness(bide) as jobs:
+        job = await threaded.enqueue()
+        await jobs.run_until_idle()
+        assert await state(bide, job) is JobStatus.PENDING_HITL
+        assert ran == ["paid"]
+        await jobs.answer(job, "go", Proceed())
+        await jobs.run_until_idle()
+        assert await jobs.result(job) == "paid,proceed"
+        assert ran == ["paid", "released"]
 
 
 async def test_a_def_job_that_swallows_the_suspension_is_discarded_and_audited(bide: Bide[None]) -> None:
