@@ -93,10 +93,10 @@ async def in_anyio_timeout(ctx: JobContext, step: Callable[[], Awaitable[str]]) 
 
 
 async def in_shielded_scope(ctx: JobContext, step: Callable[[], Awaitable[str]]) -> str:
-    answer = ""
+    text = await step()
     with anyio.CancelScope(shield=True):
-        answer = await step() + await told(ctx)
-    return answer
+        text += await told(ctx)
+    return text
 
 
 async def in_timeout(ctx: JobContext, step: Callable[[], Awaitable[str]]) -> str:
