@@ -37,6 +37,8 @@ class Connection(asyncio.Protocol):
     async def send(self, sent: bytes) -> tuple[int, bytes, bytes]:
         """The status, the head and the body of the answer."""
         assert self._transport is not None
+        if self._gone.done():
+            raise ConnectionError("the server has closed the connection")
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(sent)
         return await self._answer

@@ -31,6 +31,11 @@ select
     (select array[count(*), sum(xmin::text::bigint)] from pg_namespace where oid >= 16384),
     (select array[count(*), sum(xmin::text::bigint)] from pg_type where oid >= 16384),
     (select count(*) from pg_statistic where starelid >= 16384),
+    (select count(*) from pg_class where oid >= 16384 and relkind in ('r', 't') and reltuples > 0),
+    (select count(*) from pg_publication),
+    (select count(*) from pg_event_trigger),
+    (select count(*) from pg_policy),
+    (select count(*) from pg_default_acl),
     (select array[count(*), sum(xmin::text::bigint)] from bide.version),
     (
         select array[datconnlimit, datallowconn::integer, datdba::bigint, (

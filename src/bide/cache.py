@@ -69,6 +69,8 @@ class SnapshotCache:
         self._generation = 0
         self._looking: asyncio.Task[None] | None = None
         self._watchers: dict[str, set[asyncio.Event]] = {}
+        self._shown: dict[str, int] = {}
+        """Of jobs that are watched: how far what was handed out of them goes, since those who watch were told."""
         self._announcing: asyncio.Task[None] | None = None
         self._hinted = False
         self.loads = 0
@@ -86,7 +88,7 @@ class SnapshotCache:
             entry = self._entries.get(job)
         if entry is not None and entry.loaded >= time.monotonic() - TTL:
             self._entries.move_to_end(job)
-            return entry.row
+            return self._show(entry.row)
         generation = self._generation
         self.loads += 1
         rows = await self._store.get([job], None)
@@ -95,7 +97,22 @@ class SnapshotCache:
         # A change that was announced while this was being read may be missing in it.
         if generation == self._generation:
             self._keep(_Entry(rows[0], time.monotonic(), _weigh(rows[0])))
-        return rows[0]
+        return self._show(rows[0])
+
+    def _show(self, row: JobRow) -> JobRow:
+        """Hand it out. Whoever watches the job may have been handed another, and what is told next may be older."""
+        if row.id in self._watchers:
+            shown = self._shown.setdefault(row.id, row.seq)
+            if shown != row.seq:
+                self._tell(row.id)
+                self._shown[row.id] = max(shown, row.seq)
+        return row
+
+    def _tell(self, job: str) -> None:
+        """Have everybody who watches the job read it again."""
+        self._shown.pop(job, None)
+        for changed in self._watchers.get(job, ()):
+            changed.set()
 
     def drop(self, job: str) -> None:
         """Forget a job that was deleted; what is being read of it now does not count any more."""
@@ -132,6 +149,7 @@ class SnapshotCache:
             watchers.discard(changed)
             if not watchers:
                 del self._watchers[job]
+                self._shown.pop(job, None)
 
     def wake_all(self) -> None:
         """Set every watcher's event: there will be no more changes to tell of."""
@@ -193,8 +211,7 @@ class SnapshotCache:
             self._drop(job)
             if row is not None and generation == self._generation:
                 self._keep(_Entry(row, time.monotonic(), _weigh(row)))
-            for changed in self._watchers.get(job, ()):
-                changed.set()
+            self._tell(job)
 
     async def _catch_up(self) -> None:
         """Drop what changed before this call; concurrent readers share one look."""
@@ -223,5 +240,4 @@ class SnapshotCache:
         for job in stale:
             self._drop(job)
         for job in told:
-            for changed in self._watchers[job]:
-                changed.set()
+            self._tell(job)

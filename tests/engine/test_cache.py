@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Sequence
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -294,3 +295,62 @@ async def test_who_waits_for_a_result_is_told_of_each_change(bide: Bide[None], w
                     break
         gate.set()
         assert await asyncio.gather(*waiting) == list(range(watched))
+
+
+async def test_of_two_who_read_at_once_the_one_who_read_before_a_change_is_told(
+    bide: Bide[None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @bide.job
+    async def later(ctx: JobContext) -> None: ...
+
+    async with Harness(bide):
+        cache = SnapshotCache(bide.store)
+        job = str((await later.options(delay=60).enqueue()).id)
+        await cache.get(str(uuid4()))
+        get, gates = bide.store.get, list[asyncio.Event]()
+
+        async def held(ids: Sequence[str], owner: str | None) -> Sequence[JobRow]:
+            rows = await get(ids, owner)
+            gates.append(asyncio.Event())
+            await gates[-1].wait()
+            return rows
+
+        with cache.watch(job) as changed:
+            monkeypatch.setattr(bide.store, "get", held)
+            before = asyncio.create_task(cache.get(job))
+            await holds(lambda: len(gates) == 1)
+            await bide.store.cancel(job, None, None, None)
+            after = asyncio.create_task(cache.get(job))
+            await holds(lambda: len(gates) == 2)
+            for gate, reading, status in zip(
+                gates, (before, after), (JobStatus.PENDING, JobStatus.CANCELLED), strict=True
+            ):
+                gate.set()
+                row = await reading
+                assert row is not None
+                assert row.status is status
+            assert changed.is_set()
+            # And so it is the other way round: what comes in late may be the older one.
+            changed.clear()
+            monkeypatch.setattr(bide.store, "get", get)
+            row = await cache.get(job)
+            assert row is not None
+            assert row.status is JobStatus.CANCELLED
+            assert not changed.is_set()
+
+
+async def test_who_waits_is_told_of_a_change_that_another_reader_came_upon(bide: Bide[None]) -> None:
+    @bide.job
+    async def later(ctx: JobContext) -> None: ...
+
+    async with Harness(bide):
+        cache = SnapshotCache(bide.store)
+        job = str((await later.options(delay=60).enqueue()).id)
+        await cache.get(str(uuid4()))
+        with cache.watch(job) as changed:
+            await cache.get(job)
+            assert not changed.is_set()
+            cache.drop(job)  # as it does for others that need the room
+            await bide.store.cancel(job, None, None, None)
+            await cache.get(job)
+            assert changed.is_set()

@@ -23,7 +23,8 @@ READS = 10_000
 async def test_no_process_shows_what_another_has_already_changed(tmp_path: Path, database: str, share: int) -> None:
     """One process writes, and another is asked at once after the write was acknowledged."""
     environment = {"BIDE_TEST_URL": database, "BIDE_TEST_WORKER": "no"}
-    with uvicorn(tmp_path, **environment) as one, uvicorn(tmp_path, **environment) as two:
+    kept = ("--timeout-keep-alive", "3600")
+    with uvicorn(tmp_path, *kept, **environment) as one, uvicorn(tmp_path, *kept, **environment) as two:
         stale = reads = 0
 
         async def write_and_read() -> None:

@@ -24,7 +24,7 @@ ANSWERERS = 50
 @pytest.mark.timeout(300)
 async def test_one_answer_is_accepted_and_the_others_are_told_which(database: str, share: int) -> None:
     shop = Shop(database, limits=Limits(requests=1_000_000))
-    async with serving(shop.app) as address:
+    async with serving(shop.app, timeout_keep_alive=3_600) as address:
         port = int(address.rpartition(":")[2])
         people = [(who, await Connection.open(port)) for who in ("answerer", "ann") * (ANSWERERS // 2)]
 

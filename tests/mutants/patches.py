@@ -873,6 +873,13 @@ PATCHES = (
         "engine/test_cache.py::test_a_job_that_is_watched_is_read_until_the_store_answers[sqlite]",
     ),
     Patch(
+        "who waits does not hear of what another reader came upon",
+        "cache.py",
+        "            if shown != row.seq:\n",
+        "            if shown > row.seq:\n",
+        "engine/test_cache.py::test_who_waits_is_told_of_a_change_that_another_reader_came_upon[sqlite]",
+    ),
+    Patch(
         "what has begun is told to nobody",
         f"{POSTGRES}/wake.py",
         "            self._later = self._home.call_later(LATER, self._keep, hints)\n",

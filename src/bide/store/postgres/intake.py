@@ -47,7 +47,7 @@ async def _insert_one(tx: Tx, job: NewJob) -> set[str]:
     """Its id, where it was not there."""
     delay = max(job.delay, 0)
     tx.changed = True
-    tx.ready = delay == 0
+    tx.ready = tx.ready or delay == 0
     made = await tx.fetch(
         _INSERT_ONE,
         now=tx.now,
@@ -86,7 +86,7 @@ async def _insert_many(tx: Tx, jobs: Sequence[NewJob]) -> set[str]:
             told[about] = enqueued(*about, tx.now)
         data.append(told[about])
     tx.changed = True
-    tx.ready = any(delay <= 0 for delay in delays)
+    tx.ready = tx.ready or any(delay <= 0 for delay in delays)
     rows = await tx.fetch(
         _INSERT_MANY,
         now=tx.now,

@@ -3,4 +3,4 @@ select ended.job, (select true from bide.permit as permit where permit.job = end
 from bide.leave_v1(
     :now, :jobs, :leases, :statuses, :kinds, :reasons, :results, :errors, :due_ats, :ready, :continues, :elapsed,
     :progress, :data
-) as ended (job)
+) as ended

@@ -6,7 +6,7 @@ suspends, it has questions open, another transaction holds its row), it is looke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence, Set
 from typing import TypeAlias, assert_never
 
 from bide.batch import MAX_BYTES
@@ -39,7 +39,7 @@ async def turn(
         # First what may be claimed again at once.
         answers.update(await _carefully(tx, looked_at) if looked_at else {})
         left, claims = await _at_once(tx, worker, list(plain.values()), demands, at_work)
-        answers.update({key: Settled.APPLIED for key in plain if key[0] in left})
+        answers.update(dict.fromkeys(left & plain.keys(), Settled.APPLIED))
         return claims
 
     claims = await database.batch(verb, single=not looked_at)
@@ -57,8 +57,8 @@ async def turn(
 
 async def _at_once(
     tx: Tx, worker: str, settles: Sequence[Settle], demands: Sequence[Demand], at_work: Callable[[], None]
-) -> tuple[Collection[str], Sequence[Claim]]:
-    """Let those runs end that may, and claim."""
+) -> tuple[Set[tuple[str, int]], Sequence[Claim]]:
+    """Let those runs end that may, and claim. Returns the job and the lease of each that ended."""
     ends = [plainly(one, tx.now) for one in settles]
     wanted = [
         {"queues": list(dict.fromkeys(demand.queues)), "types": demand.types, "limit": demand.limit}
@@ -66,7 +66,7 @@ async def _at_once(
         if demand.limit > 0 and demand.queues and demand.types
     ]
     if not ends and not wanted:
-        return (), ()
+        return frozenset(), ()
     at_work()
     rows = await tx.fetch(
         _TURN,
@@ -78,11 +78,12 @@ async def _at_once(
         enough=MAX_BYTES,
         **columns(ends),
     )
-    left = {row[0] for row in rows if row[1] is None}
+    left = {(row[0], row[5]) for row in rows if row[1] is None and row[0] is not None}
     claims = [Claim._make((*row, None)) for row in rows if row[1] is not None]
     tx.changed = tx.changed or bool(left)
     tx.begun = bool(claims)
-    tx.ready = tx.ready or None in left or any(end[8] and end[0] in left for end in ends)
+    more = any(row[0] is None for row in rows)
+    tx.ready = tx.ready or more or any(end[8] and (end[0], end[1]) in left for end in ends)
     return left, claims
 
 

@@ -401,6 +401,22 @@ class Settling(Fixtures):
         assert (await row(store, run.id)).progress == progress(90)
         assert await kinds(store, run.id) == [E.ENQUEUED, E.STARTED, E.PROGRESS, E.COMPLETED]
 
+    async def test_of_two_ends_of_one_job_the_one_under_its_lease_counts(self, store: Store, worker: str) -> None:
+        await enqueue(store, max_attempts=3)
+        (lost,) = await claims(store, worker, wanting())
+        await store.rescue([worker])
+        another = await register(store)
+        (run,) = await claims(store, another, wanting())
+        await record(store, run, step(error='{"type":"E","message":"no"}'))
+        settles = [
+            Settle(lost.id, lost.lease, 5, Retrying('{"type":"E","message":"no"}', 0)),
+            Settle(run.id, run.lease, 5, Released()),
+        ]
+        settled, _ = await store.settle_and_claim(another, settles, [])
+        assert settled == [Settled.LOST, Settled.APPLIED]
+        assert [one.name for one in await store.steps(run.id, None)] == ["fetch"], "only a retry forgets what failed"
+        assert (await row(store, run.id)).due_at is None
+
     async def test_a_wrong_lease_is_told_and_writes_nothing(self, store: Store, worker: str) -> None:
         run = await start(store, worker)
         before = await everything(store, run.id)

@@ -1,11 +1,11 @@
--- How runs end, many at once, with their events; returns the jobs whose end counts. One counts only under its lease.
+-- How runs end, many at once, with their events; returns those whose end counts. One counts only under its lease.
 -- Where prompts are to be withdrawn first, a cancel has been requested, or another transaction holds the row, it does
 -- not count either: the caller looks at those. One value may stand for a whole column.
 create function bide.leave_v1(
     p_now bigint, p_jobs text[], p_leases bigint[], p_statuses text[], p_kinds text[], p_reasons text[],
     p_results text[], p_errors text[], p_due_ats bigint[], p_ready boolean[], p_continues boolean[], p_elapsed bigint[],
     p_progress text[], p_data text[]
-) returns setof text
+) returns table (job text, lease bigint)
 language plpgsql
 set plan_cache_mode = force_generic_plan
 set enable_hashjoin = off
@@ -14,9 +14,12 @@ set enable_seqscan = off
 set enable_bitmapscan = off
 set jit = off
 as $$
+#variable_conflict use_column
 declare
     n integer := cardinality(p_jobs);
     gone text[];
+    leases bigint[];
+    again text[];
     lanes text[];
 begin
     perform bide.ticket_v1();
@@ -83,18 +86,21 @@ begin
                 select ended.seq, ended.kind, ended.data
             ) as one (seq, kind, data)
         )
-    select array_agg(ended.job), array_agg(distinct ended.lane) filter (where ended.lane <> '') into gone, lanes
+    select
+        array_agg(ended.job),
+        array_agg(ended.lease),
+        array_agg(ended.job) filter (where ended.kind = 'job.retrying'),
+        array_agg(distinct ended.lane) filter (where ended.lane <> '')
+    into gone, leases, again, lanes
     from ended;
     if lanes is not null then
         -- There may be room in them now.
         insert into bide.open_lane (lane) select unnest(lanes);
     end if;
-    if 'job.retrying' = any(p_kinds) then
+    if again is not null then
         -- A retry may take another path: only what succeeded is remembered.
-        delete from bide.step as step
-        using unnest(p_jobs, bide.spread_v1(p_kinds, n)) as s (job, kind)
-        where s.kind = 'job.retrying' and s.job = any(gone) and step.job = s.job and step.error is not null;
+        delete from bide.step as step where step.job = any(again) and step.error is not null;
     end if;
-    return query select unnest(gone);
+    return query select * from unnest(gone, leases);
 end
 $$

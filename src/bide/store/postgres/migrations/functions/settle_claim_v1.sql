@@ -1,5 +1,5 @@
 -- A turn of a worker's pump, in one call: the runs that end, as in `leave_v1`, and what is claimed then. Returns a row
--- with nothing but its id for every end that counts, and one for each job that was claimed, in the order of each demand;
+-- with nothing but its id and lease for every end that counts, and one for each job that was claimed, in the order of each demand;
 -- a row of nothing at all says that there may be more to claim, here or elsewhere.
 -- `p_demands` is a list of {queues, types: {name: newest version known}, limit}; `p_enough` how many characters of input
 -- are enough. `p_limits` is {queues: {name: limit}, types: {name: limit}}. What others hold is passed over. Of several
@@ -38,12 +38,12 @@ declare
 begin
     if cardinality(p_jobs) > 0 then
         return query
-        select left_.job, null::text, null::text, null::integer, null::integer, null::bigint, null::bigint,
+        select left_.job, null::text, null::text, null::integer, null::integer, left_.lease, null::bigint,
             null::bigint, null::text, null::text
         from bide.leave_v1(
             p_now, p_jobs, p_leases, p_statuses, p_kinds, p_reasons, p_results, p_errors, p_due_ats, p_ready,
             p_continues, p_elapsed, p_progress, p_data
-        ) as left_ (job);
+        ) as left_;
         more := exists (select from bide.permit) and exists (
             select from unnest(p_jobs, bide.spread_v1(p_leases, cardinality(p_jobs))) as s (job, lease)
             cross join lateral (
