@@ -3,7 +3,7 @@ import { act, cleanup, render, renderHook, screen, waitFor } from "@testing-libr
 import userEvent from "@testing-library/user-event";
 import { type ReactNode, StrictMode, version } from "react";
 import { renderToString } from "react-dom/server";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { Page } from "../../../tests/page.js";
 import {
   BideProvider,
@@ -426,6 +426,61 @@ describe("useJobPolling", () => {
     expect(await page.quiet()).toBe(before);
     expect(told).toEqual(["completed through"]);
     expect(await page.requests("/events")).toEqual([]);
+  });
+
+  it("asks for nothing more because of inline callbacks, however often it renders", async () => {
+    const page = new Page();
+    const client = page.client();
+    const { id } = await client.create("gated", { gate: "nobody opens" });
+    const { told, inline } = ends();
+    const { result, rerender } = renderHook(() => useJobPolling(id, { interval: 60_000, ...inline() }), {
+      wrapper: wrapper(client),
+    });
+    await waitFor(() => expect(result.current.job?.id).toBe(id));
+    for (let n = 0; n < 1_000; n++) rerender();
+    await page.quiet();
+    const looks = () => page.requests(`/jobs/${id}`);
+    expect((await looks()).map(({ method }) => method)).toEqual(["GET"]);
+    // Another page of this user: what this one watches does not learn of it.
+    const other = page.client();
+    await other.cancel(id);
+    await vi.waitFor(async () => expect((await other.get(id)).status).toBe("cancelled"));
+    const before = (await looks()).length;
+    await act(() => result.current.refetch());
+    expect(result.current).toMatchObject({ isPolling: false, error: null, job: { status: "cancelled" } });
+    expect(told).toEqual(["cancelled null"]);
+    rerender();
+    await page.quiet();
+    expect(await looks()).toHaveLength(before + 1);
+    expect(told).toHaveLength(1);
+    expect(await page.requests("/events")).toEqual([]);
+  });
+
+  it("tells once that a job has failed, or is not there", async () => {
+    const client = new Page().client();
+    const { told, inline } = ends();
+    const { result, rerender } = renderHook(({ id }) => useJobPolling(id, { interval: 20, ...inline() }), {
+      wrapper: wrapper(client),
+      initialProps: { id: (await client.create("fail", {})).id },
+    });
+    await waitFor(() => expect(result.current.error?.message).toBe("as it was told to"));
+    rerender({ id: "01999f5e-3c1a-7b2d-9a4e-5f6071829304" });
+    await waitFor(() => expect(result.current.error).toMatchObject({ status: 404 }));
+    expect(told).toEqual(["failed as it was told to", expect.stringMatching(/^failed .*not found/)]);
+  });
+
+  it("asks every second and a half, where nothing else is said", async () => {
+    const page = new Page();
+    const client = page.client();
+    const { id } = await client.create("gated", { gate: "nobody opens" });
+    const timers = vi.spyOn(globalThis, "setTimeout");
+    renderHook(() => useJobPolling(id), { wrapper: wrapper(client) });
+    await waitFor(async () => expect(await page.requests(`/jobs/${id}`)).toHaveLength(2));
+    const waits = timers.mock.calls.map(([, milliseconds]) => milliseconds);
+    timers.mockRestore();
+    expect(waits).toContain(1_500);
+    expect(await page.requests("/events")).toEqual([]);
+    await act(() => client.cancel(id));
   });
 
   it("asks for nothing while it is not enabled, and shows why a job has failed", async () => {
