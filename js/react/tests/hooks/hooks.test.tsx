@@ -402,6 +402,13 @@ describe("useOutput and useTimeline", () => {
     await waitFor(() => expect(result.current.events.map(({ kind }) => kind)).toContain("job.completed"));
     expect(result.current.events[0]?.kind).toBe("job.enqueued");
   });
+
+  it("keep apart what several steps have written", async () => {
+    const client = new Page().client();
+    const { id } = await client.create("write", { words: ["It ", "ends."], drafts: 2 });
+    const { result } = renderHook(() => useOutput(id), { wrapper: wrapper(client) });
+    await waitFor(() => expect(result.current).toBe("It ends.\n\nIt ends."));
+  });
 });
 
 describe("useJobPolling", () => {
