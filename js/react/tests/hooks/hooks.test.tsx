@@ -534,6 +534,21 @@ describe("BideProvider", () => {
     expect((await page.requests("/jobs")).at(-1)?.headers["x-render"]).toBe("2");
   });
 
+  it("asks with the headers that came along with what asks first", async () => {
+    const page = new Page();
+    const { id } = await page.client().create("gated", { gate: "nobody opens" });
+    const tree = (n: number, children: ReactNode) => (
+      <BideProvider url={page.url} headers={{ "X-User": page.user, "X-Render": `${n}` }}>
+        {children}
+      </BideProvider>
+    );
+    const { rerender } = render(tree(1, null));
+    rerender(tree(2, <Status id={id} />));
+    await screen.findByText("running");
+    expect((await page.requests("/events"))[0]?.headers["x-render"]).toBe("2");
+    await page.client().cancel(id);
+  });
+
   it("lets a client read numbers without loss, but for one that reads them its own way", () => {
     const client = new Page().client();
     renderHook(useBide, { wrapper: wrapper(client) });
