@@ -349,6 +349,21 @@ describe("useEnqueue", () => {
     expect((await client.list()).items).toHaveLength(2);
   });
 
+  it("makes one of each type, though what they take is the same", async () => {
+    const client = new Page().client();
+    const { result, rerender } = renderHook(({ type }) => useEnqueue(type), {
+      wrapper: wrapper(client),
+      initialProps: { type: "ask" },
+    });
+    const begun: Promise<Job>[] = [];
+    act(() => void begun.push(result.current.enqueue({})));
+    rerender({ type: "let" });
+    act(() => void begun.push(result.current.enqueue({})));
+    const jobs = await act(() => Promise.all(begun));
+    expect(jobs.map(({ type }) => type)).toEqual(["ask", "let"]);
+    await Promise.all(jobs.map(({ id }) => client.cancel(id)));
+  });
+
   it("takes integers of any length", async () => {
     const client = new Page().client();
     const { result } = renderHook(() => useEnqueue("add"), { wrapper: wrapper(client) });
