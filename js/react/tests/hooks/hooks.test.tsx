@@ -295,6 +295,33 @@ describe("questions", () => {
     expect(screen.queryByText(/withdrawn/)).toBeNull();
   });
 
+  it("do not show what was refused at the one before, however late that comes", async () => {
+    const page = new Page();
+    const { id } = await page.client().create("ask", { questions: 2 });
+    let arrive = () => {};
+    const arrived = new Promise<void>((resolve) => {
+      arrive = resolve;
+    });
+    const client = page.client({
+      fetch: async (url, init) => {
+        if (/\/response$/.test(String(url))) await arrived;
+        return fetch(url, init);
+      },
+    });
+    const { result } = renderHook(() => usePrompt(id), { wrapper: wrapper(client) });
+    await waitFor(() => expect(result.current.prompt?.key).toBe("go-0"));
+    let refused: Promise<unknown> = Promise.resolve();
+    act(() => {
+      refused = result.current.respond({ action: "revise", feedback: "late" }).catch((error: unknown) => error);
+    });
+    await page.client().respond(result.current.prompt?.id as string, { action: "proceed" });
+    await waitFor(() => expect(result.current.prompt?.key).toBe("go-1"));
+    arrive();
+    expect(await act(() => refused)).toMatchObject({ code: "prompt_closed" });
+    expect(result.current).toMatchObject({ error: null, isPending: false });
+    await act(() => client.cancel(id));
+  });
+
   it("that are answered here are not said to be answered in the meantime, however late the receipt comes", async () => {
     const page = new Page();
     const { id } = await page.client().create("ask", {});
