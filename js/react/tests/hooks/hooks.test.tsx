@@ -295,6 +295,110 @@ describe("questions", () => {
     expect(screen.queryByText(/withdrawn/)).toBeNull();
   });
 
+  it("that are gone are asked about until it is known how, and then the next one comes", async () => {
+    const page = new Page();
+    const { id } = await page.client().create("ask", { questions: 2 });
+    let missed = 0;
+    const client = page.client({
+      fetch: (url, init) => {
+        if (!/\/prompts\/[^/]+$/.test(String(url)) || missed === 2) return fetch(url, init);
+        missed += 1;
+        return Promise.reject(new TypeError("no network"));
+      },
+    });
+    render(<JobPrompt job={{ id }} />, { wrapper: wrapper(client) });
+    await screen.findByText("Go on, 0?");
+    const [asked] = await page.client().prompts(id);
+    await page.client().respond(asked?.id as string, { action: "proceed" });
+    expect(await screen.findByText(/has answered this in the meantime/)).toBeDefined();
+    expect(missed).toBe(2);
+    await userEvent.click(screen.getByRole("button", { name: "Go on" }));
+    expect(await screen.findByText("Go on, 1?")).toBeDefined();
+    await act(() => client.cancel(id));
+  });
+
+  it("that only seem to be gone are asked about again", async () => {
+    const page = new Page();
+    const { id } = await page.client().create("ask", {});
+    let looked = 0;
+    const client = page.client({
+      fetch: async (url, init) => {
+        const response = await fetch(url, init);
+        if (!/\/prompts\/[^/]+$/.test(String(url)) || looked++) return response;
+        return Response.json({ ...(await response.json()), status: "open" });
+      },
+    });
+    render(<JobPrompt job={{ id }} />, { wrapper: wrapper(client) });
+    await screen.findByRole("button", { name: "Approve" });
+    const [asked] = await page.client().prompts(id);
+    await page.client().respond(asked?.id as string, { action: "proceed" });
+    expect(await screen.findByRole("button", { name: "Go on" })).toBeDefined();
+    expect(looked).toBe(2);
+  });
+
+  it("that the server calls closed are left behind, though no event has told of it", async () => {
+    const page = new Page();
+    const { id } = await page.client().create("ask", { questions: 2 });
+    // One that hears of nothing by itself.
+    const client = page.client({
+      timing: { poll: 600_000, patience: 600_000 },
+      fetch: (url, init) => (/\/events$/.test(String(url)) ? new Promise(() => {}) : fetch(url, init)),
+    });
+    await vi.waitFor(async () => expect(await page.client().prompts(id)).toHaveLength(1));
+    render(<JobPrompt job={{ id }} />, { wrapper: wrapper(client) });
+    const approve = await screen.findByRole("button", { name: "Approve" });
+    const [asked] = await page.client().prompts(id);
+    await page.client().respond(asked?.id as string, { action: "proceed" });
+    await userEvent.click(approve);
+    expect(await screen.findByText(/has answered this in the meantime/)).toBeDefined();
+    await userEvent.click(screen.getByRole("button", { name: "Go on" }));
+    expect(screen.queryByText("Go on, 0?")).toBeNull();
+    await act(() => client.cancel(id));
+  });
+
+  it("say each time that the answer was sent, and not where it was not", async () => {
+    const page = new Page();
+    const client = page.client();
+    const { id } = await client.create("ask", { questions: 3 });
+    const other = await client.create("gated", { gate: "nobody opens" });
+    const { container, rerender } = render(<JobPrompt job={{ id }} />, { wrapper: wrapper(client) });
+    const box = container.querySelector(".bide-prompts") as HTMLElement;
+    const region = container.querySelector(".bide-prompts > [role=status]") as HTMLElement;
+    const said: (string | null)[] = [];
+    const listening = new MutationObserver(() => said.push(region.textContent));
+    listening.observe(region, { characterData: true, childList: true, subtree: true });
+    for (const n of [0, 1]) {
+      await screen.findByText(`Go on, ${n}?`);
+      await userEvent.click(screen.getByRole("button", { name: "Approve" }));
+    }
+    await screen.findByText("Go on, 2?");
+    expect(said).toEqual([en.prompt.sent, "", en.prompt.sent]);
+    const [asked] = await page.client().prompts(id);
+    await page.client().respond(asked?.id as string, { action: "revise", feedback: "no" });
+    await userEvent.click(await screen.findByRole("button", { name: "Go on" }));
+    expect(document.activeElement).toBe(box);
+    expect(region.textContent).toBe("");
+    listening.disconnect();
+    rerender(<JobPrompt job={other} />);
+    expect(region.textContent).toBe("");
+    await act(() => client.cancel(other.id));
+  });
+
+  it("of another job are not said to be answered", async () => {
+    const client = new Page().client();
+    const [first, second] = [await client.create("ask", {}), await client.create("ask", {})];
+    const { container, rerender } = render(<JobPrompt job={first} />, { wrapper: wrapper(client) });
+    const region = container.querySelector(".bide-prompts > [role=status]") as HTMLElement;
+    await userEvent.click(await screen.findByRole("button", { name: "Approve" }));
+    await waitFor(() => expect(region.textContent).toBe(en.prompt.sent));
+    rerender(<JobPrompt job={second} />);
+    expect(region.textContent).toBe("");
+    await screen.findByRole("button", { name: "Approve" });
+    rerender(<JobPrompt job={first} />);
+    expect(region.textContent).toBe("");
+    await act(() => client.cancel(second.id));
+  });
+
   it("do not show what was refused at the one before, however late that comes", async () => {
     const page = new Page();
     const { id } = await page.client().create("ask", { questions: 2 });
