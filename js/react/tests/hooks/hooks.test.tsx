@@ -661,6 +661,32 @@ describe("PromptInbox", () => {
     expect(screen.queryByText(en.inbox.empty)).toBeNull();
     expect(screen.getByRole("region").getAttribute("aria-busy")).toBe("false");
   });
+
+  it("says who was faster where an opened question goes away, and not where it was answered here", async () => {
+    const page = new Page();
+    const client = page.client();
+    for (let n = 0; n < 3; n++) await client.create("ask", {});
+    render(<PromptInbox />, { wrapper: wrapper(client) });
+    await screen.findByText("3 open questions");
+    const [entry] = screen.getAllByRole("button");
+    const [asked] = await client.prompts();
+    await userEvent.click(entry as HTMLElement);
+    await userEvent.click(screen.getByRole("button", { name: "Ask for changes" }));
+    await userEvent.type(screen.getByLabelText("What should change?"), "all of it");
+    await page.client().respond(asked?.id as string, { action: "proceed" });
+    expect(await screen.findByText(/has answered this in the meantime/)).toBeDefined();
+    expect(screen.getByText("2 open questions")).toBeDefined();
+    await userEvent.click(screen.getByRole("button", { name: "Go on" }));
+    expect(document.activeElement).toBe(screen.getByText("2 open questions"));
+    expect(screen.queryByText(/in the meantime/)).toBeNull();
+
+    await userEvent.click(screen.getAllByRole("button")[0] as HTMLElement);
+    await userEvent.click(screen.getByRole("button", { name: "Approve" }));
+    await waitFor(() => expect(document.activeElement).toBe(screen.getByText("1 open question")));
+    expect(screen.queryByText(/in the meantime/)).toBeNull();
+    const [left] = await client.prompts();
+    await act(() => client.cancel(left?.job_id as string));
+  });
 });
 
 describe("BideProvider", () => {
