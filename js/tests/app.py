@@ -54,8 +54,8 @@ async def gated(ctx: JobContext, gate: str, percent: float = 50) -> str:
 
 
 @bide.job(expose=True)
-async def write(ctx: JobContext, words: list[str], gate: str = "") -> str:
-    """Write a text, word by word; with a gate, the second half behind it."""
+async def write(ctx: JobContext, words: list[str], gate: str = "", drafts: int = 1) -> str:
+    """Write a text, word by word, once or several times; with a gate, the second half behind it."""
 
     async def draft() -> str:
         for n, word in enumerate(words):
@@ -65,6 +65,8 @@ async def write(ctx: JobContext, words: list[str], gate: str = "") -> str:
             await asyncio.sleep(0)
         return "".join(words)
 
+    for n in range(1, drafts):
+        await ctx.options(key=n).step(draft)
     return await ctx.step(draft)
 
 

@@ -48,10 +48,15 @@ test("progress moves, a draft is streamed, a question is answered, and the post 
   await question(page).waitFor();
   expect(await percent(page)).toBe(10);
   expect(await violations(page)).toEqual([]);
+  expect(await page.getByRole("button", { name: /cancel/i }).count()).toBe(1);
   await page.getByRole("button", { name: "Ask for changes" }).click();
   await page.getByRole("textbox", { name: "What should change?" }).fill("It should be blue");
   await page.getByRole("button", { name: "Send feedback" }).click();
   await expect.poll(() => percent(page)).toBe(40);
+  // The second draft is a paragraph of its own, and does not go on where the first has ended.
+  const drafts = page.locator(".bide-output p").filter({ hasText: "There is more" });
+  const first = expect.stringMatching(/^There is more to the moon [^.]*\. It begins [^.]*, and it ends with one\.$/);
+  await expect.poll(() => drafts.allTextContents()).toEqual([first, expect.stringMatching(/^There is more/)]);
   await page.locator(".bide-prompt").getByText("It should be blue, and it ends").waitFor();
   await page.getByRole("button", { name: "Approve" }).click();
   await page.getByRole("heading", { name: "The moon" }).waitFor();

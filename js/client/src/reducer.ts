@@ -91,7 +91,7 @@ export function kept<Item extends { id: string; seq?: number }>(
   now: readonly Item[],
 ): readonly Item[] {
   const next = now.map((item) => {
-    const known = before.find(({ id }) => id === item.id);
+    const known = before.find((one) => one.id === item.id);
     return known && (known.seq ?? 0) >= (item.seq ?? 0) ? known : item;
   });
   return next.length === before.length && next.every((item, n) => item === before[n]) ? before : next;

@@ -68,7 +68,8 @@ export function jobTopic(host: Host, id: string): Topic<JobState> {
       render() {
         const { job, prompts, history } = folded;
         const { output, events } = history ?? reducer.NO_HISTORY;
-        return { job, prompts, output: Object.values(output).join(""), events };
+        // One step's text does not go on where the other's has ended: they are paragraphs.
+        return { job, prompts, output: Object.values(output).filter(Boolean).join("\n\n"), events };
       },
       events(events) {
         take(reducer.fold(folded, ...events.filter((event) => event.job_id === id)));
@@ -118,8 +119,8 @@ function listed<Item extends { id: string }>(
     },
     async ask(signal) {
       const items = await requests.items<Item>(path, { query, signal });
-      const there = items.filter(({ id }) => !gone.has(id));
-      list.items = list.items ? reducer.kept(list.items, there) : there;
+      const there = items.filter((item) => !gone.has(item.id));
+      list.items = reducer.kept(list.items ?? [], there);
     },
     events(events) {
       events.forEach(take);
@@ -143,7 +144,7 @@ export function jobsTopic(host: Host, query: Record<string, unknown>): Topic<Job
         if (doubtful() || event.kind.startsWith("job.")) doubt();
       } else if (event.seq === job.seq + 1 && !reducer.opaque(event.kind)) {
         const next = reducer.apply(job, event);
-        list.items = list.items?.map((one) => (one === job ? next : one)) ?? null;
+        list.items &&= list.items.map((one) => (one === job ? next : one));
         // It may not belong there any more.
         if (next.status !== job.status && query.status) doubt();
       } else if (event.seq > job.seq) {
@@ -160,11 +161,10 @@ export function promptsTopic(host: Host): Topic<PromptsState> {
     const closed = new Set<string>();
     function close(id: string): void {
       closed.add(id);
-      if (list.items)
-        list.items = reducer.kept(
-          list.items,
-          list.items.filter((prompt) => prompt.id !== id),
-        );
+      list.items &&= reducer.kept(
+        list.items,
+        list.items.filter((item) => item.id !== id),
+      );
       frame.follow();
     }
     function take({ kind, data }: Event): void {

@@ -96,7 +96,10 @@ export interface JobState<R = unknown> {
   readonly job: Job<R> | null;
   /** The open questions, oldest first. */
   readonly prompts: readonly Prompt[];
-  /** What the job's steps have emitted; filled where the history is watched, as `events` is. */
+  /**
+   * What the job's steps have emitted, with a blank line between two of them; filled where the history is watched, as
+   * `events` is.
+   */
   readonly output: string;
   /** The job's history but for its output. */
   readonly events: readonly Event[];

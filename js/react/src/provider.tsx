@@ -1,5 +1,5 @@
 import { type BideClient, type ClientOptions, createClient } from "@bide/client";
-import { createContext, type ReactNode, useContext, useEffect, useMemo, useRef } from "react";
+import { createContext, type ReactNode, useContext, useInsertionEffect, useMemo, useRef } from "react";
 import { exact } from "./form/json.js";
 
 const Context = createContext<BideClient | null>(null);
@@ -14,7 +14,8 @@ export type BideProviderProps = { children?: ReactNode } & (
 export function BideProvider({ children, client, ...options }: BideProviderProps) {
   const { url, jobToken, credentials }: ClientOptions = options;
   const latest = useRef<ClientOptions>(options);
-  useEffect(() => {
+  // Before the effects of all that is inside: what asks first, asks with what came along with it.
+  useInsertionEffect(() => {
     latest.current = options;
   });
   const used = useMemo(() => {

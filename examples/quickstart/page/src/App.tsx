@@ -35,7 +35,8 @@ export function App() {
           <JobStatus job={job} />
           <JobProgressBar job={job} />
           {job.status === "running" && <JobOutput job={job} />}
-          <JobPrompt job={job} />
+          {/* The button below cancels, whatever the job does. */}
+          <JobPrompt job={job} cancellable={false} />
           <CancelButton job={job} />
           {job.result && (
             <article className="result">

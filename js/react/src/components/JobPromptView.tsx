@@ -135,7 +135,9 @@ function ClosedMeanwhile({ prompt, closed }: { prompt: Prompt; closed: Closed })
       ? words.answeredMeanwhile(closed.by)
       : closed.reason === "expired"
         ? words.expired
-        : words.withdrawn;
+        : closed.reason === "withdrawn"
+          ? words.withdrawn
+          : words.gone;
   return (
     <>
       <p className="bide-notice">{text}</p>

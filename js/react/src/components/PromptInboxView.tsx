@@ -4,6 +4,8 @@ import { classes } from "../classes.js";
 import type { Json } from "../form/json.js";
 import { useTexts } from "../texts/context.js";
 import { JobPromptView, type JobPromptViewProps } from "./JobPromptView.js";
+import type { Closed } from "./prompt/answer.js";
+import { type Ask, useClosing } from "./prompt/closed.js";
 import { summaryOf, titleOf } from "./prompt/data.js";
 import { RelativeTime } from "./Time.js";
 
@@ -14,9 +16,11 @@ export interface PromptInboxViewProps
   /** They cannot be read, or no further ones. */
   failed?: boolean | undefined;
   onRespond: (prompt: Prompt, value: Json) => Promise<unknown>;
+  /** Finds out how the question was closed that is opened, and went away. Without it, only that it did is said. */
+  onGone?: Ask | undefined;
   /** Instead of the line that opens a question: within its button. */
   renderEntry?: ((prompt: Prompt) => ReactNode) | undefined;
-  /** Instead of the question itself, when it is opened. */
+  /** Instead of the question itself, when it is opened. What is yours goes away with it. */
   renderPrompt?: ((prompt: Prompt) => ReactNode) | undefined;
   level?: number | undefined;
   className?: string | undefined;
@@ -27,6 +31,7 @@ export function PromptInboxView({
   prompts,
   failed = false,
   onRespond,
+  onGone = unknown,
   renderEntry,
   renderPrompt,
   level = 2,
@@ -35,16 +40,32 @@ export function PromptInboxView({
 }: PromptInboxViewProps) {
   const texts = useTexts();
   const id = useId();
-  const [opened, setOpened] = useState<string | null>(null);
+  /** The question that is opened, and its place in the list. */
+  const [opened, setOpened] = useState<{ prompt: Prompt; at: number } | null>(null);
   const told = useRef<HTMLParagraphElement>(null);
-  const gone = opened !== null && prompts !== null && !prompts.some((prompt) => prompt.id === opened);
+  const at = prompts?.findIndex(({ id }) => id === opened?.prompt.id) ?? -1;
+  const now = prompts?.[at];
+  const gone = opened !== null && prompts !== null && !now;
+  const { closed, answered, sending } = useClosing(opened?.prompt.id ?? null, gone && !renderPrompt, onGone);
+  const over = gone && (answered || renderPrompt !== undefined);
+  const held = gone && !over;
+  const shown = [...(prompts ?? [])];
+  if (held) shown.splice(opened.at, 0, opened.prompt);
+
+  if (opened && now && (now !== opened.prompt || at !== opened.at)) setOpened({ prompt: now, at });
 
   useEffect(() => {
-    if (!gone) return;
+    if (!over) return;
     setOpened(null);
     // The form with the focus has gone away: it must not fall back to the top of the page.
     if (document.activeElement === document.body) told.current?.focus();
-  }, [gone]);
+  }, [over]);
+
+  function close() {
+    // With what went away while it was opened, the button with the focus goes away.
+    if (held) told.current?.focus();
+    setOpened(null);
+  }
 
   return (
     <section className={classes("bide-inbox", className)} aria-labelledby={id} aria-busy={prompts === null && !failed}>
@@ -62,17 +83,17 @@ export function PromptInboxView({
               : texts.inbox.empty}
         </p>
       )}
-      {prompts !== null && prompts.length > 0 && (
+      {shown.length > 0 && (
         <ul className="bide-inbox-list">
-          {prompts.map((prompt) => {
-            const open = opened === prompt.id;
+          {shown.map((prompt, at) => {
+            const open = opened?.prompt.id === prompt.id;
             return (
               <li key={prompt.id} className="bide-inbox-item" data-bide-kind={prompt.kind}>
                 <button
                   type="button"
                   className="bide-inbox-button"
                   aria-expanded={open}
-                  onClick={() => setOpened(open ? null : prompt.id)}
+                  onClick={() => (open ? close() : setOpened({ prompt, at }))}
                 >
                   {renderEntry ? renderEntry(prompt) : <Entry prompt={prompt} />}
                 </button>
@@ -84,9 +105,17 @@ export function PromptInboxView({
                       {...view}
                       prompt={prompt}
                       level={level + 1}
-                      onRespond={(value) => onRespond(prompt, value)}
+                      closed={closed}
+                      onRespond={(value) => sending(onRespond(prompt, value))}
                     />
                   ))}
+                {open && held && closed && (
+                  <div className="bide-actions">
+                    <button type="button" className="bide-button" onClick={close}>
+                      {texts.prompt.seen}
+                    </button>
+                  </div>
+                )}
               </li>
             );
           })}
@@ -94,6 +123,11 @@ export function PromptInboxView({
       )}
     </section>
   );
+}
+
+/** Who has nobody to ask knows only that it is not open any more. */
+async function unknown(): Promise<Closed> {
+  return { reason: "gone", by: null, response: undefined };
 }
 
 function Entry({ prompt }: { prompt: Prompt }) {

@@ -8,6 +8,8 @@ export interface Action<Args extends unknown[], Result> {
   isPending: boolean;
   /** Of the last call. */
   error: BideError | null;
+  /** What the call was about that has failed. */
+  failed: Args | null;
   reset(): void;
 }
 
@@ -16,7 +18,7 @@ export function useAction<Args extends unknown[], Result>(
   act: (...args: Args) => Promise<Result>,
 ): Action<Args, Result> {
   const [pending, setPending] = useState(0);
-  const [error, setError] = useState<BideError | null>(null);
+  const [failure, setFailure] = useState<{ error: BideError; args: Args } | null>(null);
   const latest = useRef(act);
   useEffect(() => {
     latest.current = act;
@@ -28,13 +30,13 @@ export function useAction<Args extends unknown[], Result>(
       const joined = under.get(key);
       if (joined) return joined;
       setPending((count) => count + 1);
-      setError(null);
+      setFailure(null);
       const act = async () => {
         try {
           return await latest.current(...args);
-        } catch (failure) {
-          setError(failure as BideError);
-          throw failure;
+        } catch (error) {
+          setFailure({ error: error as BideError, args });
+          throw error;
         } finally {
           under.delete(key);
           setPending((count) => count - 1);
@@ -48,6 +50,6 @@ export function useAction<Args extends unknown[], Result>(
     },
     [under],
   );
-  const reset = useCallback(() => setError(null), []);
-  return { run, isPending: pending > 0, error, reset };
+  const reset = useCallback(() => setFailure(null), []);
+  return { run, isPending: pending > 0, error: failure?.error ?? null, failed: failure?.args ?? null, reset };
 }

@@ -1,4 +1,5 @@
 import type { BideError, CreateOptions, InputOf, Job, JobTypeName, OutputOf } from "@bide/client";
+import { useCallback } from "react";
 import { useBide } from "../provider.js";
 import { useAction } from "./useAction.js";
 
@@ -12,8 +13,9 @@ export interface UseEnqueue<T> {
 /** Make jobs of this type. A double click makes one. */
 export function useEnqueue<T extends JobTypeName>(type: T): UseEnqueue<T> {
   const client = useBide();
-  const { run, ...state } = useAction((input: InputOf<T>, options?: CreateOptions) =>
+  const { run, isPending, error, reset } = useAction((type: T, input: InputOf<T>, options?: CreateOptions) =>
     client.create(type, input, options),
   );
-  return { enqueue: run, ...state };
+  const enqueue = useCallback((input: InputOf<T>, options?: CreateOptions) => run(type, input, options), [run, type]);
+  return { enqueue, isPending, error, reset };
 }

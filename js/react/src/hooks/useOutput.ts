@@ -1,7 +1,7 @@
 import type { Event } from "@bide/client";
 import { useJobWatch, useWatch } from "./useWatch.js";
 
-/** What the steps of a job have emitted so far: a draft as it is written, say. */
+/** What the steps of a job have emitted so far, with a blank line between two of them: a draft as it is written, say. */
 export function useOutput(id: string | null): string {
   return useWatch(useJobWatch(id, true)).output;
 }

@@ -24,12 +24,13 @@ export function usePrompt(...given: JobArguments<object>): UsePrompt {
   const { prompts } = useWatch(useJobWatch(id));
   const prompt = prompts[0] ?? null;
   const asked = prompt?.id ?? null;
-  const { run, reset, ...state } = useAction((prompt: string | null, value: object, options?: Keyed) =>
+  const { run, reset, isPending, error, failed } = useAction((prompt: string | null, value: object, options?: Keyed) =>
     prompt === null ? Promise.reject(new Error("Nothing is asked.")) : client.respond(prompt, value, options),
   );
   const respond = useCallback((value: object, options?: Keyed) => run(asked, value, options), [run, asked]);
-  // What was wrong with an answer to one question is not to be seen at the next.
+  // What was wrong with an answer to one question is not to be seen at the next, nor once it is asked no more.
   // biome-ignore lint/correctness/useExhaustiveDependencies: whenever another one is asked
   useEffect(reset, [asked, reset]);
-  return { prompt, respond, reset, ...state };
+  // And what is refused may come later than the next question.
+  return { prompt, respond, reset, isPending, error: failed?.[0] === asked ? error : null };
 }

@@ -90,6 +90,7 @@ export const en: Texts = {
     defaulted: (date) => `Nobody answered in time; the default was taken, ${date}.`,
     expired: "The deadline passed without an answer.",
     withdrawn: "This question was withdrawn.",
+    gone: "This question is not open any more.",
     sent: "Your answer was sent.",
     seen: "Go on",
     refused: (why) => `The answer given before could not be used, so this is asked again: ${why}`,

@@ -90,6 +90,7 @@ export const ptBR: Texts = {
     defaulted: (date) => `Ninguém respondeu a tempo; vale a resposta padrão, ${date}.`,
     expired: "O prazo passou sem resposta.",
     withdrawn: "Esta pergunta foi retirada.",
+    gone: "Esta pergunta não está mais aberta.",
     sent: "Sua resposta foi enviada.",
     seen: "Continuar",
     refused: (why) => `A resposta anterior não pôde ser usada, por isso perguntamos de novo: ${why}`,

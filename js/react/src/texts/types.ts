@@ -76,6 +76,7 @@ export interface PromptTexts {
   defaulted(date: string): string;
   expired: string;
   withdrawn: string;
+  gone: string;
   sent: string;
   seen: string;
   refused(why: string): string;

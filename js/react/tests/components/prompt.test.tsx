@@ -357,16 +357,36 @@ describe("the inbox", () => {
     expect(within(inbox).getByText("No open questions.")).toBeDefined();
   });
 
+  test("keeps the opened question where it was, and says that it is not open any more", async () => {
+    const prompts = ["a", "b", "c"].map((id) => prompt("confirm", { summary: `Plan ${id}` }, { id }));
+    const view = (open: Prompt[]) => <PromptInboxView prompts={open} onRespond={async () => {}} />;
+    const { rerender } = render(view(prompts));
+    await userEvent.click(screen.getByRole("button", { name: /Plan b/ }));
+    rerender(view(prompts.filter(({ id }) => id !== "b")));
+    const told = await screen.findByText("This question is not open any more.");
+    expect(told.closest("[role=status]")).not.toBeNull();
+    const items = screen.getAllByRole("listitem").map((item) => item.textContent);
+    expect(items.map((text) => /Plan ./.exec(text ?? "")?.[0])).toEqual(["Plan a", "Plan b", "Plan c"]);
+    expect(screen.getByText("2 open questions")).toBeDefined();
+    expect(screen.queryByRole("button", { name: "Approve" })).toBeNull();
+    await userEvent.click(screen.getByRole("button", { name: /Plan b/ }));
+    expect(document.activeElement).toBe(screen.getByText("2 open questions"));
+    expect(screen.getAllByRole("listitem")).toHaveLength(2);
+  });
+
   test("its parts are replaced", async () => {
-    render(
+    const view = (open: Prompt[]) => (
       <PromptInboxView
-        prompts={[prompt("confirm", { summary: "First plan" })]}
+        prompts={open}
         onRespond={async () => {}}
         renderEntry={({ key }) => <b>entry {key}</b>}
         renderPrompt={({ key }) => <i>question {key}</i>}
-      />,
+      />
     );
+    const { rerender } = render(view([prompt("confirm", { summary: "First plan" })]));
     await userEvent.click(screen.getByRole("button", { name: "entry k" }));
     expect(screen.getByText("question k")).toBeDefined();
+    rerender(view([]));
+    expect(screen.queryByText("question k")).toBeNull();
   });
 });

@@ -3,7 +3,7 @@ import { act, cleanup, render, renderHook, screen, waitFor } from "@testing-libr
 import userEvent from "@testing-library/user-event";
 import { type ReactNode, StrictMode, version } from "react";
 import { renderToString } from "react-dom/server";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { Page } from "../../../tests/page.js";
 import {
   BideProvider,
@@ -295,6 +295,137 @@ describe("questions", () => {
     expect(screen.queryByText(/withdrawn/)).toBeNull();
   });
 
+  it("that are gone are asked about until it is known how, and then the next one comes", async () => {
+    const page = new Page();
+    const { id } = await page.client().create("ask", { questions: 2 });
+    let missed = 0;
+    const client = page.client({
+      fetch: (url, init) => {
+        if (!/\/prompts\/[^/]+$/.test(String(url)) || missed === 2) return fetch(url, init);
+        missed += 1;
+        return Promise.reject(new TypeError("no network"));
+      },
+    });
+    render(<JobPrompt job={{ id }} />, { wrapper: wrapper(client) });
+    await screen.findByText("Go on, 0?");
+    const [asked] = await page.client().prompts(id);
+    await page.client().respond(asked?.id as string, { action: "proceed" });
+    expect(await screen.findByText(/has answered this in the meantime/)).toBeDefined();
+    expect(missed).toBe(2);
+    await userEvent.click(screen.getByRole("button", { name: "Go on" }));
+    expect(await screen.findByText("Go on, 1?")).toBeDefined();
+    await act(() => client.cancel(id));
+  });
+
+  it("that only seem to be gone are asked about again", async () => {
+    const page = new Page();
+    const { id } = await page.client().create("ask", {});
+    let looked = 0;
+    const client = page.client({
+      fetch: async (url, init) => {
+        const response = await fetch(url, init);
+        if (!/\/prompts\/[^/]+$/.test(String(url)) || looked++) return response;
+        return Response.json({ ...(await response.json()), status: "open" });
+      },
+    });
+    render(<JobPrompt job={{ id }} />, { wrapper: wrapper(client) });
+    await screen.findByRole("button", { name: "Approve" });
+    const [asked] = await page.client().prompts(id);
+    await page.client().respond(asked?.id as string, { action: "proceed" });
+    expect(await screen.findByRole("button", { name: "Go on" })).toBeDefined();
+    expect(looked).toBe(2);
+  });
+
+  it("that the server calls closed are left behind, though no event has told of it", async () => {
+    const page = new Page();
+    const { id } = await page.client().create("ask", { questions: 2 });
+    // One that hears of nothing by itself.
+    const client = page.client({
+      timing: { poll: 600_000, patience: 600_000 },
+      fetch: (url, init) => (/\/events$/.test(String(url)) ? new Promise(() => {}) : fetch(url, init)),
+    });
+    await vi.waitFor(async () => expect(await page.client().prompts(id)).toHaveLength(1));
+    render(<JobPrompt job={{ id }} />, { wrapper: wrapper(client) });
+    const approve = await screen.findByRole("button", { name: "Approve" });
+    const [asked] = await page.client().prompts(id);
+    await page.client().respond(asked?.id as string, { action: "proceed" });
+    await userEvent.click(approve);
+    expect(await screen.findByText(/has answered this in the meantime/)).toBeDefined();
+    await userEvent.click(screen.getByRole("button", { name: "Go on" }));
+    expect(screen.queryByText("Go on, 0?")).toBeNull();
+    await act(() => client.cancel(id));
+  });
+
+  it("say each time that the answer was sent, and not where it was not", async () => {
+    const page = new Page();
+    const client = page.client();
+    const { id } = await client.create("ask", { questions: 3 });
+    const other = await client.create("gated", { gate: "nobody opens" });
+    const { container, rerender } = render(<JobPrompt job={{ id }} />, { wrapper: wrapper(client) });
+    const box = container.querySelector(".bide-prompts") as HTMLElement;
+    const region = container.querySelector(".bide-prompts > [role=status]") as HTMLElement;
+    const said: (string | null)[] = [];
+    const listening = new MutationObserver(() => said.push(region.textContent));
+    listening.observe(region, { characterData: true, childList: true, subtree: true });
+    for (const n of [0, 1]) {
+      await screen.findByText(`Go on, ${n}?`);
+      await userEvent.click(screen.getByRole("button", { name: "Approve" }));
+    }
+    await screen.findByText("Go on, 2?");
+    expect(said).toEqual([en.prompt.sent, "", en.prompt.sent]);
+    const [asked] = await page.client().prompts(id);
+    await page.client().respond(asked?.id as string, { action: "revise", feedback: "no" });
+    await userEvent.click(await screen.findByRole("button", { name: "Go on" }));
+    expect(document.activeElement).toBe(box);
+    expect(region.textContent).toBe("");
+    listening.disconnect();
+    rerender(<JobPrompt job={other} />);
+    expect(region.textContent).toBe("");
+    await act(() => client.cancel(other.id));
+  });
+
+  it("of another job are not said to be answered", async () => {
+    const client = new Page().client();
+    const [first, second] = [await client.create("ask", {}), await client.create("ask", {})];
+    const { container, rerender } = render(<JobPrompt job={first} />, { wrapper: wrapper(client) });
+    const region = container.querySelector(".bide-prompts > [role=status]") as HTMLElement;
+    await userEvent.click(await screen.findByRole("button", { name: "Approve" }));
+    await waitFor(() => expect(region.textContent).toBe(en.prompt.sent));
+    rerender(<JobPrompt job={second} />);
+    expect(region.textContent).toBe("");
+    await screen.findByRole("button", { name: "Approve" });
+    rerender(<JobPrompt job={first} />);
+    expect(region.textContent).toBe("");
+    await act(() => client.cancel(second.id));
+  });
+
+  it("do not show what was refused at the one before, however late that comes", async () => {
+    const page = new Page();
+    const { id } = await page.client().create("ask", { questions: 2 });
+    let arrive = () => {};
+    const arrived = new Promise<void>((resolve) => {
+      arrive = resolve;
+    });
+    const client = page.client({
+      fetch: async (url, init) => {
+        if (/\/response$/.test(String(url))) await arrived;
+        return fetch(url, init);
+      },
+    });
+    const { result } = renderHook(() => usePrompt(id), { wrapper: wrapper(client) });
+    await waitFor(() => expect(result.current.prompt?.key).toBe("go-0"));
+    let refused: Promise<unknown> = Promise.resolve();
+    act(() => {
+      refused = result.current.respond({ action: "revise", feedback: "late" }).catch((error: unknown) => error);
+    });
+    await page.client().respond(result.current.prompt?.id as string, { action: "proceed" });
+    await waitFor(() => expect(result.current.prompt?.key).toBe("go-1"));
+    arrive();
+    expect(await act(() => refused)).toMatchObject({ code: "prompt_closed" });
+    expect(result.current).toMatchObject({ error: null, isPending: false });
+    await act(() => client.cancel(id));
+  });
+
   it("that are answered here are not said to be answered in the meantime, however late the receipt comes", async () => {
     const page = new Page();
     const { id } = await page.client().create("ask", {});
@@ -347,6 +478,21 @@ describe("useEnqueue", () => {
     await userEvent.click(screen.getByRole("button"));
     await waitFor(() => expect(made).toHaveLength(3));
     expect((await client.list()).items).toHaveLength(2);
+  });
+
+  it("makes one of each type, though what they take is the same", async () => {
+    const client = new Page().client();
+    const { result, rerender } = renderHook(({ type }) => useEnqueue(type), {
+      wrapper: wrapper(client),
+      initialProps: { type: "ask" },
+    });
+    const begun: Promise<Job>[] = [];
+    act(() => void begun.push(result.current.enqueue({})));
+    rerender({ type: "let" });
+    act(() => void begun.push(result.current.enqueue({})));
+    const jobs = await act(() => Promise.all(begun));
+    expect(jobs.map(({ type }) => type)).toEqual(["ask", "let"]);
+    await Promise.all(jobs.map(({ id }) => client.cancel(id)));
   });
 
   it("takes integers of any length", async () => {
@@ -402,6 +548,13 @@ describe("useOutput and useTimeline", () => {
     await waitFor(() => expect(result.current.events.map(({ kind }) => kind)).toContain("job.completed"));
     expect(result.current.events[0]?.kind).toBe("job.enqueued");
   });
+
+  it("keep apart what several steps have written", async () => {
+    const client = new Page().client();
+    const { id } = await client.create("write", { words: ["It ", "ends."], drafts: 2 });
+    const { result } = renderHook(() => useOutput(id), { wrapper: wrapper(client) });
+    await waitFor(() => expect(result.current).toBe("It ends.\n\nIt ends."));
+  });
 });
 
 describe("useJobPolling", () => {
@@ -426,6 +579,61 @@ describe("useJobPolling", () => {
     expect(await page.quiet()).toBe(before);
     expect(told).toEqual(["completed through"]);
     expect(await page.requests("/events")).toEqual([]);
+  });
+
+  it("asks for nothing more because of inline callbacks, however often it renders", async () => {
+    const page = new Page();
+    const client = page.client();
+    const { id } = await client.create("gated", { gate: "nobody opens" });
+    const { told, inline } = ends();
+    const { result, rerender } = renderHook(() => useJobPolling(id, { interval: 60_000, ...inline() }), {
+      wrapper: wrapper(client),
+    });
+    await waitFor(() => expect(result.current.job?.id).toBe(id));
+    for (let n = 0; n < 1_000; n++) rerender();
+    await page.quiet();
+    const looks = () => page.requests(`/jobs/${id}`);
+    expect((await looks()).map(({ method }) => method)).toEqual(["GET"]);
+    // Another page of this user: what this one watches does not learn of it.
+    const other = page.client();
+    await other.cancel(id);
+    await vi.waitFor(async () => expect((await other.get(id)).status).toBe("cancelled"));
+    const before = (await looks()).length;
+    await act(() => result.current.refetch());
+    expect(result.current).toMatchObject({ isPolling: false, error: null, job: { status: "cancelled" } });
+    expect(told).toEqual(["cancelled null"]);
+    rerender();
+    await page.quiet();
+    expect(await looks()).toHaveLength(before + 1);
+    expect(told).toHaveLength(1);
+    expect(await page.requests("/events")).toEqual([]);
+  });
+
+  it("tells once that a job has failed, or is not there", async () => {
+    const client = new Page().client();
+    const { told, inline } = ends();
+    const { result, rerender } = renderHook(({ id }) => useJobPolling(id, { interval: 20, ...inline() }), {
+      wrapper: wrapper(client),
+      initialProps: { id: (await client.create("fail", {})).id },
+    });
+    await waitFor(() => expect(result.current.error?.message).toBe("as it was told to"));
+    rerender({ id: "01999f5e-3c1a-7b2d-9a4e-5f6071829304" });
+    await waitFor(() => expect(result.current.error).toMatchObject({ status: 404 }));
+    expect(told).toEqual(["failed as it was told to", expect.stringMatching(/^failed .*not found/)]);
+  });
+
+  it("asks every second and a half, where nothing else is said", async () => {
+    const page = new Page();
+    const client = page.client();
+    const { id } = await client.create("gated", { gate: "nobody opens" });
+    const timers = vi.spyOn(globalThis, "setTimeout");
+    renderHook(() => useJobPolling(id), { wrapper: wrapper(client) });
+    await waitFor(async () => expect(await page.requests(`/jobs/${id}`)).toHaveLength(2));
+    const waits = timers.mock.calls.map(([, milliseconds]) => milliseconds);
+    timers.mockRestore();
+    expect(waits).toContain(1_500);
+    expect(await page.requests("/events")).toEqual([]);
+    await act(() => client.cancel(id));
   });
 
   it("asks for nothing while it is not enabled, and shows why a job has failed", async () => {
@@ -453,6 +661,32 @@ describe("PromptInbox", () => {
     expect(screen.queryByText(en.inbox.empty)).toBeNull();
     expect(screen.getByRole("region").getAttribute("aria-busy")).toBe("false");
   });
+
+  it("says who was faster where an opened question goes away, and not where it was answered here", async () => {
+    const page = new Page();
+    const client = page.client();
+    for (let n = 0; n < 3; n++) await client.create("ask", {});
+    render(<PromptInbox />, { wrapper: wrapper(client) });
+    await screen.findByText("3 open questions");
+    const [entry] = screen.getAllByRole("button");
+    const [asked] = await client.prompts();
+    await userEvent.click(entry as HTMLElement);
+    await userEvent.click(screen.getByRole("button", { name: "Ask for changes" }));
+    await userEvent.type(screen.getByLabelText("What should change?"), "all of it");
+    await page.client().respond(asked?.id as string, { action: "proceed" });
+    expect(await screen.findByText(/has answered this in the meantime/)).toBeDefined();
+    expect(screen.getByText("2 open questions")).toBeDefined();
+    await userEvent.click(screen.getByRole("button", { name: "Go on" }));
+    expect(document.activeElement).toBe(screen.getByText("2 open questions"));
+    expect(screen.queryByText(/in the meantime/)).toBeNull();
+
+    await userEvent.click(screen.getAllByRole("button")[0] as HTMLElement);
+    await userEvent.click(screen.getByRole("button", { name: "Approve" }));
+    await waitFor(() => expect(document.activeElement).toBe(screen.getByText("1 open question")));
+    expect(screen.queryByText(/in the meantime/)).toBeNull();
+    const [left] = await client.prompts();
+    await act(() => client.cancel(left?.job_id as string));
+  });
 });
 
 describe("BideProvider", () => {
@@ -470,6 +704,21 @@ describe("BideProvider", () => {
     expect(clients.size).toBe(1);
     await [...clients][0]?.list();
     expect((await page.requests("/jobs")).at(-1)?.headers["x-render"]).toBe("2");
+  });
+
+  it("asks with the headers that came along with what asks first", async () => {
+    const page = new Page();
+    const { id } = await page.client().create("gated", { gate: "nobody opens" });
+    const tree = (n: number, children: ReactNode) => (
+      <BideProvider url={page.url} headers={{ "X-User": page.user, "X-Render": `${n}` }}>
+        {children}
+      </BideProvider>
+    );
+    const { rerender } = render(tree(1, null));
+    rerender(tree(2, <Status id={id} />));
+    await screen.findByText("running");
+    expect((await page.requests("/events"))[0]?.headers["x-render"]).toBe("2");
+    await page.client().cancel(id);
   });
 
   it("lets a client read numbers without loss, but for one that reads them its own way", () => {

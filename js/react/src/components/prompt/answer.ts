@@ -69,16 +69,27 @@ interface ProblemLike {
   response?: unknown;
 }
 
+/** How the question was closed, where that is why an answer was refused. */
+export function closedBy(error: unknown): Closed | null {
+  const { code, by, reason, response } = problemOf(error);
+  if (code !== "prompt_closed") return null;
+  return {
+    reason: typeof reason === "string" ? reason : "answered",
+    by: typeof by === "string" ? by : null,
+    response: response as Json | undefined,
+  };
+}
+
 function failed(error: unknown): Partial<State> {
-  const problem: ProblemLike = typeof error === "object" && error !== null ? error : {};
-  const { code, message, errors } = problem;
-  if (code === "prompt_closed") {
-    const by = typeof problem.by === "string" ? problem.by : null;
-    const reason = typeof problem.reason === "string" ? problem.reason : "answered";
-    return { phase: "closed", closed: { reason, by, response: problem.response as Json | undefined } };
-  }
+  const closed = closedBy(error);
+  if (closed) return { phase: "closed", closed };
+  const { message, errors } = problemOf(error);
   const flaws = Array.isArray(errors) ? (errors as (ServerError & { where?: string })[]) : [];
   const own = flaws.filter(({ where, path }) => typeof path === "string" && (where === undefined || where === "body"));
   if (own.length) return { phase: "open", errors: own };
   return { phase: "open", errors: NONE, problem: typeof message === "string" ? message : "" };
+}
+
+function problemOf(error: unknown): ProblemLike {
+  return typeof error === "object" && error !== null ? error : {};
 }

@@ -1,8 +1,21 @@
+import type { Prompt } from "@bide/client";
+import { render, screen } from "@testing-library/react";
 import { describe, expect, test } from "vitest";
+import { BideTexts, en, JobPromptView, ptBR, type Texts } from "../src/index.js";
 import { decimalOf, formatPercent, formatRelative } from "../src/texts/format.js";
-import { en, ptBR, type Texts } from "../src/texts/index.js";
 
 const NOW = Date.parse("2026-11-25T12:00:00Z");
+
+const ASKED: Prompt = {
+  id: "0192-1",
+  job_id: "0192-0",
+  key: "k",
+  kind: "confirm",
+  data: { summary: "s" },
+  schema: {},
+  status: "open",
+  opened_at: "2026-01-01T00:00:00Z",
+};
 
 describe("texts", () => {
   test("every one is there in Portuguese too, and is not the English one by mistake", () => {
@@ -39,7 +52,13 @@ describe("texts", () => {
 
   test("one text is replaced, the others stay", () => {
     const mine: Texts = { ...en, prompt: { ...en.prompt, proceed: "Ship it" } };
-    expect(mine.prompt.proceed).toBe("Ship it");
-    expect(mine.prompt.revise).toBe(en.prompt.revise);
+    render(
+      <BideTexts texts={mine}>
+        <JobPromptView prompt={ASKED} onRespond={async () => {}} />
+      </BideTexts>,
+    );
+    expect(screen.getByRole("button", { name: "Ship it" })).toBeDefined();
+    expect(screen.queryByRole("button", { name: en.prompt.proceed })).toBeNull();
+    expect(screen.getByRole("button", { name: en.prompt.revise })).toBeDefined();
   });
 });
