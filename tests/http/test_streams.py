@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK
 
 from bide import Job
 from bide.http import Limits, pages, sse
+from bide.http.limits import KEEP_ALIVE
 from bide.http.render import Frame
 from bide.store.base import PAGE_BYTES
 from tests.http.server import serving
@@ -282,6 +283,17 @@ async def test_who_comes_again_need_not_read_past_the_events_of_others(
     monkeypatch.setattr(store, "feed", counted)
     assert set(await told({"Last-Event-ID": str(end)})) == {end}
     assert {after for after in looked if after >= 0} == {end}
+
+
+async def test_a_stream_of_a_job_with_nothing_to_say_shows_that_it_lives(
+    shop: Shop, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert KEEP_ALIVE == 15
+    monkeypatch.setattr("bide.http.following.KEEP_ALIVE", 0.02)
+    job = await shop.hold.options(owner="ann", delay="1h").enqueue()
+    async with client.stream("GET", f"jobs/{job.id}/events?after={job.seq}") as response:
+        lines = response.aiter_lines()
+        assert [await anext(lines) for _ in range(6)] == ["retry: 2000", "", ": ping", "", ": ping", ""]
 
 
 async def test_many_readers_of_one_job_share_their_queries(shop: Shop, client: httpx.AsyncClient) -> None:
