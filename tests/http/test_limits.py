@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
@@ -21,7 +21,7 @@ from bide.http.limits import KNOWN, Meter
 from bide.http.refusals import TooMany
 from bide.http.runtime import Runtime
 from bide.http.sse import EventStream
-from tests.http.server import serving
+from tests.http.server import client_of, serving
 from tests.http.shop import Shop
 
 ANN = {"X-Who": "ann"}
@@ -122,6 +122,72 @@ async def test_each_router_of_an_app_has_limits_of_its_own(tmp_path: Path) -> No
         assert made.status_code == 202
         # It is to be read where it was made.
         assert made.headers["location"] == f"/inside/jobs/{made.json()['id']}"
+
+
+JOB = "jobs/01999f5e-3c1a-7b2d-9a4e-5f6071829304"
+"""Nobody's: what is sent is read first."""
+
+
+class Beyond(NamedTuple):
+    """A request that goes one beyond a bound, and the place that its problem names."""
+
+    method: str
+    path: str
+    where: str
+    place: str
+    body: Any = None
+    headers: Mapping[str, str] | None = None
+
+
+def new(**more: Any) -> dict[str, Any]:
+    return {"type": "add", "input": {"a": 1}, **more}
+
+
+BEYOND = [
+    Beyond("GET", "jobs?limit=201", "query", "limit"),
+    Beyond("GET", "jobs?limit=0", "query", "limit"),
+    Beyond("GET", "prompts?limit=201", "query", "limit"),
+    Beyond("GET", "prompts?limit=0", "query", "limit"),
+    Beyond("GET", f"{JOB}/history?limit=1001", "query", "limit"),
+    Beyond("GET", f"{JOB}/history?limit=0", "query", "limit"),
+    Beyond("POST", f"{JOB}/cancel", "body", "/reason", {"reason": "x" * 1_001}),
+    Beyond("POST", "jobs/cancel", "body", "/reason", {"types": ["add"], "reason": "x" * 1_001}),
+    Beyond("POST", "jobs", "body", "/type", new(type="x" * 201)),
+    Beyond("POST", "jobs", "body", "/owner", new(owner="x" * 101)),
+    Beyond("POST", "jobs", "body", "/queue", new(queue="x" * 101)),
+    Beyond("POST", "jobs", "body", "/idempotency_key", new(idempotency_key="x" * 256)),
+    Beyond("POST", "jobs", "body", "/labels", new(labels={f"l{n}": "x" for n in range(17)})),
+    Beyond("POST", "jobs", "body", "/labels", new(labels={"l": "x" * 201})),
+    Beyond("POST", "jobs", "header", "Idempotency-Key", new(), {"Idempotency-Key": "x" * 256}),
+    Beyond("POST", "jobs/batch", "header", "Idempotency-Key", {"jobs": [new()]}, {"Idempotency-Key": "x" * 241}),
+    Beyond("POST", f"{JOB}/retry", "header", "Idempotency-Key", None, {"Idempotency-Key": "x" * 256}),
+]
+
+
+async def test_what_goes_beyond_a_bound_is_refused_with_its_place(tmp_path: Path) -> None:
+    async with limited(tmp_path, Limits()) as (shop, client):
+        for method, path, where, place, body, headers in BEYOND:
+            refused = await client.request(method, path, json=body, headers=headers)
+            assert refused.status_code == 422, f"{method} {path} {place}: {refused.text}"
+            flaws = [(flaw["where"], flaw["path"]) for flaw in refused.json()["errors"]]
+            assert flaws == [(where, place)], f"{method} {path}"
+        assert await shop.bide.list() == []
+        # And what keeps to it is taken.
+        for path in ("jobs?limit=200", "prompts?limit=200"):
+            assert (await client.get(path)).status_code == 200
+        largest = new(queue="x" * 100, labels={f"l{n}": "x" * 200 for n in range(16)})
+        made = await client.post("jobs", json=largest, headers={"Idempotency-Key": "x" * 255})
+        assert made.status_code == 202
+        path = f"jobs/{made.json()['id']}"
+        assert (await client.get(f"{path}/history?limit=1000")).status_code == 200
+        assert (await client.post(f"{path}/cancel", json={"reason": "x" * 1_000})).status_code == 200
+
+
+async def test_nobody_waits_for_longer_than_a_minute_and_is_told_so(tmp_path: Path) -> None:
+    async with client_of(Shop(tmp_path / "shop.db").app, who="ann") as client:
+        done = await client.post("/api/jobs", json=new(), headers={"Prefer": "wait=600"})
+        assert done.status_code == 200
+        assert done.headers["preference-applied"] == "wait=60"
 
 
 async def full(bide: Bide[Any], who: str) -> None:
