@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, Literal, cast
 
 import httpx
 import pytest
@@ -228,6 +228,72 @@ def test_every_example_fits_the_schema_it_is_in(document: dict[str, Any]) -> Non
             assert not errors, f"{where}: {example}"
             checked += 1
     assert checked
+
+
+def examples_of(document: dict[str, Any], schema: dict[str, Any]) -> list[Any]:
+    """Of the schema, of the one that it refers to, or of those that may be sent for it."""
+    if "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    found: list[Any] = list(schema.get("examples", []))
+    for choice in schema.get("anyOf", []):
+        found += examples_of(document, choice)
+    return found
+
+
+def assert_shown(document: dict[str, Any], schema: dict[str, Any], where: str) -> None:
+    examples = examples_of(document, schema)
+    assert examples, f"{where} has no example"
+    for example in examples:
+        errors = [error.message for error in validator(document, schema).iter_errors(example)]
+        assert not errors, f"{where}: {example}"
+
+
+def test_whatever_is_sent_a_job_and_a_problem_have_an_example_that_fits(document: dict[str, Any]) -> None:
+    bodies = 0
+    for where, operation in operations(document):
+        if "requestBody" in operation:
+            assert_shown(document, operation["requestBody"]["content"]["application/json"]["schema"], where)
+            bodies += 1
+    assert bodies >= 8
+    schemas = document["components"]["schemas"]
+    assert_shown(document, schemas["Problem"], "Problem")
+    for name in ("id", "type", "owner", "labels", "result"):
+        assert_shown(document, schemas["JobView"]["properties"][name], f"JobView/{name}")
+
+
+class Size(BaseModel):
+    width: Annotated[int, Field(ge=3)]
+    unit: Literal["mm", "in"]
+    by: str
+
+
+async def test_the_example_of_a_job_is_of_a_type_of_this_app_and_makes_one(tmp_path: Path) -> None:
+    bide = Bide[None](f"sqlite:///{tmp_path}/a.db")
+
+    @bide.job(expose=True)
+    async def bounded(ctx: JobContext, size: Size) -> None:
+        """What its schema does not say by example is not guessed."""
+
+    app = FastAPI()
+    app.include_router(bide.router(authorize=anyone, worker=False))
+    schemas = app.openapi()["components"]["schemas"]
+    assert "examples" not in schemas["CreateJob"]
+    assert "examples" not in schemas["CreateJobs"]
+
+    @bide.job(expose=True)
+    async def measure(
+        ctx: JobContext, what: list[int], near: Literal["a", "b"], by: str | None, note: str = ""
+    ) -> None: ...
+
+    app.openapi_schema = None
+    document = app.openapi()
+    (one,) = examples_of(document, {"$ref": "#/components/schemas/CreateJob"})
+    (many,) = examples_of(document, {"$ref": "#/components/schemas/CreateJobs"})
+    assert one == {"type": "measure", "input": {"what": [], "near": "a", "by": "text"}}
+    assert many == {"jobs": [one]}
+    async with client_of(app) as client:
+        assert (await client.post("/jobs", json=one)).status_code == 202
+        assert (await client.post("/jobs/batch", json=many)).json()["items"][0]["status"] == 202
 
 
 # ── Headers ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -80,7 +80,26 @@ class Flaw(BaseModel):
 class Problem(BaseModel):
     """An error, as RFC 9457 has it. `code` is stable; `retryable`: the same request may succeed later."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "about:blank",
+                    "title": "Unprocessable Content",
+                    "status": 422,
+                    "detail": "body /priority: Input should be less than or equal to 100",
+                    "code": "invalid_request",
+                    "message": "body /priority: Input should be less than or equal to 100",
+                    "hint": "See `errors`: each names its place.",
+                    "retryable": False,
+                    "errors": [
+                        {"path": "/priority", "message": "Input should be less than or equal to 100", "where": "body"}
+                    ],
+                }
+            ]
+        },
+    )
 
     type: str = "about:blank"
     title: str

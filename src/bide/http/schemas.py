@@ -28,6 +28,15 @@ Age = Annotated[
 ]
 
 
+JOB = "01999f5e-3c1a-7b2d-9a4e-5f6071829304"
+"""The id of one that is shown as an example."""
+
+
+def shown(*examples: dict[str, Any]) -> ConfigDict:
+    """What the document shows of a model."""
+    return ConfigDict(json_schema_extra={"examples": list(examples)})
+
+
 class Sent(BaseModel):
     """What a client sends: a mistyped field is an error, never ignored."""
 
@@ -50,14 +59,15 @@ class Sent(BaseModel):
 class JobSummary(BaseModel):
     """A job without its result."""
 
-    id: UUID
-    type: str
+    # Examples of parts: FastAPI leaves out of the document what is null, and so no example of a whole job would fit.
+    id: Annotated[UUID, Field(examples=[JOB])]
+    type: Annotated[str, Field(examples=["greet"])]
     status: JobStatus
     reason: str | None
-    queue: str
+    queue: Annotated[str, Field(examples=["default"])]
     priority: int
-    owner: str
-    labels: dict[str, str]
+    owner: Annotated[str, Field(examples=["ana"])]
+    labels: Annotated[dict[str, str], Field(examples=[{"project": "p1"}])]
     attempt: int
     max_attempts: int
     progress: Progress
@@ -77,11 +87,13 @@ class JobSummary(BaseModel):
 class JobView(JobSummary):
     """A job. `result` is what it returned, once its status is `completed`."""
 
-    result: Any
+    result: Annotated[Any, Field(examples=["Hello, Ana"])]
 
 
 class NewJob(Sent):
     """A job to create. `input` holds the arguments of its type, by name."""
+
+    model_config = shown({"type": "greet", "input": {"name": "Ana"}, "labels": {"project": "p1"}})
 
     type: Annotated[str, Field(min_length=1, max_length=200)]
     input: dict[str, Any] = {}
@@ -96,6 +108,8 @@ class NewJob(Sent):
 
 
 class NewJobs(Sent):
+    model_config = shown({"jobs": [{"type": "greet", "input": {"name": name}} for name in ("Ana", "Ben")]})
+
     jobs: Annotated[list[NewJob], Field(min_length=1)]
 
 
@@ -135,11 +149,15 @@ class History(BaseModel):
 
 
 class Cancel(Sent):
+    model_config = shown({"reason": "It was sent by mistake."})
+
     reason: ReasonText | None = None
 
 
 class CancelMany(Sent):
     """Which jobs: these, or those that match, at most 1,000 at once; unfinished ones only."""
+
+    model_config = shown({"ids": [JOB]}, {"types": ["greet"], "labels": {"project": "p1"}, "reason": "All of it."})
 
     ids: Annotated[list[UUID], Field(max_length=200)] | None = None
     types: Annotated[list[str], Field(max_length=50)] = []
@@ -150,6 +168,8 @@ class CancelMany(Sent):
 
 class Fork(Sent):
     """`after`: keep the steps and answers recorded up to this event; by default all of them."""
+
+    model_config = shown({"after": 3})
 
     after: Annotated[Whole, Field(ge=0)] | None = None
 
@@ -188,6 +208,8 @@ class Prompts(BaseModel):
 
 class Cleanup(Sent):
     """Which finished jobs to delete for good."""
+
+    model_config = shown({"older_than": "30d", "statuses": ["completed"], "dry_run": True})
 
     older_than: Age
     statuses: list[Literal["completed", "failed", "cancelled"]] = ["completed", "failed", "cancelled"]
