@@ -27,10 +27,13 @@ import pytest
 from fastapi import FastAPI, Header
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from bide import Bide, Job, JobStatus
 from bide import errors as e
 from bide.cli import main
+from bide.cli.commands import cli
 from bide.cli.listening import listening
 from bide.cli.remote import ERRORS, RemoteBide
 from bide.cli.session import Jobs, acting, connect, open_database
@@ -372,6 +375,58 @@ async def authorize(authorization: Annotated[str | None, Header()] = None) -> Pr
             return Principal("ann", ("view", "answer", "cancel", "create"))
         case _:
             raise Forbidden("Nobody of this name is let in.")
+
+
+def test_every_command_on_jobs_takes_a_url_and_a_token() -> None:
+    root = get_command(cli)
+    assert isinstance(root, TyperGroup)
+    jobs = root.commands["jobs"]
+    assert isinstance(jobs, TyperGroup)
+    on_jobs = {**jobs.commands, **{name: root.commands[name] for name in ("stats", "cleanup")}}
+    assert {f"jobs {name}" for name in jobs.commands} | {"stats"} == {
+        command.partition(" {")[0] for command, _ in GUARDED
+    }
+    for name, command in on_jobs.items():
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert {"--url", "--token"} <= options, name
+
+
+GUARDED = [
+    ("jobs list", "{done}"),
+    ("jobs show {done}", "job.completed"),
+    ("jobs watch {done}", "completed  100 %"),
+    ("jobs cancel {waits}", "is cancelled"),
+    ("jobs retry {done}", "runs {done} again"),
+    ("jobs fork {done} --after 0", "goes on from event 0 of {done}"),
+    ('jobs answer {asking} --json {{"action":"proceed"}}', "recorded by ann"),
+    ("stats", "completed"),
+]
+"""Commands on a server that asks who it is, in an order in which each is possible; and what they then say."""
+
+
+async def test_every_command_takes_the_token_with_it_and_without_it_changes_nothing(
+    tmp_path: Path, app: Bide[None]
+) -> None:
+    shell = Inside(tmp_path)
+    of_ann = {name: app.registry.get(name).options(owner="ann") for name in ("ask", "slow")}
+    async with app.worker():
+        done = await app.enqueue(of_ann["slow"].call(str(tmp_path)))
+        await app.result(done, timeout=PATIENCE)
+        asking = await app.enqueue(of_ann["ask"].call("preview"))
+        await reached(app, asking, lambda job: job.status is JobStatus.PENDING_HITL)
+    waits = await app.enqueue(of_ann["slow"].call("never"))
+    names = {"done": str(done.id), "asking": str(asking.id), "waits": str(waits.id)}
+    async with api(app, authorize=authorize) as shell.env["BIDE_URL"]:
+        before = await app.list()
+        for command, _ in GUARDED:
+            refused = await shell.refused(*command.format(**names).split())
+            assert "Say who you are.\nNo token is given" in refused, command
+        assert await app.list() == before
+        for command, said in GUARDED:
+            out = await shell.ok(*command.format(**names).split(), "--token", TOKEN)
+            assert said.format(**names) in out, (command, out)
+    assert [(await app.get(job)).status for job in (waits, asking)] == [JobStatus.CANCELLED, JobStatus.PENDING]
+    assert len(await app.list()) == len(before) + 2
 
 
 async def test_the_token_says_who_and_is_shown_nowhere(tmp_path: Path, app: Bide[None]) -> None:
