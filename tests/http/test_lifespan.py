@@ -10,10 +10,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from bide import Bide, JobContext
-from bide.http import anyone
+from bide import Bide, Job, JobContext
+from bide.http import Accept, accepting, anyone
+from bide.http.runtime import Runtime
 from tests.http.server import serving
 
 
@@ -82,6 +84,55 @@ async def test_behind_a_prefix_that_a_proxy_takes_off_the_addresses_are_right(bi
     async with serving(app, root_path="/behind/a/proxy") as address, httpx.AsyncClient(base_url=address) as client:
         response = await client.post("/v1/jobs", json={"type": "add", "input": {"a": 1}})
         assert response.headers["location"] == f"/behind/a/proxy/v1/jobs/{response.json()['id']}"
+
+
+async def test_behind_a_proxy_all_that_is_sent_to_go_on_with_leads_back_through_it(bide: Bide[None]) -> None:
+    """The addresses of what is made anew and of the host's own endpoint, the next page, and streams."""
+    app = FastAPI()
+    app.include_router(bide.router(authorize=anyone), prefix="/v1")
+    accepts = Depends(accepting(bide))
+
+    @app.post("/sums", status_code=202)
+    async def create(a: int, accept: Accept = accepts) -> Job[int]:
+        return await accept(await bide.registry.get("add").enqueue(a))
+
+    outside = "/behind/a/proxy"
+    async with (
+        serving(Proxy(app, outside), root_path=outside) as address,
+        httpx.AsyncClient(base_url=address, timeout=30) as client,
+    ):
+        path = f"{outside}/v1/jobs"
+        wait = {"Prefer": "wait=30"}
+        first = await client.post(f"{outside}/sums?a=1", headers=wait)
+        its = f"{path}/{first.json()['id']}"
+        made = [first, *[await client.post(f"{its}/{again}", headers=wait) for again in ("retry", "fork")]]
+        for response in made:
+            assert response.status_code == 200, response.text
+            assert response.headers["location"] == f"{path}/{response.json()['id']}"
+            assert (await client.get(response.headers["location"])).json()["result"] == 1
+            stream = await client.get(f"{response.headers['location']}/events?after=0")
+            assert "event: job.completed" in stream.text
+        page = await client.get(f"{path}?limit=2")
+        following = page.url.join(page.links["next"]["url"])
+        assert following.path == path
+        rest = await client.get(following)
+        seen = [job["id"] for job in page.json()["items"] + rest.json()["items"]]
+        assert sorted(seen) == sorted(response.json()["id"] for response in made)
+        assert "next" not in rest.links
+
+
+class Proxy:
+    """Shows an app at `path` alone, and takes that off what it hands on."""
+
+    def __init__(self, app: ASGIApp, path: str) -> None:
+        self._app, self._path = app, path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            # The server has put its own root path before what came.
+            assert scope["path"].startswith(self._path * 2), scope["path"]
+            scope = {**scope, "path": scope["path"].removeprefix(self._path)}
+        await self._app(scope, receive, send)
 
 
 async def test_two_apps_of_bide_live_side_by_side(bide: Bide[None], tmp_path: Path) -> None:
@@ -154,6 +205,21 @@ async def test_a_worker_that_fails_makes_the_process_unready_and_no_more(
         assert (await client.get("/health")).status_code == 200
         assert (await client.post("/jobs", json={"type": "add", "input": {"a": 1}})).status_code == 202
     assert "executes no jobs until it is started again" in caplog.text
+
+
+async def test_a_process_that_is_about_to_end_is_unready_and_answers_on(bide: Bide[None]) -> None:
+    app = FastAPI()
+    app.include_router(bide.router(authorize=anyone))
+    async with serving(app) as address, httpx.AsyncClient(base_url=address) as client:
+        assert (await client.get("/ready")).status_code == 200
+        Runtime.of(bide).stop()
+        ready = await client.get("/ready")
+        assert ready.status_code == 503
+        assert ready.headers["content-type"] == "application/problem+json"
+        assert ready.headers["retry-after"] == "1"
+        assert (ready.json()["code"], ready.json()["retryable"]) == ("unavailable", True)
+        assert (await client.get("/health")).status_code == 200
+        assert (await client.post("/jobs", json={"type": "add", "input": {"a": 1}})).status_code == 202
 
 
 async def test_by_default_only_this_machine_is_let_in(bide: Bide[None]) -> None:
