@@ -166,6 +166,45 @@ def test_a_person_cancels_the_job(client: Client) -> None:
 # ── Answers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def test_an_answer_may_come_in_its_other_shapes(client: Client) -> None:
+    """The skills contract: a text for `clarify`, `deep_understanding` skipped, each of `tdd_…` sent back."""
+    job = client.create(TASK, deep_understanding=True, tdd=True, **NO_PACKAGE)
+    turns: list[tuple[str, Json]] = [
+        ("clarify", {"answers": {"response": "Never boil green tea"}}),
+        ("deep_understanding", {"action": "skip"}),
+        ("tdd_red", {"action": "revise", "feedback": "It mentions the kettle"}),
+        ("tdd_red", YES),
+        ("confirm", YES),
+        ("tdd_green", {"action": "revise", "feedback": "It mentions the leaves"}),
+        ("tdd_green", YES),
+        ("tdd_refactor", {"action": "revise", "feedback": "It mentions the cup"}),
+    ]
+    answered: list[str] = []
+    for kind, answer in turns:
+        asked = client.prompt(job, kind)
+        assert asked["prompt_id"] not in answered
+        client.accepted(job, answer)
+        answered.append(asked["prompt_id"])
+    state = client.job(job)
+    assert state["hitl_response"] == {"action": "revise", "feedback": "It mentions the cup"}
+    over = through(client, job, "tdd_refactor", "preview", "validate")
+    assert over["status"] == "completed", over
+    for said in ("Never boil green tea", "the kettle", "the leaves", "the cup"):
+        assert said in over["skill_content"], said
+
+
+def test_a_question_is_open_for_an_hour(client: Client) -> None:
+    """The skills contract: a question that nobody answers for an hour fails the job."""
+    job = client.create(TASK, **NO_PACKAGE)
+    client.prompt(job, "clarify")
+    shown = client.call("GET", f"/hitl/{job}/prompt")
+    # What Bide's own API says of the very question that was shown.
+    own = client.call("GET", f"http://127.0.0.1:{client.server.port}/bide/prompts/{shown.json()['prompt_id']}")
+    asked = client.ok(own)
+    opened, deadline = (datetime.fromisoformat(asked[name]) for name in ("opened_at", "deadline_at"))
+    assert (deadline - opened).total_seconds() == 3_600
+
+
 def test_an_early_a_late_and_a_double_answer_hit_no_other_question(client: Client) -> None:
     """The skills contract: an answer counts for the question that was shown, and for no other."""
     job = client.create(TASK, **NO_PACKAGE)
