@@ -26,6 +26,12 @@ ANN = {"X-Who": "ann"}
 
 CUTS = 5_000
 
+CUTS_OF_ALL = 100
+"""Of the streams of all jobs."""
+
+END = b"\n\n"
+"""Of a message."""
+
 
 @pytest.fixture
 async def shop(database: str) -> Shop:
@@ -55,6 +61,28 @@ async def read(client: httpx.AsyncClient, path: str, *, last: str | None = None,
             if len(seen) >= at_most:
                 break
     return seen
+
+
+async def read_and_cut(
+    client: httpx.AsyncClient, path: str, last: str, rng: random.Random
+) -> tuple[list[Message], bool]:
+    """The messages that came whole before the reader cut the stream, behind one or anywhere within; and whether it did,
+    or the stream came to its end before."""
+    wanted = rng.randint(1, 3)
+    limit = None if rng.random() < 0.5 else rng.randint(1, 600)
+    came, was_cut = b"", False
+    async with client.stream("GET", path, headers={"Last-Event-ID": last}) as response:
+        assert response.status_code == 200
+        async for part in response.aiter_raw():
+            came += part
+            # What comes first is the time after which to connect anew.
+            if limit is None and came.count(END) > wanted:
+                came, was_cut = END.join(came.split(END)[: wanted + 1]) + END, True
+            elif limit is not None and len(came) > limit:
+                came, was_cut = came[:limit], True
+            if was_cut:
+                break
+    return [message async for message in messages(httpx.Response(200, content=came))], was_cut
 
 
 async def test_a_stream_begins_with_the_job_as_it_is_and_ends_with_it(shop: Shop, client: httpx.AsyncClient) -> None:
@@ -118,8 +146,10 @@ async def test_no_cut_of_a_stream_loses_repeats_or_reorders_anything(
             seen: list[Message] = []
             while not seen or not seen[-1].event.startswith("job.completed"):
                 last = seen[-1].id if seen else "0"
-                seen += await read(client, f"jobs/{job.id}/events", last=last, at_most=rng.randint(1, 4))
-                cuts += 1
+                came, was_cut = await read_and_cut(client, f"jobs/{job.id}/events", last, rng)
+                seen += came
+                cuts += was_cut
+                assert was_cut or seen[-1].event == "job.completed"
             told = [(int(message.id), message.event) for message in seen]
             assert told == [(event.seq, event.kind) for event in await shop.bide.history(job)]
 
@@ -139,15 +169,18 @@ async def test_one_stream_of_all_jobs_loses_and_repeats_nothing_however_often_it
     finished = asyncio.Event()
     jobs: list[Job[Any]] = []
 
+    cuts = 0
+
     async def write() -> None:
-        for n in range(150):
-            owner = "ann" if n % 3 else "bob"
-            jobs.append(await shop.stages.options(owner=owner).enqueue(3))
-        for job in jobs:
-            await shop.bide.result(job)
+        while len(jobs) < 150 or cuts < CUTS_OF_ALL:
+            begun = [await shop.stages.options(owner="ann" if n % 3 else "bob").enqueue(3) for n in range(50)]
+            jobs.extend(begun)
+            for job in begun:
+                await shop.bide.result(job)
         finished.set()
 
     async def follow(who: str) -> None:
+        nonlocal cuts
         seen: list[Message] = []
         last = str(start)
         headers = {"X-Who": who}
@@ -172,6 +205,7 @@ async def test_one_stream_of_all_jobs_loses_and_repeats_nothing_however_often_it
                             last = message.id
                             wanted -= 1
                             if not wanted:
+                                cuts += 1
                                 break
                 except TimeoutError:
                     pass  # it may be complete, or only slow: the loop looks
@@ -192,6 +226,7 @@ async def test_one_stream_of_all_jobs_loses_and_repeats_nothing_however_often_it
         group.create_task(write())
         for who in ("ann", "bob", "admin", "ann"):
             group.create_task(follow(who))
+    assert cuts >= CUTS_OF_ALL
 
 
 async def test_one_stream_of_all_jobs_begins_with_the_unfinished_ones(shop: Shop, client: httpx.AsyncClient) -> None:
