@@ -26,7 +26,7 @@ if (!process.argv.includes("--check")) {
   writeFileSync(target, types);
 } else if (readFileSync(target, "utf8") !== types) {
   console.error(
-    "client/src/api.ts is not what the server's OpenAPI document says. Remedy: npm run types --workspace client",
+    "client/src/api.ts is not what the server's OpenAPI document says. Remedy: npm run types --workspace @bide/client",
   );
   process.exit(1);
 }

@@ -476,7 +476,12 @@ export interface components {
         Answer: {
             [key: string]: unknown;
         };
-        /** Cancel */
+        /**
+         * Cancel
+         * @example {
+         *       "reason": "It was sent by mistake."
+         *     }
+         */
         Cancel: {
             /** Reason */
             reason?: string | null;
@@ -494,6 +499,20 @@ export interface components {
         /**
          * CancelMany
          * @description Which jobs: these, or those that match, at most 1,000 at once; unfinished ones only.
+         * @example {
+         *       "ids": [
+         *         "01999f5e-3c1a-7b2d-9a4e-5f6071829304"
+         *       ]
+         *     }
+         * @example {
+         *       "labels": {
+         *         "project": "p1"
+         *       },
+         *       "reason": "All of it.",
+         *       "types": [
+         *         "greet"
+         *       ]
+         *     }
          */
         CancelMany: {
             /** Ids */
@@ -519,6 +538,13 @@ export interface components {
         /**
          * Cleanup
          * @description Which finished jobs to delete for good.
+         * @example {
+         *       "dry_run": true,
+         *       "older_than": "30d",
+         *       "statuses": [
+         *         "completed"
+         *       ]
+         *     }
          */
         Cleanup: {
             /**
@@ -560,6 +586,15 @@ export interface components {
         /**
          * CreateJob
          * @description A job to create. `input` holds the arguments of its type, by name.
+         * @example {
+         *       "input": {
+         *         "name": "Ana"
+         *       },
+         *       "labels": {
+         *         "project": "p1"
+         *       },
+         *       "type": "greet"
+         *     }
          */
         CreateJob: {
             /** Delay */
@@ -583,7 +618,25 @@ export interface components {
             /** Type */
             type: string;
         };
-        /** CreateJobs */
+        /**
+         * CreateJobs
+         * @example {
+         *       "jobs": [
+         *         {
+         *           "input": {
+         *             "name": "Ana"
+         *           },
+         *           "type": "greet"
+         *         },
+         *         {
+         *           "input": {
+         *             "name": "Ben"
+         *           },
+         *           "type": "greet"
+         *         }
+         *       ]
+         *     }
+         */
         CreateJobs: {
             /** Jobs */
             jobs: components["schemas"]["CreateJob"][];
@@ -636,6 +689,9 @@ export interface components {
         /**
          * Fork
          * @description `after`: keep the steps and answers recorded up to this event; by default all of them.
+         * @example {
+         *       "after": 3
+         *     }
          */
         Fork: {
             /** After */
@@ -740,22 +796,34 @@ export interface components {
             /**
              * Id
              * Format: uuid
+             * @example 01999f5e-3c1a-7b2d-9a4e-5f6071829304
              */
             id: string;
-            /** Labels */
+            /**
+             * Labels
+             * @example {
+             *       "project": "p1"
+             *     }
+             */
             labels: {
                 [key: string]: string;
             };
             /** Max Attempts */
             max_attempts: number;
-            /** Owner */
+            /**
+             * Owner
+             * @example ana
+             */
             owner: string;
             /** Parent */
             parent: string | null;
             /** Priority */
             priority: number;
             progress: components["schemas"]["Progress"];
-            /** Queue */
+            /**
+             * Queue
+             * @example default
+             */
             queue: string;
             /** Reason */
             reason: string | null;
@@ -764,7 +832,10 @@ export interface components {
             /** Started At */
             started_at: string | null;
             status: components["schemas"]["JobStatus"];
-            /** Type */
+            /**
+             * Type
+             * @example greet
+             */
             type: string;
         };
         /** JobTypes */
@@ -818,33 +889,51 @@ export interface components {
             /**
              * Id
              * Format: uuid
+             * @example 01999f5e-3c1a-7b2d-9a4e-5f6071829304
              */
             id: string;
-            /** Labels */
+            /**
+             * Labels
+             * @example {
+             *       "project": "p1"
+             *     }
+             */
             labels: {
                 [key: string]: string;
             };
             /** Max Attempts */
             max_attempts: number;
-            /** Owner */
+            /**
+             * Owner
+             * @example ana
+             */
             owner: string;
             /** Parent */
             parent: string | null;
             /** Priority */
             priority: number;
             progress: components["schemas"]["Progress"];
-            /** Queue */
+            /**
+             * Queue
+             * @example default
+             */
             queue: string;
             /** Reason */
             reason: string | null;
-            /** Result */
+            /**
+             * Result
+             * @example Hello, Ana
+             */
             result: unknown;
             /** Seq */
             seq: number;
             /** Started At */
             started_at: string | null;
             status: components["schemas"]["JobStatus"];
-            /** Type */
+            /**
+             * Type
+             * @example greet
+             */
             type: string;
         };
         /**
@@ -875,6 +964,23 @@ export interface components {
         /**
          * Problem
          * @description An error, as RFC 9457 has it. `code` is stable; `retryable`: the same request may succeed later.
+         * @example {
+         *       "code": "invalid_request",
+         *       "detail": "body /priority: Input should be less than or equal to 100",
+         *       "errors": [
+         *         {
+         *           "message": "Input should be less than or equal to 100",
+         *           "path": "/priority",
+         *           "where": "body"
+         *         }
+         *       ],
+         *       "hint": "See `errors`: each names its place.",
+         *       "message": "body /priority: Input should be less than or equal to 100",
+         *       "retryable": false,
+         *       "status": 422,
+         *       "title": "Unprocessable Content",
+         *       "type": "about:blank"
+         *     }
          */
         Problem: {
             /** Code */
