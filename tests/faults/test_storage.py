@@ -14,12 +14,13 @@ import pytest
 from bide import Bide, Confirm, EventKind, JobContext, JobStatus
 from bide.clock import SystemClock
 from bide.errors import StoreBusy, StoreFull
+from bide.store.postgres import PostgresStore
 from bide.store.sqlite import SQLiteStore
 from bide.testing import ManualClock
 from bide.testing.contract.moves import register, row, start
 from bide.upkeep import Upkeep
 from tests.faults.rows import Row, covers
-from tests.support import finished, holds, quick, store_at, told, until, working
+from tests.support import finished, holds, is_file, quick, store_at, told, until, working
 
 SECOND = 1_000_000
 
@@ -408,25 +409,28 @@ async def test_two_apps_on_one_database_see_each_others_jobs_at_once(bide: Bide[
 
 
 @covers(Row.LOST_REPLY, Row.ENQUEUE_TWICE)
-async def test_a_claim_whose_reply_was_lost_is_given_back_unspent(bide: Bide[None]) -> None:
+async def test_a_claim_whose_reply_was_lost_is_given_back_unspent(
+    bide: Bide[None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     bide = Bide(bide.url, settings=quick(lease=0.6))
 
     @bide.job(max_attempts=1)
     async def brief(ctx: JobContext) -> str:
         return "done"
 
-    async with bide.worker() as worker:
-        claim = bide.store.settle_and_claim
-        lost: list[str] = []
+    kind: Any = SQLiteStore if is_file(bide.url) else PostgresStore
+    claim = kind.settle_and_claim
+    lost: list[str] = []
 
-        async def claim_and_lose(*args: Any, **options: Any) -> Any:
-            settled, claims = await claim(*args, **options)
-            if claims and not lost:
-                lost.append(claims[0].id)
-                return settled, []
-            return settled, claims
+    async def claim_and_lose(*args: Any, **options: Any) -> Any:
+        settled, claims = await claim(*args, **options)
+        if claims and not lost:
+            lost.append(claims[0].id)
+            return settled, []
+        return settled, claims
 
-        setattr(worker.store, "settle_and_claim", claim_and_lose)  # noqa: B010
+    monkeypatch.setattr(kind, "settle_and_claim", claim_and_lose)
+    async with bide.worker():
         job = await brief.enqueue()
         done = await finished(bide, job)
         assert lost == [str(job.id)]

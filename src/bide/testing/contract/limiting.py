@@ -25,6 +25,7 @@ from bide.store.base import (
     Released,
     Retrying,
     Settle,
+    Settled,
     Store,
     Suspended,
 )
@@ -413,9 +414,12 @@ class Limiting(Fixtures):
             worker = await register(on)
             runs: list[Claim] = []
             while not await finished():
-                ends = [Settle(run.id, run.lease, 1, Completed("1")) for run in runs[: 1 + n % 2]]
-                _, taken = await on.settle_and_claim(worker, ends, [demand])
-                runs = [*runs[1 + n % 2 :], *taken]
+                ending, runs = runs[: 1 + n % 2], runs[1 + n % 2 :]
+                ends = [Settle(run.id, run.lease, 1, Completed("1")) for run in ending]
+                settled, taken = await on.settle_and_claim(worker, ends, [demand])
+                # Whose row somebody held who cancels, is handed in again.
+                held = [run for run, answer in zip(ending, settled, strict=True) if answer is Settled.HELD]
+                runs = [*held, *runs, *taken]
                 done.update(ids(taken))
                 if n == 0 and taken:
                     # It dies with what it has taken, and begins anew.
