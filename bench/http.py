@@ -199,6 +199,7 @@ async def _stream(port: int, count: int, seconds: float, ticks: int) -> Metrics:
     others = max(1, int(count * STALLED))
     crowded = await _tick(connection, port, ticks, others=others)
     stalled = await _tick(connection, port, ticks, others=others, stalled=True)
+    elsewhere = await _tick_beside_stalled(connection, port, ticks, others)
     weight = (end["resident"] - empty["resident"]) / count
     grown = (end["resident"] - start["resident"]) / 1e6
     assert grown < 20, f"{grown:.0f} MB more after {seconds:g} s of nothing"
@@ -213,6 +214,7 @@ async def _stream(port: int, count: int, seconds: float, ticks: int) -> Metrics:
         **{f"beside {name}": value for name, value in beside.items()},
         **{f"crowded {name}": value for name, value in crowded.items()},
         **{f"stalled {name}": value for name, value in stalled.items()},
+        **{f"elsewhere {name}": value for name, value in elsewhere.items()},
     }
 
 
@@ -244,6 +246,28 @@ async def _tick(
     await wire.close([reading, *beside])
     # What it was too late for is history, and was not timed.
     return {"p50": percentile(latencies[5:], 50) * 1_000, "p99": percentile(latencies[5:], 99) * 1_000}
+
+
+async def _tick_beside_stalled(connection: wire.Connection, port: int, ticks: int, others: int) -> Metrics:
+    """As `_tick`, beside so many readers of another job, which is over: they were sent what they had room for."""
+    new = wire.request("POST", "/jobs", {"type": "ticking", "input": {"count": ticks}}, Prefer="wait=60")
+    path = f"/jobs/{(await connection.json(new))['id']}/events?after=0"
+    stalled = [await wire.Stream.open(port, path, stalled=True) for _ in range(others)]
+    # Another that asks after them, and reads: when it has all of it, those before it were sent theirs.
+    ended = asyncio.get_running_loop().create_future()
+    got = bytearray()
+
+    def told(data: bytes) -> None:
+        got.extend(data)
+        if b"event: job.completed" in got[-1_000:] and not ended.done():
+            ended.set_result(None)
+
+    reading = await wire.Stream.open(port, path, told)
+    async with asyncio.timeout(120):
+        await ended
+    measured = await _tick(connection, port, ticks)
+    await wire.close([reading, *stalled])
+    return measured
 
 
 _RECORDED = re.compile(rb'^data: .*"at":"([^"]+)"')
@@ -356,6 +380,14 @@ def topic(size: Size) -> Topic[Path]:
             Line(
                 f"an event, beside {beside} {others} that have stalled: p99", "streams", "stalled p99", "ms",
                 "As above.", base=("streams", "crowded p99"),
+            ),
+            Line(
+                f"an event, beside {beside} {others} stalled readers of another job: p50", "streams", "elsewhere p50",
+                "ms", "They are waited for, and cost nothing.", base=("streams", "beside p50"),
+            ),
+            Line(
+                f"an event, beside {beside} {others} stalled readers of another job: p99", "streams", "elsewhere p99",
+                "ms", "As above.", base=("streams", "beside p99"),
             ),
         ],
     )  # fmt: skip

@@ -5,9 +5,6 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
-
-import pytest
 
 from bide.store.base import LaneLimit
 from bide.testing import ManualClock
@@ -16,14 +13,6 @@ from tests.postgres import execute
 from tests.support import file_of, is_file, store_at
 
 HOURLY = LaneLimit(rate=1, period=3_600_000_000)
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/jobs.db"
-    url: str = request.getfixturevalue("postgres_url")
-    return url
 
 
 async def known(url: str) -> int:

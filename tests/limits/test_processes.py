@@ -19,14 +19,6 @@ TARGET = "tests.limits.app:bide"
 SETTINGS: dict[str, Any] = {"lease": 2, "poll": 0.2, "drain": 10, "retention": "never"}
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/jobs.db"
-    named: str = request.getfixturevalue("postgres_url")
-    return named
-
-
 @pytest_asyncio.fixture
 async def app(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[App]:
     """The test's own view of the app: it enqueues and reads, and executes nothing."""
