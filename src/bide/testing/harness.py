@@ -231,7 +231,8 @@ class Harness(Generic[D]):
         """Run until idle, but lose the worker at its `write`th write (1-based): before it, or `after` its commit.
 
         Its jobs are taken back, as those of a worker that was killed; `run_until_idle` lets another go on. Returns
-        whether it came to that: False where there was less to write.
+        whether it came to that: False where there was less to write. Enqueue what it is to lose, and call this, within
+        one `paused()`: outside, the worker that runs anyhow may have begun it.
         """
         crashing = CrashingStore(self._store, CrashPoint(write, after))
         async with self.paused():
