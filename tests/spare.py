@@ -6,6 +6,7 @@ the rows in its tables is dropped: a test may do with its own what it likes.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -62,11 +63,27 @@ end
 $$
 """
 
+# A table that a test made for itself; Bide has none there.
+_CLEAR = """
+do $$
+declare
+    one regclass;
+begin
+    for one in select oid from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r' loop
+        execute format('drop table %s cascade', one);
+    end loop;
+end
+$$
+"""
+
 _SIZE = """
 select sum(pg_total_relation_size(oid)) from pg_class where relnamespace = 'bide'::regnamespace and relkind = 'r'
 """
 
-_END = "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s"
+_A_LITTLE = 0.002
+"""Seconds: about what a connection takes to end. Where the server is asked to wait for it, it looks after 100 ms."""
+
+_END = "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s"
 
 
 class Spares:
@@ -96,7 +113,9 @@ class Spares:
         with psycopg.connect(self._url("postgres"), autocommit=True) as db:
             # First of all nobody finds it any more who may still be at work.
             while True:
-                db.execute(_END, [name])
+                # To rename one that is in use takes as long as the server waits in vain for it to be free: seconds.
+                while db.execute(_END, [name]).rowcount:
+                    time.sleep(_A_LITTLE)
                 try:
                     _rename(db, name, spare)
                 except ObjectInUse:
@@ -112,6 +131,7 @@ class Spares:
         """Whether there is nothing in it now that was not in the pattern."""
         try:
             with psycopg.connect(self._url(name), autocommit=True) as db:
+                db.execute(_CLEAR)
                 if _shape_of(db) != self._shape or _size_of(db) > LARGE:
                     return False
                 db.execute(_EMPTY)

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bide import Bide, EventKind, JobContext, JobStatus, StepFailed
+from bide import Bide, EventKind, JobContext, JobStatus, RetryPolicy, StepFailed
 from bide.errors import JobFailed, LeaseLost
 from bide.testing import Harness
 from tests.on.conftest import ONE_EACH
@@ -80,6 +80,7 @@ async def test_a_result_that_cannot_be_kept_takes_the_users_row_with_it(bide: Bi
 
 async def test_each_try_has_a_transaction_of_its_own(bide: Bide[None], place: Place) -> None:
     tries: list[int] = []
+    at_once = RetryPolicy(max_attempts=3, base=0.0, jitter=0.0)
 
     @bide.job
     async def insist(ctx: JobContext) -> int:
@@ -92,7 +93,7 @@ async def test_each_try_has_a_transaction_of_its_own(bide: Bide[None], place: Pl
                     raise ValueError("not yet")
                 return len(tries)
 
-            return await ctx.options(on=host.on, max_attempts=3).step(write)
+            return await ctx.options(on=host.on, retry=at_once).step(write)
 
     async with bide.worker():
         assert await bide.result(await insist.enqueue(), timeout="30s") == 3
@@ -104,6 +105,7 @@ async def test_what_a_step_emits_is_seen_with_its_result_and_not_of_a_try_that_f
     bide: Bide[None], place: Place
 ) -> None:
     tries: list[int] = []
+    at_once = RetryPolicy(max_attempts=2, base=0.0, jitter=0.0)
 
     @bide.job
     async def speak(ctx: JobContext) -> None:
@@ -117,7 +119,7 @@ async def test_what_a_step_emits_is_seen_with_its_result_and_not_of_a_try_that_f
                 if len(tries) == 1:
                     raise ValueError("not yet")
 
-            await ctx.options(on=host.on, max_attempts=2).step(write)
+            await ctx.options(on=host.on, retry=at_once).step(write)
 
     async with bide.worker():
         job = await speak.enqueue()
