@@ -7,13 +7,16 @@ from functools import partial
 from pathlib import Path
 
 from bench import bare, jobs
-from bench.jobs import App, recorder
+from bench.jobs import SLOTS, App, recorder
 from bench.measure import Line, Metrics, Size, Target, Topic
 
+MANY = 2 * bare.BATCH
+"""Slots with which a worker has turns as large as the batches of the bare loops."""
 
-def bide(folder: Path, count: int) -> Metrics:
-    """From before the worker registers until the file holds every result: one worker, 200 slots, history included."""
-    return jobs.measure(partial(_bide, count=count), folder, noop=count)
+
+def bide(folder: Path, count: int, slots: int) -> Metrics:
+    """From before the worker registers until the file holds every result, history included."""
+    return jobs.measure(partial(_bide, count=count), folder, slots=slots, noop=count)
 
 
 async def _bide(app: App, count: int) -> Metrics:
@@ -30,13 +33,15 @@ async def _bide(app: App, count: int) -> Metrics:
 def topic(size: Size) -> Topic[Path]:
     return Topic(
         title="Drain",
-        how=f"{size.drain:,} no-op `async` jobs with results and history, enqueued before; one worker with its default"
-        " of 200 slots, alone in a process of its own, as the bare loops are. Those settle 200 jobs and claim 200 in"
-        " one transaction, and run each as one `asyncio.Task`.",
+        how=f"{size.drain:,} no-op `async` jobs with results and history, enqueued before; one worker, alone in a"
+        f" process of its own, as the bare loops are. Those settle {bare.BATCH} jobs and claim {bare.BATCH} in one"
+        " transaction, and run each as one `asyncio.Task`. A worker settles and claims half of its slots in one turn:"
+        f" {MANY} slots make turns as large.",
         cases={
             "narrow": partial(bare.drain_narrow, count=size.drain),
             "full": partial(bare.drain_full, count=size.drain),
-            "bide": partial(bide, count=size.drain),
+            "bide default": partial(bide, count=size.drain, slots=SLOTS),
+            "bide": partial(bide, count=size.drain, slots=MANY),
         },
         lines=[
             Line(
@@ -51,7 +56,15 @@ def topic(size: Size) -> Topic[Path]:
                 base=("narrow", "rate"),
             ),
             Line(
-                "Bide",
+                f"Bide, {SLOTS} slots, the default",
+                "bide default",
+                "rate",
+                "/s",
+                "The fixed costs of a turn, for 100 jobs; else as below.",
+                base=("narrow", "rate"),
+            ),
+            Line(
+                f"Bide, {MANY} slots",
                 "bide",
                 "rate",
                 "/s",
@@ -60,6 +73,6 @@ def topic(size: Size) -> Topic[Path]:
                 base=("narrow", "rate"),
                 target=Target("≥", 0.4),
             ),
-            Line("Bide, against the full row", "bide", "rate", "/s", "As above.", base=("full", "rate")),
+            Line(f"Bide, {MANY} slots, against the full row", "bide", "rate", "/s", "As above.", base=("full", "rate")),
         ],
     )

@@ -17,6 +17,9 @@ T = TypeVar("T")
 
 CHUNK = 5_000
 
+SLOTS = 200
+"""Of a worker, by default."""
+
 
 class Recorder:
     """What jobs tell the measurement of their own process: when each one's first line ran, and how many have run."""
@@ -70,9 +73,9 @@ async def asking(ctx: JobContext[None], n: int) -> int:
 class App:
     """A `Bide` on a file, with the measured job types: its defaults, every commit on the disk."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, slots: int = SLOTS) -> None:
         self.path = path
-        self.bide = Bide(f"sqlite:///{path}", settings=Settings(synchronous="FULL"))
+        self.bide = Bide(f"sqlite:///{path}", settings=Settings(synchronous="FULL", slots=slots))
         self.noop: JobType[[int], int] = self.bide.job(noop)
         self.stepped: JobType[[int], int] = self.bide.job(stepped)
         self.asking: JobType[[int], int] = self.bide.job(asking)
@@ -145,7 +148,7 @@ async def _durable(app: App) -> AsyncGenerator[None]:
         await app.bide.shut()
 
 
-def measure(body: Callable[[App], Coroutine[Any, Any, T]], folder: Path, **jobs: int) -> T:
+def measure(body: Callable[[App], Coroutine[Any, Any, T]], folder: Path, *, slots: int = SLOTS, **jobs: int) -> T:
     """Run `body` with an open app on the folder's file; before, enqueue so many jobs of these types.
 
     It is closed in between, so that what is measured begins with an empty write-ahead log, as the bare loops do.
@@ -160,7 +163,7 @@ def measure(body: Callable[[App], Coroutine[Any, Any, T]], folder: Path, **jobs:
                     await app.bide.enqueue_many(calls)
 
     async def measured() -> T:
-        app = App(folder / "jobs.db")
+        app = App(folder / "jobs.db", slots)
         async with _durable(app):
             return await body(app)
 
