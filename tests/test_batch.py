@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from bide.batch import ENOUGH, MAX_BYTES, MAX_ITEMS, Batcher, is_flushing
+from bide.errors import StoreUnavailable
 from tests.support import holds
 
 
@@ -151,7 +152,7 @@ async def test_what_could_not_be_done_yet_is_tried_again_first_and_holds_nothing
 async def test_a_flush_that_raises_fails_its_own_alone() -> None:
     async def flush(items: Sequence[int]) -> Sequence[int]:
         if 0 in items:
-            raise OSError("no")
+            raise StoreUnavailable("no")
         return items
 
     batcher = Batcher(flush, at_once=2)
@@ -160,3 +161,34 @@ async def test_a_flush_that_raises_fails_its_own_alone() -> None:
     assert [str(result) for result in results[:50]] == ["no"] * 50
     assert results[50:] == list(range(50, 100))
     assert await batcher.put(1) == 1
+
+
+async def test_one_that_cannot_be_done_fails_alone() -> None:
+    done: list[int] = []
+
+    async def flush(items: Sequence[int]) -> Sequence[int]:
+        if 13 in items:
+            raise ValueError("unlucky")
+        done.extend(items)
+        return items
+
+    batcher = Batcher(flush)
+    answers = await asyncio.gather(*(batcher.put(n) for n in range(20)), return_exceptions=True)
+    assert [answer for answer in answers if answer != 13 and not isinstance(answer, ValueError)] == [
+        n for n in range(20) if n != 13
+    ]
+    assert isinstance(answers[13], ValueError)
+    assert sorted(done) == [n for n in range(20) if n != 13], "each once"
+
+
+async def test_what_the_database_cannot_do_now_fails_all() -> None:
+    flushes: list[Sequence[int]] = []
+
+    async def flush(items: Sequence[int]) -> Sequence[int]:
+        flushes.append(items)
+        raise StoreUnavailable("It is away.")
+
+    batcher = Batcher(flush)
+    answers = await asyncio.gather(*(batcher.put(n) for n in range(20)), return_exceptions=True)
+    assert all(isinstance(answer, StoreUnavailable) for answer in answers)
+    assert sum(map(len, flushes)) == 20, "nobody is asked again for each of them"

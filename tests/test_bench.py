@@ -19,7 +19,7 @@ from bench.peers.chart import bars
 from bench.peers.environments import Infeasible
 from bench.peers.measuring import Bench, Counts
 from bench.peers.part import PEERS_PART, Measured, tables
-from bench.peers.peers import OURS, PEERS
+from bench.peers.peers import OURS, OURS_BY_DEFAULT, PEERS
 from bench.postgres import jobs
 from bench.postgres.jobs import App
 from bench.postgres.part import POSTGRES_PART, topics
@@ -138,29 +138,35 @@ def test_a_driver_needs_nothing_of_this_repository_but_its_marks(tmp_path: Path)
 
 
 def test_figures_of_peers_are_told_against_the_best_and_errors_are_not_dropped() -> None:
-    ours, *others = [Measured(peer) for peer in (OURS, *PEERS)]
+    ours, default, *others = [Measured(peer) for peer in (OURS, OURS_BY_DEFAULT, *PEERS)]
     ours.figures = {
         ("drain 1", 0): {"rate": 200.0, "resident": 50.0},
         ("enqueue", 0): {"rate 100": 100.0},
         ("enqueue", 1): {"rate 100": 900.0},
     }
+    default.figures = {("drain 1", 0): {"rate": 165.0, "resident": 50.0}}
     for measured in others:
         if measured.peer.driver == "pgqueuer":
             measured.figures = {("drain 1", 0): {"rate": 100.0 + measured.peer.options["batch"] / 10, "resident": 1.0}}
         elif measured.peer.driver == "saq":
             # Its first round has failed: its second is held against ours.
+            measured.figures = {("enqueue", 1): {"rate 100": 90.0}}
+        elif measured.peer.driver == "huey":
             measured.figures = {("enqueue", 1): {"rate 100": 100.0}}
         else:
             measured.errors.append("drain 1: it would not")
-    targets, drained_all, _, settings, errors = tables([ours, *others], Counts(5, 10, 1))
-    assert [row[0] for row in drained_all.rows] == [peer.name for peer in (OURS, *PEERS)]
-    assert [row[0] for row in settings.rows] == [peer.name for peer in (OURS, *PEERS)]
-    drained, unmeasured, *_, enqueued = targets.rows
+    targets, drained_all, _, settings, errors = tables([ours, default, *others], Counts(5, 10, 1))
+    assert [row[0] for row in drained_all.rows] == [peer.name for peer in (OURS, OURS_BY_DEFAULT, *PEERS)]
+    assert [row[0] for row in settings.rows] == [peer.name for peer in (OURS, OURS_BY_DEFAULT, *PEERS)]
+    assert all(row[-1] for row in targets.rows), "each says what limits it"
+    drained, by_default, unmeasured, *_, enqueued, on_one_server = [row[:-1] for row in targets.rows]
     assert drained[1:] == ["200/s", "1.33 ×", "≥ 1.3 × ✓", "pgqueuer, batch 500: 150/s"]
+    assert by_default[1:] == ["165/s", "1.10 ×", "", "pgqueuer, batch 500: 150/s"]
     assert unmeasured[1:] == ["", "", "", "not measured"]
-    assert enqueued[1:] == ["500/s", "9.00 ×", "≥ 10 × ✗", "SAQ (PostgreSQL): 100/s"]
+    assert enqueued[1:] == ["500/s", "9.00 ×", "≥ 10 × ✗", "Huey (SQLite): 100/s"]
+    assert on_one_server[1:] == ["500/s", "10 ×", "≥ 10 × ✓", "SAQ (PostgreSQL): 90/s"]
     assert targets.missed == [enqueued[0]]
-    assert len(errors.rows) == len(PEERS) - 4
+    assert len(errors.rows) == len(PEERS) - 5
     assert errors.rows[0][2] == "drain 1: it would not"
 
 

@@ -32,6 +32,10 @@ def test_options_add_up(bide: Bide[None]) -> None:
     assert (call.options.owner, call.options.idempotency_key, call.options.queue) == ("ana", "k", "mail")
     assert (call.options.priority, call.options.delay) == (0, 0.0)
     assert send.call("ben").options.owner is None
+    assert send.options(owner="é" * 255).call("ben").options.owner == "é" * 255
+    with pytest.raises(InvalidOption, match="256 characters") as refused:
+        send.options(owner="é" * 256)
+    assert refused.value.hint
 
 
 def test_labels_add_up_by_their_names(bide: Bide[None]) -> None:

@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
+from bide.errors import BideError
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -59,9 +61,10 @@ class _Item(Generic[T, R]):
 class Batcher(Generic[T, R]):
     """Gathers the items of concurrent callers for `flush`, which answers each item in order.
 
-    Belongs to the event loop it is first used on. A flush that raises fails every item of its batch; where one bad item
-    must not fail the others, `flush` answers that item with a value that says so. An item that it answers with None it
-    could not do yet: that one is in the next flush again, before what was handed in later, and holds nothing up.
+    Belongs to the event loop it is first used on. A flush that raises a BideError fails every item of its batch. Any
+    other error is one item's, and must not fail the rest: each of them is flushed again by itself, so a flush that
+    raises has done nothing. An item that it answers with None it could not do yet: that one is in the next flush again,
+    before what was handed in later, and holds nothing up.
 
     `at_once` flushes may be in flight. A crowd that waits for one flush does nothing meanwhile; so each takes no more
     than its share of all that is handed in, and while one half is written, the other is made.
@@ -108,14 +111,22 @@ class Batcher(Generic[T, R]):
         taken = self._take()
         self._flying += len(taken)
         try:
+            await self._flush_these(taken)
+        finally:
+            self._flying -= len(taken)
+
+    async def _flush_these(self, taken: Sequence[_Item[T, R]]) -> None:
+        try:
             results = await self._flush([one.item for one in taken])
         except Exception as error:  # noqa: BLE001 - whatever the flush raised is each caller's to see
+            if len(taken) > 1 and not isinstance(error, BideError):
+                for one in taken:
+                    await self._flush_these([one])
+                return
             for one in taken:
                 if not one.answer.done():
                     one.answer.set_exception(error)
             return
-        finally:
-            self._flying -= len(taken)
         for one, result in zip(taken, results, strict=True):
             if result is None:
                 self._again.append(one)

@@ -35,6 +35,10 @@ R_co = TypeVar("R_co", covariant=True, default=object)
 
 QUEUE_LIMIT = 100
 NAME_LIMIT = 200
+
+OWNER_LIMIT = 255
+"""Characters of an owner: as many as the subject of a token may have, OpenID Connect Core 1.0, section 2."""
+
 PRIORITIES = range(-100, 101)
 
 LABELS = 16
@@ -146,7 +150,7 @@ class JobType(Generic[P, R_co]):
         if priority is not None and priority not in PRIORITIES:
             raise InvalidOption(f"priority={priority!r}: expected a whole number from -100 to 100.", option="priority")
         if owner is not None:
-            check_text("owner", owner)
+            check_owner(owner)
         if idempotency_key is not None:
             check_key(idempotency_key)
         if queue is not None:
@@ -485,6 +489,17 @@ def check_text(what: str, text: str) -> None:
         encode(text)
     except InvalidPayload as odd:
         raise InvalidOption(f"{what}={text!r}: {odd.reason}.", option=what) from None
+
+
+def check_owner(owner: str) -> None:
+    # Together with an idempotency key it stands in an index, whose entries have a limit.
+    if len(owner) > OWNER_LIMIT:
+        raise InvalidOption(
+            f"owner={owner[:20]!r}…: it has {len(owner)} characters.",
+            hint=f"Expected are {OWNER_LIMIT} at most: name people by an id.",
+            option="owner",
+        )
+    check_text("owner", owner)
 
 
 def check_key(idempotency_key: str) -> None:

@@ -26,6 +26,12 @@ ANSWERS = 100
 
 PAGE = 50
 
+UNCHANGED = 1.5
+"""How much longer a claim may take beside a million jobs that wait, at p50: more than what chance does to either."""
+
+RESUMED = 20.0
+"""Milliseconds from an answer until the job goes on, at p50."""
+
 T = TypeVar("T")
 
 Verb: TypeAlias = Callable[[Store], Awaitable[object]]
@@ -94,6 +100,13 @@ class Figures:
 def at(part: float, samples: Sequence[float]) -> float:
     """The sample that so large a part of them does not exceed."""
     return sorted(samples)[min(len(samples) - 1, int(part * len(samples)))]
+
+
+def passes(stage: Figures) -> bool:
+    """Whether a claim does not notice what is there, and who is answered goes on in time."""
+    claims = stage.times["claim"]
+    unchanged = at(0.5, claims.full) <= UNCHANGED * at(0.5, claims.empty)
+    return unchanged and at(0.5, stage.times["answered to resumed"].full) <= RESUMED
 
 
 async def measure(server: Server, jobs: int, told: Callable[[str], None]) -> list[Figures]:

@@ -198,6 +198,40 @@ async def test_who_does_not_hear_any_more_hears_again(
             assert (await finished(other, await enqueues.enqueue())).result == "done"
 
 
+@covers(Row.SERVER_ENDS)
+async def test_who_is_not_answered_any_more_asks_on_another_connection(
+    url: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a firewall has forgotten them: they stay open, and nothing comes through."""
+    monkeypatch.setattr("bide.store.postgres.database.STANDSTILL", 4.0)
+    monkeypatch.setattr("bide.store.postgres.database.HEARTBEAT", 0.3)
+    bide: Bide[None] = Bide(proxy.url, settings=quick(lease=3.0, listen_url=url))
+    other: Bide[None] = Bide(url, settings=quick(lease=3.0))
+    began, go_on = asyncio.Event(), asyncio.Event()
+
+    @bide.job(max_attempts=1)
+    async def patient(ctx: JobContext) -> int:
+        began.set()
+        await go_on.wait()
+        return await ctx.step(one)
+
+    async def one() -> int:
+        return 1
+
+    # Another worker, which would take it for dead.
+    async with other.worker(queues=["elsewhere"]), bide.worker():
+        job = await patient.enqueue()
+        await began.wait()
+        mine = "queues like '%default%'"
+        ((beats,),) = await execute(url, f"select beat from bide.worker where {mine}")
+        proxy.swallow()
+        # It lives on, past its lease; and what it then remembers and how it ends is written, too.
+        await comes(lambda: execute(url, f"select 1 from bide.worker where {mine} and beat > {beats} + 4"))
+        go_on.set()
+        assert (await finished(other, job)).result == 1
+        assert await execute(url, "select count(dead_at) from bide.worker") == [(0,)]
+
+
 @covers(Row.DEAF)
 async def test_without_any_notification_polling_is_enough(url: str, proxy: Proxy) -> None:
     proxy.refusing = True

@@ -17,6 +17,8 @@ from bide.store.postgres.sql import Statement
 from bide.store.postgres.store import PostgresStore
 from bide.store.sqlite import SQLiteStore
 from bide.testing.contract.moves import claims, enqueue_all, new_job, register, wanting
+from tests.postgres import execute
+from tests.support import comes
 
 LANES = 2_000
 IN_LANE = 25
@@ -57,6 +59,10 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 async def work(store: Store, worker: str, settles: list[Settle], demand: Demand) -> tuple[list[Claim], int]:
     """A turn, and how much it was: rows read by PostgreSQL, thousands of operations of SQLite."""
     if isinstance(store, PostgresStore):
+        # What other connections have counted is told when they like, but at their end at the latest.
+        await store.close()
+        await comes(lambda: execute(store.url, OTHERS))
+        await store.open()
         before = await rows_read(store)
         _, taken = await store.settle_and_claim(worker, settles, [demand])
         return list(taken), await rows_read(store) - before
@@ -74,6 +80,13 @@ async def rows_read(store: PostgresStore) -> int:
 
     return await store.database.batch(query)
 
+
+OTHERS = """
+select 1 where not exists (
+    select from pg_stat_activity
+    where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()
+)
+"""
 
 ROWS_READ = """
 select sum(seq_tup_read + coalesce(idx_tup_fetch, 0))

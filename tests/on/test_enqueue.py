@@ -11,7 +11,8 @@ import pytest
 from bide import Bide, Event, Job, JobContext, JobStatus, JobType, current_step
 from bide.errors import IdempotencyConflict, InvalidOption, NotFound
 from tests.on.conftest import ONE_EACH
-from tests.on.hosts import Host, Place
+from tests.on.hosts import POSTGRES, Host, Place
+from tests.postgres import execute
 from tests.support import comes, quick
 
 
@@ -198,3 +199,36 @@ async def test_a_step_enqueues_in_its_own_transaction(bide: Bide[None], place: P
         assert [one.id for one in await comes(children)] == [child.id]
     assert place.notes() == [2]
     assert tries == [1, 2]
+
+
+@pytest.mark.ways(POSTGRES[0], POSTGRES[6])
+async def test_however_many_are_enqueued_in_a_transaction_they_hold_no_more_locks(
+    bide: Bide[None], place: Place
+) -> None:
+    """The table of locks is the server's: who fills it stops everybody."""
+
+    @bide.job
+    async def noop(ctx: JobContext) -> None: ...
+
+    async def locks() -> int:
+        ((count,),) = await execute(
+            place.url,
+            "select count(*) from pg_locks where locktype = 'advisory'"
+            " and database = (select oid from pg_database where datname = current_database())",
+        )
+        return int(count)
+
+    async with bide, place.connected() as host:
+        await host.begin()
+        await host.do("savepoint before")
+        await noop.options(on=host.on).enqueue()
+        await host.do("rollback to savepoint before")
+        assert await locks() == 0
+        await noop.options(on=host.on).enqueue()
+        held = await locks()
+        assert held > 0, "who reads in order waits for what this transaction will write"
+        for _ in range(50):
+            await noop.options(on=host.on).enqueue()
+        assert await locks() == held
+        await host.commit()
+    assert await locks() == 0

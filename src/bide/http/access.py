@@ -18,7 +18,7 @@ from starlette.requests import HTTPConnection
 from bide.errors import InvalidOption
 from bide.http.local import foreign
 from bide.http.refusals import Forbidden
-from bide.job_type import check_text
+from bide.job_type import check_owner, check_text
 
 Right: TypeAlias = Literal["create", "view", "cancel", "answer", "admin"]
 """`create`: enqueue, retry and fork. `view`: read jobs and questions. `cancel`: end jobs. `answer`: answer questions.
@@ -92,7 +92,7 @@ class Principal:
         elif not reached and "admin" not in given and job is None:
             raise InvalidOption("Jobs without an owner are for administrators.", hint="Name an owner.")
         else:
-            check_text("owner", reached)
+            check_owner(reached)
         object.__setattr__(self, "id", id)
         object.__setattr__(self, "rights", given)
         object.__setattr__(self, "owner", reached)

@@ -25,7 +25,7 @@ from bide.http.call import Call, ThisCall, this_call
 from bide.http.refusals import Forbidden, TooLarge, TooMany
 from bide.http.schemas import Cancel, CancelMany, Fork, NewJob, NewJobs
 from bide.job import JobStatus
-from bide.job_type import JobCall
+from bide.job_type import OWNER_LIMIT, JobCall
 from bide.store.base import JobFilter, JobRow
 
 T = TypeVar("T")
@@ -270,7 +270,7 @@ async def list_jobs(
     label: Annotated[
         list[str], Query(default_factory=list, max_length=16, description="`name=value`; all must match.")
     ],
-    owner: Annotated[str | None, Query(max_length=200, description="For administrators.")] = None,
+    owner: Annotated[str | None, Query(max_length=OWNER_LIMIT, description="For administrators.")] = None,
     created_after: Moment | None = None,
     created_before: Moment | None = None,
     limit: Annotated[int, Query(ge=1, le=PAGE)] = 50,

@@ -34,6 +34,8 @@ class Proxy:
         self._swallowed: set[asyncio.StreamWriter] = set()
         self.cuts = 0
         self.refusing = False
+        self.swallowing = False
+        """Whether of new connections nothing is handed on from the beginning."""
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -96,6 +98,8 @@ class Proxy:
             return
         server, to_server = await asyncio.open_unix_connection(self._socket)
         self._open |= {to_client, to_server}
+        if self.swallowing:
+            self._swallowed |= {to_client, to_server}
         answers = asyncio.create_task(self._hand_on(server, to_client))
         try:
             while said := await client.read(65_536):

@@ -34,7 +34,8 @@ from bide.testing.contract.moves import (
     step,
     wanting,
 )
-from tests.support import quick
+from tests.postgres import execute
+from tests.support import comes, quick
 
 pytestmark = pytest.mark.parametrize("way", ["postgres_url", "pooled_url"], ids=["direct", "pooled"], indirect=True)
 
@@ -240,3 +241,21 @@ async def test_nothing_deadlocks_whatever_meets(
     assert max(taken.values()) == 1, "a lease was given twice"
     assert [record.getMessage() for record in caplog.records if "taken back" in record.getMessage()] == []
     await assert_sound(store)
+
+
+async def test_what_can_be_given_back_is_though_some_of_it_is_held(
+    store: PostgresStore, holder: Connection, postgres_url: str
+) -> None:
+    worker = await register(store)
+    runs = [await start(store, worker) for _ in range(6)]
+    kept = await connect(postgres_url)
+    await kept.execute("begin")
+    for run in runs:
+        await hold(kept if run in runs[:3] else holder, run.id)
+    releasing = asyncio.create_task(store.release({run.id: run.lease for run in runs}))
+    await comes(lambda: execute(postgres_url, "select 1 from pg_stat_activity where wait_event_type = 'Lock'"))
+    await holder.execute("commit")
+    with pytest.raises(StoreBusy):
+        await releasing
+    assert [(await row(store, run.id)).status for run in runs] == [S.RUNNING] * 3 + [S.PENDING] * 3
+    await kept.close()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 
 import pytest
 
+from bide import Bide, JobContext
 from bide.clock import SystemClock
 from bide.errors import SchemaMismatch, StoreBusy, StoreError, StoreFull, StoreUnavailable
 from bide.store.base import Accepted, Retrying
@@ -15,7 +17,7 @@ from bide.store.postgres import PostgresStore
 from bide.store.postgres.driver import connect
 from bide.store.postgres.sql import Statement, in_schema
 from bide.testing.contract.moves import claims, enqueue, finish, kinds, new_job, register, settle, wanting
-from tests.postgres import execute
+from tests.postgres import Server, execute
 from tests.support import comes
 
 
@@ -68,6 +70,51 @@ async def test_what_cannot_be_done_is_told_with_a_remedy_and_heals(
     await execute(postgres_url, "drop trigger fail on bide.job")
     (answer,) = await store.insert([job])
     assert isinstance(answer, Accepted), "nothing was written before"
+
+
+@pytest.mark.parametrize(("code", "remedy"), [("53200", "max_locks_per_transaction"), ("42501", "Grant")])
+async def test_the_remedy_is_that_of_the_error(store: PostgresStore, postgres_url: str, code: str, remedy: str) -> None:
+    await fail(postgres_url, code, 1_000)
+    with pytest.raises(StoreUnavailable) as told:
+        await store.insert([new_job()])
+    assert remedy in (told.value.hint or "")
+
+
+async def test_a_server_without_a_connection_left_names_what_to_change(postgres: Server, postgres_url: str) -> None:
+    role = f"narrow_{os.urandom(4).hex()}"
+    await execute(postgres_url, f"create role {role} login connection limit 0")
+    with pytest.raises(StoreUnavailable) as told:
+        await PostgresStore(postgres_url.replace("postgres:@", f"{role}@")).open()
+    assert "max_connections" in (told.value.hint or "")
+    await execute(postgres_url, f"drop role {role}")
+
+
+async def test_one_job_that_the_database_refuses_fails_no_other(postgres_url: str) -> None:
+    """By a rule of its owner's, say: all that many callers hand in at once goes in one statement."""
+    await execute(
+        postgres_url,
+        """
+        create function choose() returns trigger language plpgsql as $$ begin
+            if new.owner = 'nobody' then raise exception 'not for nobody' using errcode = '23514'; end if;
+            return new;
+        end $$
+        """,
+    )
+    await execute(
+        postgres_url, "create trigger choose before insert on bide.job for each row execute function choose()"
+    )
+    bide: Bide[None] = Bide(postgres_url)
+
+    @bide.job
+    async def noop(ctx: JobContext) -> None: ...
+
+    async with bide:
+        owners = ["nobody" if n == 30 else "ann" for n in range(100)]
+        calls = [noop.options(owner=owner).enqueue() for owner in owners]
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        assert [n for n, answer in enumerate(answers) if isinstance(answer, Exception)] == [30]
+        assert "not for nobody" in str(answers[30])
+        assert len(await bide.list(owner="ann", limit=200)) == 99
 
 
 async def test_tables_that_are_gone_are_told_with_the_remedy(store: PostgresStore, postgres_url: str) -> None:

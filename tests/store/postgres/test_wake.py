@@ -9,7 +9,8 @@ import pytest
 
 from bide.errors import InvalidOption, StoreUnavailable
 from bide.store.base import Hint
-from bide.store.postgres import PostgresStore
+from bide.store.postgres import PostgresStore, wake
+from bide.store.postgres.clock import DatabaseClock
 from bide.store.postgres.driver import connect
 from bide.testing.contract.moves import claims, enqueue, register, wanting
 from bide.testing.contract.reading import listening
@@ -52,6 +53,50 @@ async def test_where_notifications_do_not_come_it_looks(postgres_url: str, proxy
         with listening(other) as ear:
             await enqueue(deaf)
             await ear.hear(Hint.READY)
+
+
+class Learning(DatabaseClock):
+    """Says when it has learnt how late it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times = 0
+
+    def learn(self, asked: int, told: int, heard: int) -> None:
+        super().learn(asked, told, heard)
+        self.times += 1
+
+
+async def test_where_the_way_to_listen_leads_nowhere_it_looks_by_the_other(
+    postgres_url: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A firewall that drops what it does not like: nothing is refused there, and nothing answered."""
+    monkeypatch.setattr(wake, "PATIENCE", 0.5)
+    proxy.swallowing = True
+    clock = Learning()
+    async with AsyncExitStack() as stack:
+        deaf = PostgresStore(postgres_url, listen_url=proxy.url, clock=clock)
+        other = PostgresStore(postgres_url)
+        for one in (deaf, other):
+            await one.open()
+            stack.push_async_callback(one.close)
+        await holds(lambda: clock.times >= 3)
+        with listening(other) as ear:
+            await enqueue(deaf)
+            await ear.hear(Hint.READY)
+        # And as it should be again, once it leads somewhere.
+        proxy.swallowing = False
+        proxy.cut_all()
+        await holds(lambda: proxy.hands_on)
+        await comes(lambda: execute(postgres_url, LISTENING.format(listeners=2)))
+
+
+LISTENING = """
+select 1 where {listeners} = (
+    select count(*) from pg_stat_activity
+    where datname = current_database() and query like '%pg_notify%' and pid <> pg_backend_pid()
+)
+"""
 
 
 async def test_what_was_noted_last_is_told_before_the_end(postgres_url: str, store: PostgresStore) -> None:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from bide.errors import StoreBusy
 from bide.store.postgres.driver import Connection
+from bide.store.postgres.failures import Fate, fate_of
 
 
 class Connections:
@@ -23,6 +24,7 @@ class Connections:
         self._what = what
         self._remedy = remedy
         self._idle: list[Connection] = []
+        self._closed = False
 
     @property
     def busy(self) -> bool:
@@ -43,9 +45,17 @@ class Connections:
             if db is None or db.is_closed():
                 db = await self._connect()
             yield db
+        except Exception as error:
+            if fate_of(error) is Fate.GONE:
+                # One that does not answer is not seen to be closed, and those that were made before it may be as bad:
+                # whoever took one of them next would wait as long.
+                for suspect in (*self._idle, *([] if db is None else [db])):
+                    suspect.terminate()
+                self._idle.clear()
+            raise
         finally:
             if db is not None:
-                if db.is_closed() or db.is_in_transaction():
+                if self._closed or db.is_closed() or db.is_in_transaction():
                     db.terminate()
                 else:
                     self._idle.append(db)
@@ -62,10 +72,11 @@ class Connections:
             ) from None
 
     async def close(self) -> None:
-        """Close those that are idle: nobody may use them any more."""
+        """Close those that are idle; one that is in use is ended when it is handed back."""
+        self._closed = True
         while self._idle:
             db = self._idle.pop()
             try:
                 await db.close(timeout=2.0)
-            except (OSError, TimeoutError):
+            except Exception:  # noqa: BLE001 - whatever it is, the others are closed as well
                 db.terminate()

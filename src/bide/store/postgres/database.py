@@ -14,6 +14,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 from bide.batch import is_flushing
@@ -22,7 +23,7 @@ from bide.portal import Portal
 from bide.store.address import shown
 from bide.store.base import Clock
 from bide.store.postgres.connections import Connections
-from bide.store.postgres.driver import Connection, Fetching, Row, connect
+from bide.store.postgres.driver import HEARTBEAT, STANDSTILL, Connection, Fetching, Row, connect
 from bide.store.postgres.failures import Fate, fate_of, translate
 from bide.store.postgres.sql import Statement, statement
 from bide.store.postgres.wake import Wakes
@@ -112,8 +113,8 @@ class Database:
         self._stricter = False
         """Whether the database or the role is set to another level: then no statement is a transaction by itself."""
 
-        async def make() -> Connection:
-            db = await connect(url, cached_statements=cached_statements)
+        async def make(standstill: float = STANDSTILL) -> Connection:
+            db = await connect(url, cached_statements=cached_statements, standstill=standstill)
             try:
                 ((level,),) = await db.fetch("show default_transaction_isolation")
             except BaseException:
@@ -128,7 +129,7 @@ class Database:
         self.pool = Connections(
             make, pool, patience, "reading and for people's calls", "Else make BIDE_POOL_SIZE larger."
         )
-        self._lifeline = Connections(make, 1, patience, "heartbeats", _SOONER)
+        self._lifeline = Connections(partial(make, HEARTBEAT), 1, patience, "heartbeats", _SOONER)
         self._apart: Portal | None = None
         self._kept: set[Future[Any]] = set()
         """The calls that run apart."""

@@ -21,6 +21,9 @@ CONNECTING = 5.0
 STANDSTILL = 30.0
 """Seconds after which a statement that the server says nothing about counts as lost."""
 
+HEARTBEAT = 10.0
+"""The same for a heartbeat: with the next one, on another connection, still within the default lease."""
+
 Row: TypeAlias = Sequence[Any]
 
 
@@ -47,14 +50,15 @@ class Connection(Fetching, Protocol):
 _ARRAYS = "select cast(null as boolean[]), cast(null as integer[]), cast(null as bigint[])"
 
 
-async def connect(url: str, *, cached_statements: int = 100) -> Connection:
+async def connect(url: str, *, cached_statements: int = 100, standstill: float | None = STANDSTILL) -> Connection:
     """A new connection, with no settings of its own: a pooler between hands them to others.
 
+    standstill: seconds after which a statement counts as lost; None waits for as long as it takes.
     Raises InvalidOption where the address cannot be read; else what asyncpg raises.
     """
     try:
         connection: Connection = await asyncpg.connect(
-            url, timeout=CONNECTING, command_timeout=STANDSTILL, statement_cache_size=cached_statements
+            url, timeout=CONNECTING, command_timeout=standstill, statement_cache_size=cached_statements
         )
     except OSError:
         raise  # a certificate that is refused is a ValueError, too

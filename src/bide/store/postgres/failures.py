@@ -40,7 +40,12 @@ _REFUSED = {
     *_MIXED_UP,
 }
 _MISMATCHED = {"3F000", "42P01", "42883", "42703"}
-_FULL = {"53100", "53200"}
+_FULL = {"53100"}
+_REMEDIES = {
+    "42501": "Grant this user what docs/postgres.md names: usage of the schema, its tables and its sequences.",
+    "53200": "The server is out of memory, or its table of locks is full: max_locks_per_transaction makes that larger.",
+    "53300": "All connections of the server are in use: raise its max_connections, or lower BIDE_POOL_SIZE.",
+}
 _LACKING = ("53", "58")
 """Classes of what a server has too little of, and of what its operating system refuses."""
 _FILES = {"md.c", "fd.c", "buffile.c"}
@@ -85,6 +90,8 @@ def translate(error: BaseException, name: str) -> StoreError:
             f"{name}: {error}.",
             hint="Does a transaction of yours keep a row of Bide locked? Commit it sooner.",
         )
+    if code in _REMEDIES:
+        return StoreUnavailable(f"{name}: {error}.", hint=_REMEDIES[code])
     if _is_full(error):
         return StoreFull(f"{name}: {error}.", hint="Nothing was written. Free some space, and try again.")
     if code in _MISMATCHED:

@@ -38,14 +38,12 @@ def fork(job: str, owner: str | None, wanted: Fork) -> Callable[[Tx], Awaitable[
         source = found[0]
         if wanted.finished and source.status not in TERMINAL:
             raise not_finished(job, source.status)
-        if existing := await _existing(tx, source, wanted):
-            return existing
-        if not await _copy(tx, source, wanted):
-            # Another transaction has made it meanwhile, under this id or this key.
-            existing = await _existing(tx, source, wanted)
-            assert existing is not None, "it was there a moment ago"
-            return existing
-        return (await job_rows(tx, [wanted.id]))[0]
+        while True:
+            if existing := await _existing(tx, source, wanted):
+                return existing
+            # Another transaction may make it meanwhile, under this id or this key; or delete what it has found.
+            if await _copy(tx, source, wanted):
+                return (await job_rows(tx, [wanted.id]))[0]
 
     return verb
 

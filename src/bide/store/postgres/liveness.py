@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 
+from bide.errors import StoreBusy
 from bide.store.base import Beat, WorkerRow
 from bide.store.ends import LATE, LOST, Held, Leaving, cancelled, given_back, taken_back
 from bide.store.postgres.database import Database, Tx
@@ -71,9 +72,15 @@ async def release(
     if not jobs:
         return
     mine = await database.write(lambda tx: _take_back(tx, jobs, how))
+    busy: StoreBusy | None = None
     for job in jobs.keys() - mine.keys():
         # Another transaction holds it, or it is gone.
-        await database.write(_waiting(job, jobs[job], how))
+        try:
+            await database.write(_waiting(job, jobs[job], how))
+        except StoreBusy as error:
+            busy = error  # the others are given back all the same
+    if busy is not None:
+        raise busy
 
 
 def _waiting(job: str, lease: int, how: Callable[[Held], Leaving]) -> Callable[[Tx], Awaitable[object]]:

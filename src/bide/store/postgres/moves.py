@@ -5,13 +5,13 @@ The verb holds the row of the job: whatever is decided here stays true until it 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from bide.events import EventKind
 from bide.store.ends import Leaving
 from bide.store.postgres.database import Tx
 from bide.store.postgres.rows import shared
-from bide.store.postgres.sql import Statement, statement
+from bide.store.postgres.sql import statement
 from bide.store.rows import data
 
 _APPEND = statement("append_event")
@@ -79,25 +79,27 @@ async def cancel(tx: Tx, job: str, by: str | None, reason: str | None) -> None:
 
 async def withdraw(tx: Tx, job: str, *, keep: Collection[str] = ()) -> None:
     """Withdraw the open prompts of a job, but for these."""
-    await _withdraw(tx, job, [row for row in await _prompts(tx, _OPEN, job) if row[0] not in keep])
+    await withdraw_these(tx, job, (await open_prompts(tx, [job])).get(job, {}), keep=keep)
+
+
+async def withdraw_these(tx: Tx, job: str, prompts: Mapping[str, str], *, keep: Collection[str] = ()) -> None:
+    """Withdraw these prompts of a job, keys by ids, but for some."""
+    for prompt, key in prompts.items():
+        if prompt not in keep:
+            await withdraw_one(tx, job, prompt, key)
 
 
 async def withdraw_expired(tx: Tx, job: str) -> None:
     """Withdraw those that expired without a default, so that another attempt asks anew."""
-    await _withdraw(tx, job, await _prompts(tx, _EXPIRED, job))
+    await withdraw_these(tx, job, {row[0]: row[1] for row in await tx.fetch(_EXPIRED, job=job)})
 
 
-async def open_prompts(tx: Tx, job: str) -> set[str]:
-    return {row[0] for row in await _prompts(tx, _OPEN, job)}
-
-
-async def _prompts(tx: Tx, query: Statement, job: str) -> list[tuple[str, str]]:
-    return [(row[0], row[1]) for row in await tx.fetch(query, job=job)]
-
-
-async def _withdraw(tx: Tx, job: str, prompts: Iterable[tuple[str, str]]) -> None:
-    for prompt, key in prompts:
-        await withdraw_one(tx, job, prompt, key)
+async def open_prompts(tx: Tx, jobs: Collection[str]) -> Mapping[str, Mapping[str, str]]:
+    """Of those of these jobs that have some: the keys of their open prompts, by id."""
+    found: dict[str, dict[str, str]] = {}
+    for job, prompt, key in await tx.fetch(_OPEN, jobs=list(jobs)):
+        found.setdefault(job, {})[prompt] = key
+    return found
 
 
 async def withdraw_one(tx: Tx, job: str, prompt: str, key: str) -> None:

@@ -1,1 +1,3 @@
-select id, key from bide.prompt where job = :job and status = 'open' order by opened_at, place
+select job, id, key from bide.prompt
+where job = any(cast(:jobs as text[])) and status = 'open'
+order by opened_at, place

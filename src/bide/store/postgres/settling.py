@@ -6,7 +6,7 @@ suspends, it has questions open, another transaction holds its row), it is looke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence, Set
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from typing import TypeAlias, assert_never
 
 from bide.batch import MAX_BYTES
@@ -14,7 +14,7 @@ from bide.store.base import Cancelled, Claim, Completed, Demand, Failed, Release
 from bide.store.ends import Held, Leaving, cancelled, earlier, plainly, suspended
 from bide.store.postgres.claiming import recalls
 from bide.store.postgres.database import Database, Tx
-from bide.store.postgres.moves import columns, hold, leave, open_prompts, withdraw, withdraw_expired
+from bide.store.postgres.moves import columns, hold, leave, open_prompts, withdraw_expired, withdraw_these
 from bide.store.postgres.sql import statement
 from bide.store.rows import data, json, told
 
@@ -107,6 +107,7 @@ async def _carefully(tx: Tx, settles: Sequence[Settle]) -> Answers:
     ids = {one.job for one in settles}
     mine = await hold(tx, ids)
     jobs = await held(tx, ids)
+    asked = await open_prompts(tx, mine) if mine else {}
     answers: Answers = {}
     ends: list[Leaving] = []
     for one in settles:
@@ -118,30 +119,29 @@ async def _carefully(tx: Tx, settles: Sequence[Settle]) -> Answers:
         elif job.id not in mine:
             continue
         elif job.cancel_requested_at is not None:
-            await withdraw(tx, one.job)
+            await withdraw_these(tx, one.job, asked.get(one.job, {}))
             own = isinstance(one.outcome, Cancelled)
             told = one.outcome.data if isinstance(one.outcome, Cancelled) else None
             ends.append(cancelled(job, told, elapsed=one.elapsed, progress=one.progress))
             answers[one.job, one.lease] = Settled.APPLIED if own else Settled.CANCELLED
         else:
-            ends.append(await _prepare(tx, one))
+            ends.append(await _prepare(tx, one, asked.get(one.job, {})))
             answers[one.job, one.lease] = Settled.APPLIED
     if ends:
         await leave(tx, ends)
     return answers
 
 
-async def _prepare(tx: Tx, one: Settle) -> Leaving:
+async def _prepare(tx: Tx, one: Settle, still_open: Mapping[str, str]) -> Leaving:
     """Withdraw the prompts that this end leaves unanswered, and say how the run ends."""
     match outcome := one.outcome:
         case Suspended():
-            still_open = await open_prompts(tx, one.job)
-            await withdraw(tx, one.job, keep=outcome.awaiting)
+            await withdraw_these(tx, one.job, still_open, keep=outcome.awaiting)
             return suspended(one, outcome, still_open, tx.now)
         case Retrying():
             await withdraw_expired(tx, one.job)
         case Completed() | Failed() | Cancelled():
-            await withdraw(tx, one.job)
+            await withdraw_these(tx, one.job, still_open)
         case Released():
             pass
         case _:

@@ -121,6 +121,7 @@ class PostgresStore:
             self.schema,
             clock if isinstance(clock, DatabaseClock) else None,
             listens=self._listen_url is not None or not pooled,
+            instead=self.url,
         )
         database = Database(
             self.url,
@@ -146,8 +147,10 @@ class PostgresStore:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._patience):
                 await opened.records.drain()
-        await opened.database.close()
-        await opened.wakes.close()
+        try:
+            await opened.database.close()
+        finally:
+            await opened.wakes.close()
 
     @property
     def database(self) -> Database:

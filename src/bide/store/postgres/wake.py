@@ -55,11 +55,13 @@ class Wakes:
     """One per store, of the event loop that opened it. `subscribe` and `note` may be called from any thread.
 
     `listens`: a session of `url` is one. Through a pooler that shares out transactions LISTEN would stay with a
-    connection that others use next: there it only looks.
+    connection that others use next: there it only looks. `instead` is the way that everything else goes: where another
+    one is named for listening, and leads nowhere, it looks there.
     """
 
-    def __init__(self, url: str, schema: str, clock: DatabaseClock | None, *, listens: bool) -> None:
+    def __init__(self, url: str, schema: str, clock: DatabaseClock | None, *, listens: bool, instead: str) -> None:
         self._url = url
+        self._instead = instead
         self._schema = schema
         self._clock = clock
         self._listens = listens
@@ -78,6 +80,7 @@ class Wakes:
         self._settled = asyncio.Event()
         """Set once it listens, or has found out that it cannot."""
         self._refused: InvalidOption | None = None
+        self._looking: asyncio.Task[None] | None = None
         self._task = asyncio.create_task(self._listen())
         self._telling = asyncio.create_task(self._tell())
 
@@ -109,9 +112,10 @@ class Wakes:
         self._closing = True
         self._keep({Hint.CHANGED} if self._later is not None else set())
         await asyncio.wait([self._telling], timeout=PATIENCE)
-        for task in (self._telling, self._task):
+        tasks = [task for task in (self._telling, self._task, self._looking) if task is not None]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(self._telling, self._task, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _keep(self, hints: set[Hint]) -> None:
         if self._later is not None:
@@ -149,16 +153,22 @@ class Wakes:
         wait, longest = BACKOFF
         while True:
             try:
-                db = await self._connect()
+                db = await self._connect(self._url, listens=self._listens)
             except InvalidOption as error:
                 self._refused = error
                 self._settled.set()
                 return  # it stays what it is, however often it is tried
             except Exception as error:  # noqa: BLE001 - as long as it takes
                 log.warning("no connection to listen on, trying again: %s", error)
+                if self._looking is None and self._instead != self._url:
+                    self._looking = asyncio.create_task(self._look_instead())
             else:
+                if self._looking is not None:
+                    self._looking.cancel()
+                    await asyncio.gather(self._looking, return_exceptions=True)
+                    self._looking = None
                 try:
-                    await self._hear_from(db)
+                    await self._hear_from(db, listens=self._listens)
                 except Exception as error:  # noqa: BLE001 - as long as it takes
                     log.warning("the connection that listens was lost, connecting again: %s", error)
                     wait, _ = BACKOFF
@@ -171,31 +181,45 @@ class Wakes:
             await asyncio.sleep(wait * random.uniform(0.5, 1.0))
             wait = min(longest, wait * 2)
 
-    async def _connect(self) -> Connection:
+    async def _look_instead(self) -> None:
+        """Look, and tell, by the way that everything else goes, until this is cancelled."""
+        while True:
+            try:
+                db = await self._connect(self._instead, listens=False)
+                try:
+                    await self._hear_from(db, listens=False)
+                finally:
+                    self._listening = None
+                    db.terminate()
+            except Exception as error:  # noqa: BLE001 - as long as it takes
+                log.debug("no connection to look by: %s", error)
+            await asyncio.sleep(BACKOFF[1])
+
+    async def _connect(self, url: str, *, listens: bool) -> Connection:
         # A connection may be half-open from its first words on.
         async with asyncio.timeout(PATIENCE):
-            db = await connect(self._url, cached_statements=0)
+            db = await connect(url, cached_statements=0)
             try:
-                if self._listens:
+                if listens:
                     await db.add_listener(self._schema, self._heard)
             except BaseException:
                 db.terminate()
                 raise
             return db
 
-    async def _hear_from(self, db: Connection) -> None:
+    async def _hear_from(self, db: Connection, *, listens: bool) -> None:
         lost = asyncio.Event()
         db.add_termination_listener(lambda *_: lost.set())
         self._listening = db
         self._subscribers.tell(tuple(Hint))
         while not lost.is_set():
-            echo = await self._look(db)
+            echo = await self._look(db, listens=listens)
             self._settled.set()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(POLL if echo else DEAF):
                     await lost.wait()
 
-    async def _look(self, db: Connection) -> bool:
+    async def _look(self, db: Connection, *, listens: bool) -> bool:
         """Look at the position and at the time, and whether a notification comes back."""
         self._back.clear()
         asked = time.time_ns() // 1000
@@ -206,7 +230,7 @@ class Wakes:
         if position != self._position:
             self._position = position
             self._subscribers.tell(tuple(Hint))
-        if not self._listens:
+        if not listens:
             return False
         try:
             async with asyncio.timeout(DEAF):

@@ -74,7 +74,8 @@ async def connected(url: str) -> AsyncGenerator[Connection]:
     """A connection for a moment. Raises StoreError where the database cannot do what it is asked."""
     db: Connection | None = None
     try:
-        db = await connect(url, cached_statements=0)
+        # A migration takes as long as it takes.
+        db = await connect(url, cached_statements=0, standstill=None)
         yield db
     except BideError:
         raise
@@ -84,7 +85,10 @@ async def connected(url: str) -> AsyncGenerator[Connection]:
         raise translate(error, shown(url)) from error
     finally:
         if db is not None:
-            await db.close(timeout=5.0)
+            try:
+                await db.close(timeout=5.0)
+            except Exception:  # noqa: BLE001 - what went wrong before is what is to be told
+                db.terminate()
 
 
 @asynccontextmanager
