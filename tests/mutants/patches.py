@@ -1006,6 +1006,27 @@ PATCHES = (
         f"{ON}test_lost.py::test_a_step_whose_commit_had_no_reply_is_done_once[postgres-asyncpg-True]",
     ),
     Patch(
+        "each job of one transaction takes a lock of its own",
+        "store/postgres/migrations/functions/ticket_v1.sql",
+        "if ticket is not null then",
+        "if false then",
+        f"{ON}test_enqueue.py::test_however_many_are_enqueued_in_a_transaction_they_hold_no_more_locks[postgres-asyncpg]",
+    ),
+    Patch(
+        "a heartbeat waits for an answer as long as everything else does",
+        "store/postgres/database.py",
+        "Connections(partial(make, HEARTBEAT), ",
+        "Connections(make, ",
+        "tests/faults/test_postgres_ends.py::test_who_is_not_answered_any_more_asks_on_another_connection",
+    ),
+    Patch(
+        "a job that the database refuses fails all that were handed in with it",
+        "batch.py",
+        "if len(taken) > 1 and not isinstance(error, BideError):",
+        "if False:",
+        "tests/store/postgres/test_failures.py::test_one_job_that_the_database_refuses_fails_no_other",
+    ),
+    Patch(
         "a connection is used by another thread while a step past its time still has it",
         "context.py",
         "await (call if step.held is None else _finished(call))",
