@@ -65,6 +65,8 @@ class Server:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._spares is not None:
+            self._spares.close()
         self._server.cleanup()
         shutil.rmtree(self.folder, ignore_errors=True)
 

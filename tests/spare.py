@@ -95,14 +95,31 @@ class Spares:
             self._shape = _shape_of(db)
         self._free: list[str] = []
         self._uses: dict[str, int] = {}
+        self._kept: psycopg.Connection[Any] | None = None
+
+    def _admin(self) -> psycopg.Connection[Any]:
+        """A connection that is kept: to make one takes the server longer than all that is done by it. Tests end servers
+        and connections."""
+        if self._kept is not None:
+            try:
+                self._kept.execute("select")
+            except psycopg.Error:
+                self._kept.close()
+                self._kept = None
+        if self._kept is None:
+            self._kept = psycopg.connect(self._url("postgres"), autocommit=True)
+        return self._kept
+
+    def close(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
 
     def take(self, name: str) -> bool:
         """Whether there was one, which is called so from now on."""
         if not self._free:
             return False
         spare = self._free.pop()
-        with psycopg.connect(self._url("postgres"), autocommit=True) as db:
-            _rename(db, spare, name)
+        _rename(self._admin(), spare, name)
         self._uses[name] = self._uses.pop(spare)
         return True
 
@@ -110,22 +127,22 @@ class Spares:
         """Nobody needs it any more."""
         uses = self._uses.pop(name, 0) + 1
         spare = f"spare_{name}"
-        with psycopg.connect(self._url("postgres"), autocommit=True) as db:
-            # First of all nobody finds it any more who may still be at work.
-            while True:
-                # To rename one that is in use takes as long as the server waits in vain for it to be free: seconds.
-                while db.execute(_END, [name]).rowcount:
-                    time.sleep(_A_LITTLE)
-                try:
-                    _rename(db, name, spare)
-                except ObjectInUse:
-                    continue
-                break
-            if uses < OFTEN and self._empty(spare):
-                self._uses[spare] = uses
-                self._free.append(spare)
-            else:
-                db.execute(SQL("drop database {} with (force)").format(Identifier(spare)))
+        db = self._admin()
+        # First of all nobody finds it any more who may still be at work.
+        while True:
+            # To rename one that is in use takes as long as the server waits in vain for it to be free: seconds.
+            while db.execute(_END, [name]).rowcount:
+                time.sleep(_A_LITTLE)
+            try:
+                _rename(db, name, spare)
+            except ObjectInUse:
+                continue
+            break
+        if uses < OFTEN and self._empty(spare):
+            self._uses[spare] = uses
+            self._free.append(spare)
+        else:
+            db.execute(SQL("drop database {} with (force)").format(Identifier(spare)))
 
     def _empty(self, name: str) -> bool:
         """Whether there is nothing in it now that was not in the pattern."""
