@@ -83,6 +83,13 @@ async def ask(ctx: JobContext, questions: int = 1) -> str:
 
 
 @bide.job(expose=True)
+async def both(ctx: JobContext) -> str:
+    """Ask two questions at once."""
+    await asyncio.gather(*(ctx.ask(key, Confirm(summary=f"Go on, {key}?")) for key in ("first", "second")))
+    return "went on"
+
+
+@bide.job(expose=True)
 async def let(ctx: JobContext) -> Flat:
     """Ask for a flat."""
     return await ctx.ask("flat", Form(Flat))

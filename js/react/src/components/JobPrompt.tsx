@@ -2,6 +2,7 @@ import type { Prompt } from "@bide/client";
 import { useRef, useState } from "react";
 import { classes } from "../classes.js";
 import type { Json } from "../form/json.js";
+import { useJustNow } from "../hooks/useJustNow.js";
 import { useJobWatch, useWatch } from "../hooks/useWatch.js";
 import { useBide } from "../provider.js";
 import { useTexts } from "../texts/context.js";
@@ -20,7 +21,9 @@ export function JobPrompt({ job, onAnswered, className, ...view }: JobPromptProp
   const texts = useTexts();
   const id = job?.id ?? null;
   const { prompts } = useWatch(useJobWatch(id));
-  const { shown, gone, leave } = useShown(id, prompts);
+  const [answered, note] = useJustNow<string>();
+  // The second click on an answer must not hit what is asked next, in the same place.
+  const { shown, gone, leave } = useShown(id, prompts, answered !== null);
   const { closed, sending } = useClosing(shown?.id ?? null, gone, (prompt, signal) =>
     askServer(client, prompt, signal),
   );
@@ -37,6 +40,7 @@ export function JobPrompt({ job, onAnswered, className, ...view }: JobPromptProp
     // The form with the focus goes away: it must not fall back to the top of the page.
     if (box.current?.contains(document.activeElement)) box.current.focus();
     leave(prompt.id);
+    note(prompt.id);
     setSent(prompt.job_id);
     onAnswered?.(prompt);
   }
@@ -73,11 +77,14 @@ export function JobPrompt({ job, onAnswered, className, ...view }: JobPromptProp
   );
 }
 
-/** The question that is shown stays until it was answered here, or until the person has seen that it was elsewhere. */
-function useShown(job: string | null, prompts: readonly Prompt[]) {
+/**
+ * The question that is shown stays until it was answered here, or until the person has seen that it was elsewhere.
+ * `wait`: no other one comes yet.
+ */
+function useShown(job: string | null, prompts: readonly Prompt[], wait: boolean) {
   const [held, setHeld] = useState<{ job: string | null; prompt: Prompt | null }>({ job, prompt: null });
   const [done, setDone] = useState<ReadonlySet<string>>(new Set());
-  const open = prompts.find((prompt) => !done.has(prompt.id)) ?? null;
+  const open = (!wait && prompts.find((prompt) => !done.has(prompt.id))) || null;
   const before = held.job === job ? held.prompt : null;
   const listed = prompts.find(({ id }) => id === before?.id);
   const shown = listed ?? before;

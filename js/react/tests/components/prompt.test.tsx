@@ -1,7 +1,7 @@
 import { BideError, type Prompt } from "@bide/client";
 import { render, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import {
   BideTexts,
   JobPromptView,
@@ -71,6 +71,22 @@ const QUESTIONS = {
     { text: "For whom?", options: null },
   ],
 };
+
+test("the second click on an answer does not answer the question that has come in its place", async () => {
+  const now = vi.spyOn(performance, "now").mockReturnValue(1_000);
+  const { given, user, rerender } = show(prompt("confirm", { summary: "First" }));
+  await user.click(screen.getByRole("button", { name: "Approve" }));
+  const other: Json[] = [];
+  const next = prompt("confirm", { summary: "Second" }, { id: "0192-2" });
+  rerender(<JobPromptView prompt={next} onRespond={async (value) => other.push(value)} />);
+  now.mockReturnValue(1_150);
+  await user.click(screen.getByRole("button", { name: "Approve" }));
+  expect([given, other]).toEqual([[{ action: "proceed" }], []]);
+  now.mockReturnValue(1_500);
+  await user.click(screen.getByRole("button", { name: "Approve" }));
+  expect(other).toEqual([{ action: "proceed" }]);
+  now.mockRestore();
+});
 
 describe("the answer to each kind is what the server wants", () => {
   test.each(["confirm", "preview", "validate"])("%s: proceed", async (kind) => {

@@ -20,6 +20,7 @@ import {
   usePrompts,
   useTimeline,
 } from "../../src/index.js";
+import { between, hold } from "../hand.js";
 
 const gates: [Page, string][] = [];
 afterEach(async () => {
@@ -259,8 +260,10 @@ describe("questions", () => {
     expect(result.current.isPending).toBe(false);
     act(() => result.current.reset());
     expect(result.current.error).toBeNull();
+    const letGo = hold(500);
     await act(() => result.current.respond({ rooms: 3, street: "Lane" }));
     expect(result.current).toMatchObject({ prompt: null, error: null });
+    act(letGo);
     await expect(result.current.respond({})).rejects.toThrow("Nothing is asked");
     expect((await client.settled(id)).result).toEqual({ rooms: 3, street: "Lane" });
   });
@@ -273,6 +276,42 @@ describe("questions", () => {
     expect(screen.getByLabelText<HTMLInputElement>(/^Limit/).value).toBe("9007199254740993");
     await userEvent.click(screen.getByRole("button", { name: "Send answer" }));
     expect((await client.settled(id)).result).toBe("9223372036854775807 9007199254740993");
+  });
+
+  it("that are asked next are not answered by the second click on the one before", async () => {
+    const client = new Page().client();
+    const { id } = await client.create("both", {});
+    await vi.waitFor(async () => expect(await client.prompts(id)).toHaveLength(2));
+    render(<JobPrompt job={{ id }} />, { wrapper: wrapper(client) });
+    const approve = await screen.findByRole("button", { name: "Approve" });
+    const letGo = hold(500);
+    await userEvent.click(approve);
+    await screen.findByText("Your answer was sent.");
+    await between();
+    const next = screen.queryByRole("button", { name: "Approve" });
+    if (next) await userEvent.click(next);
+    expect(await client.prompts(id)).toHaveLength(1);
+    act(letGo);
+    await userEvent.click(await screen.findByRole("button", { name: "Approve" }));
+    expect((await client.settled(id)).result).toBe("went on");
+  });
+
+  it("are answered once by a double click, and what is asked next by none of it", async () => {
+    const client = new Page().client();
+    const { id } = await client.create("both", {});
+    await vi.waitFor(async () => expect(await client.prompts(id)).toHaveLength(2));
+    const { result } = renderHook(() => usePrompt(id), { wrapper: wrapper(client) });
+    await waitFor(() => expect(result.current.prompt).not.toBeNull());
+    const letGo = hold(500);
+    const receipt = await act(() => result.current.respond({ action: "proceed" }));
+    await between();
+    expect(await act(() => result.current.respond({ action: "proceed" }))).toEqual(receipt);
+    expect(await client.prompts(id)).toHaveLength(1);
+    expect(result.current).toMatchObject({ prompt: null, error: null });
+    act(letGo);
+    await waitFor(() => expect(result.current.prompt).not.toBeNull());
+    await act(() => result.current.respond({ action: "proceed" }));
+    expect((await client.settled(id)).result).toBe("went on");
   });
 
   it("are not said to be withdrawn where the server is only away", async () => {
@@ -475,9 +514,33 @@ describe("useEnqueue", () => {
     await screen.findByText("add");
     expect((await client.list()).items.map(({ id }) => id)).toEqual([made[0]]);
     expect(made[1]).toBe(made[0]);
+  });
+
+  it("makes one job of two clicks of a hand, though the first was answered before the second", async () => {
+    const client = new Page().client();
+    const made: string[] = [];
+    render(<Button made={made} />, { wrapper: wrapper(client) });
+    const letGo = hold(500);
+    await userEvent.click(screen.getByRole("button"));
+    await waitFor(() => expect(made).toHaveLength(1));
+    await between();
+    await userEvent.click(screen.getByRole("button", { name: "add" }));
+    await waitFor(() => expect(made).toHaveLength(2));
+    expect(made[1]).toBe(made[0]);
+    expect((await client.list()).items.map(({ id }) => id)).toEqual([made[0]]);
+    // Who clicks later means another one.
+    letGo();
     await userEvent.click(screen.getByRole("button"));
     await waitFor(() => expect(made).toHaveLength(3));
     expect((await client.list()).items).toHaveLength(2);
+  });
+
+  it("asks anew at once after a failure", async () => {
+    const page = new Page();
+    const client = page.client();
+    const { result } = renderHook(() => useEnqueue("nothing"), { wrapper: wrapper(client) });
+    for (let n = 0; n < 2; n++) await act(() => result.current.enqueue({}).catch(() => {}));
+    expect(await page.requests("/jobs")).toHaveLength(2);
   });
 
   it("makes one of each type, though what they take is the same", async () => {
