@@ -9,13 +9,15 @@ export interface EndCallbacks<R = unknown> {
 }
 
 /** Tell of the end of a job: once, however often this component renders, and whichever callbacks it then has. */
-export function useEnd<R>({ job, error }: JobState<R>, callbacks: EndCallbacks<R>): void {
+export function useEnd<R>({ job, error: shown, connection }: JobState<R>, callbacks: EndCallbacks<R>): void {
   const latest = useRef(callbacks);
   useEffect(() => {
     latest.current = callbacks;
   });
   const [told] = useState(() => new Set<unknown>());
   const ended = finished(job) ? job : null;
+  // What may pass is no end.
+  const error = connection === "ended" ? shown : null;
   useEffect(() => {
     const { onComplete, onError, onCancelled } = latest.current;
     const end = error ?? ended?.id;

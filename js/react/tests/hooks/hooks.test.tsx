@@ -199,6 +199,31 @@ describe("useJob", () => {
     expect(await page.requests("/jobs/01999f5e-3c1a-7b2d-9a4e-5f6071829304")).toHaveLength(1);
   });
 
+  it("tells nobody of what may pass: a token that has expired", async () => {
+    const page = new Page();
+    const { id } = await page.client().create("gated", { gate: gate(page) });
+    let left = 3;
+    const who = { code: "unauthenticated", message: "Who?", retryable: false };
+    const client = page.client({
+      timing: { poll: 20, refused: 20, retry: 10 },
+      fetch: (url, init) => (left-- > 0 ? Promise.resolve(Response.json(who, { status: 401 })) : fetch(url, init)),
+    });
+    const { told, inline } = ends();
+    const shown = new Set<number | undefined>();
+    const { result } = renderHook(
+      () => {
+        const state = useJob(id, inline());
+        shown.add(state.error?.status);
+        return state;
+      },
+      { wrapper: wrapper(client) },
+    );
+    await waitFor(() => expect(result.current).toMatchObject({ connection: "live", error: null, job: { id } }));
+    expect(shown).toContain(401);
+    await page.open(gates[0]?.[1] as string);
+    await waitFor(() => expect(told).toEqual(["completed through"]));
+  });
+
   it("runs nothing after the end", async () => {
     const page = new Page();
     const client = page.client();
