@@ -8,6 +8,7 @@ import { useBide } from "../provider.js";
 import { useTexts } from "../texts/context.js";
 import { JobPromptView, type JobPromptViewProps } from "./JobPromptView.js";
 import { askServer, useClosing } from "./prompt/closed.js";
+import { titleOf } from "./prompt/data.js";
 
 export interface JobPromptProps extends Omit<JobPromptViewProps, "prompt" | "onRespond" | "closed"> {
   job: { id: string } | null;
@@ -34,8 +35,6 @@ export function JobPrompt({ job, onAnswered, className, ...view }: JobPromptProp
   if (sent !== null && sent !== id) setSent(null);
 
   async function respond(prompt: Prompt, value: Json) {
-    // What is said again is heard only where it was silent in between.
-    setSent(null);
     await sending(client.respond(prompt.id, value as object));
     // The form with the focus goes away: it must not fall back to the top of the page.
     if (box.current?.contains(document.activeElement)) box.current.focus();
@@ -70,8 +69,9 @@ export function JobPrompt({ job, onAnswered, className, ...view }: JobPromptProp
           </button>
         </div>
       )}
+      {/* Who does not see it come hears of it. How one was closed is said where that is shown. */}
       <p className="bide-hidden" role="status">
-        {sent !== null && !closed ? texts.prompt.sent : ""}
+        {closed ? "" : shown ? titleOf(shown, texts) : sent !== null ? texts.prompt.sent : ""}
       </p>
     </div>
   );

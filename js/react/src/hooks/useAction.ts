@@ -1,4 +1,4 @@
-import type { BideError } from "@bide/client";
+import { BideError } from "@bide/client";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { stringify } from "../form/json.js";
 import { DOUBLE } from "./useJustNow.js";
@@ -39,7 +39,7 @@ export function useAction<Args extends unknown[], Result>(
         try {
           return await latest.current(...args);
         } catch (error) {
-          setFailure({ error: error as BideError, args });
+          setFailure({ error: told(error), args });
           throw error;
         } finally {
           setPending((count) => count - 1);
@@ -56,4 +56,11 @@ export function useAction<Args extends unknown[], Result>(
   );
   const reset = useCallback(() => setFailure(null), []);
   return { run, isPending: pending > 0, error: failure?.error ?? null, failed: failure?.args ?? null, reset };
+}
+
+/** What has gone wrong in the page itself, its `headers` say, is shown as what the server refuses is. */
+function told(error: unknown): BideError {
+  if (error instanceof BideError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new BideError(0, { code: "page_error", message, retryable: false }, null, error);
 }

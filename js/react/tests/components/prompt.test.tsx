@@ -199,6 +199,13 @@ describe("what the server says", () => {
     expect(given).toEqual([{ name: "Bob" }, { name: "Bobby" }]);
   });
 
+  test("errors of an approval are told", async () => {
+    const invalid = refusal({ code: "invalid_response", errors: [{ path: "/action", message: "Not yet" }] });
+    const { user } = show(prompt("confirm", { summary: "s" }), {}, [invalid]);
+    await user.click(screen.getByRole("button", { name: "Approve" }));
+    expect((await screen.findByRole("alert")).textContent).toContain("Not yet");
+  });
+
   test("errors of a clarification are at their questions", async () => {
     const invalid = refusal({ code: "invalid_response", errors: [{ path: "/answers/q0", message: "too vague" }] });
     const { user } = show(prompt("clarify", { questions: [QUESTIONS.questions[2]] }), {}, [invalid]);
@@ -347,6 +354,12 @@ describe("parts are replaced", () => {
 });
 
 describe("the inbox", () => {
+  test("says that there may be more than it has", () => {
+    const prompts = [prompt("confirm", { summary: "s" })];
+    render(<PromptInboxView prompts={prompts} more onRespond={async () => {}} />);
+    expect(screen.getByRole("status").textContent).toBe("1 open questions or more");
+  });
+
   test("opens a question, answers it, and says how many there are", async () => {
     const given: unknown[] = [];
     const prompts = [

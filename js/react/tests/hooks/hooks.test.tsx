@@ -1,4 +1,4 @@
-import type { BideClient, Job } from "@bide/client";
+import { type BideClient, BideError, type Job } from "@bide/client";
 import { act, cleanup, render, renderHook, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { type ReactNode, StrictMode, version } from "react";
@@ -7,6 +7,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { Page } from "../../../tests/page.js";
 import {
   BideProvider,
+  CancelButton,
   en,
   JobPrompt,
   PromptInbox,
@@ -60,8 +61,12 @@ function Status({ id }: { id: string }) {
   return <li>{useJob(id).job?.status}</li>;
 }
 
-function Row({ id, tell }: { id: string; tell: (id: string) => void }) {
-  const { job } = useJob(id, { onComplete: (_, { id }) => tell(id) });
+function Row({ id, tell }: { id: string; tell: (end: string) => void }) {
+  const { job } = useJob(id, {
+    onComplete: () => tell(`completed ${id}`),
+    onError: () => tell(`failed ${id}`),
+    onCancelled: () => tell(`cancelled ${id}`),
+  });
   return <li>{job?.status}</li>;
 }
 
@@ -81,6 +86,23 @@ function Button({ made }: { made: string[] }) {
 function Inner({ clients }: { clients: Set<BideClient> }) {
   clients.add(useBide());
   return <p>{useJobs().isLoading ? "loading" : "loaded"}</p>;
+}
+
+function Cancelling({ id }: { id: string }) {
+  const { job } = useJob(id);
+  return (
+    <>
+      <CancelButton job={job} />
+      <p>{job?.status}</p>
+      <a href="#elsewhere">Elsewhere</a>
+    </>
+  );
+}
+
+function Jobs() {
+  const { jobs, isLoading } = useJobs();
+  if (jobs.length === 0) return <p>{isLoading ? "loading" : "none"}</p>;
+  return jobs.map(({ id }) => <p key={id}>{id}</p>);
 }
 
 function Everything({ id }: { id: string }) {
@@ -194,9 +216,13 @@ describe("useJob", () => {
     rerender({ id: "01999f5e-3c1a-7b2d-9a4e-5f6071829304" });
     await waitFor(() => expect(result.current.error).toMatchObject({ status: 404 }));
     expect(result.current.isLoading).toBe(false);
+    const { error } = result.current;
+    await act(() => result.current.refetch());
+    await waitFor(() => expect(result.current.error).not.toBe(error));
+    await waitFor(() => expect(result.current.error).toMatchObject({ status: 404 }));
     expect(told).toEqual(["failed as it was told to", expect.stringMatching(/^failed .*not found/)]);
     await page.quiet();
-    expect(await page.requests("/jobs/01999f5e-3c1a-7b2d-9a4e-5f6071829304")).toHaveLength(1);
+    expect(await page.requests("/jobs/01999f5e-3c1a-7b2d-9a4e-5f6071829304")).toHaveLength(2);
   });
 
   it("tells nobody of what may pass: a token that has expired", async () => {
@@ -226,7 +252,8 @@ describe("useJob", () => {
 
   it("runs nothing after the end", async () => {
     const page = new Page();
-    const client = page.client();
+    // What went on would be seen at once.
+    const client = page.client({ timing: { poll: 10, patience: 10, refused: 10, retry: 10, linger: 10 } });
     const { id } = await client.create("add", { a: 1 });
     const { result, rerender, unmount } = renderHook(() => useJob(id, { history: true }), { wrapper: wrapper(client) });
     await waitFor(() => expect(result.current.connection).toBe("ended"));
@@ -253,20 +280,39 @@ describe("useJob", () => {
   });
 
   it("tells of 1,000 ends once each", async () => {
-    const client = new Page().client();
+    const page = new Page();
+    const streams: AbortController[] = [];
+    const client = page.client({
+      timing: { retry: 10 },
+      fetch: (url, init) => {
+        if (!String(url).endsWith("/events")) return fetch(url, init);
+        const cable = new AbortController();
+        streams.push(cable);
+        return fetch(url, { ...init, signal: AbortSignal.any([cable.signal, init?.signal as AbortSignal]) });
+      },
+    });
     const told: string[] = [];
-    const ids: string[] = [];
-    const tell = (id: string) => told.push(id);
+    const expected: string[] = [];
+    const tell = (end: string) => told.push(end);
     const { rerender } = render(<Rows ids={[]} tell={tell} />, { wrapper: wrapper(client) });
     for (let batch = 0; batch < 10; batch++) {
-      const jobs = await Promise.all(Array.from({ length: 100 }, (_, a) => client.create("add", { a })));
-      const fresh = jobs.map(({ id }) => id);
-      ids.push(...fresh);
-      rerender(<Rows ids={fresh} tell={tell} />);
-      await waitFor(() => expect(screen.queryAllByText("completed")).toHaveLength(100), { timeout: 20_000 });
+      const way = gate(page);
+      const jobs = await Promise.all(
+        Array.from({ length: 100 }, (_, n) => client.create("gated", { gate: way, fails: n % 3 === 1 })),
+      );
+      rerender(<Rows ids={jobs.map(({ id }) => id)} tell={tell} />);
+      streams.at(-1)?.abort(new TypeError("terminated"));
+      const cancelled = jobs.filter((_, n) => n % 3 === 2);
+      await Promise.all(cancelled.map(({ id }) => page.client().cancel(id)));
+      await page.open(way);
+      await waitFor(() => expect(screen.queryAllByText(/^(completed|failed|cancelled)$/)).toHaveLength(100));
+      expected.push(...jobs.map(({ id }, n) => `${["completed", "failed", "cancelled"][n % 3]} ${id}`));
     }
+    // Whoever is told twice is told late.
+    await page.quiet();
+    expect(streams.length).toBeGreaterThan(5);
     expect(told).toHaveLength(1_000);
-    expect(new Set(told)).toEqual(new Set(ids));
+    expect(new Set(told)).toEqual(new Set(expected));
   }, 120_000);
 });
 
@@ -420,7 +466,7 @@ describe("questions", () => {
     await act(() => client.cancel(id));
   });
 
-  it("say each time that the answer was sent, and not where it was not", async () => {
+  it("are said when they come, and each time that the answer was sent, and not where it was not", async () => {
     const page = new Page();
     const client = page.client();
     const { id } = await client.create("ask", { questions: 3 });
@@ -436,7 +482,8 @@ describe("questions", () => {
       await userEvent.click(screen.getByRole("button", { name: "Approve" }));
     }
     await screen.findByText("Go on, 2?");
-    expect(said).toEqual([en.prompt.sent, "", en.prompt.sent]);
+    const asks = en.prompt.kinds.confirm;
+    expect(said).toEqual([asks, en.prompt.sent, asks, en.prompt.sent, asks]);
     const [asked] = await page.client().prompts(id);
     await page.client().respond(asked?.id as string, { action: "revise", feedback: "no" });
     await userEvent.click(await screen.findByRole("button", { name: "Go on" }));
@@ -600,6 +647,14 @@ describe("useEnqueue", () => {
     act(() => result.current.reset());
     expect(result.current.error).toBeNull();
   });
+
+  it("has an error of the same kind for what goes wrong elsewhere", async () => {
+    const client = new Page().client({ headers: () => Promise.reject(new Error("no token")) });
+    const { result } = renderHook(() => useEnqueue("add"), { wrapper: wrapper(client) });
+    const thrown = await act(() => result.current.enqueue({ a: 1 }).catch((error: unknown) => error));
+    expect(result.current.error).toBeInstanceOf(BideError);
+    expect(result.current.error).toMatchObject({ status: 0, message: "no token", errors: [], cause: thrown });
+  });
 });
 
 describe("useJobs", () => {
@@ -740,6 +795,45 @@ describe("useJobPolling", () => {
   });
 });
 
+describe("useJobPolling, as its options change", () => {
+  it("opens no stream where the interval is 0, and goes on showing the job that it knows", async () => {
+    const page = new Page();
+    const client = page.client();
+    const { id } = await client.create("gated", { gate: gate(page) });
+    const seen: (string | undefined)[] = [];
+    const { result, rerender } = renderHook(
+      (options) => {
+        const state = useJobPolling(id, options);
+        seen.push(state.job?.id);
+        return state;
+      },
+      { wrapper: wrapper(client), initialProps: { interval: 0, enabled: true } },
+    );
+    await waitFor(() => expect(result.current.job?.progress.percent).toBe(50));
+    seen.length = 0;
+    rerender({ interval: 60_000, enabled: true });
+    rerender({ interval: 60_000, enabled: false });
+    expect(result.current.isPolling).toBe(false);
+    expect(new Set(seen)).toEqual(new Set([id]));
+    expect(await page.requests("/events")).toEqual([]);
+  });
+});
+
+describe("CancelButton", () => {
+  it("leaves the focus where it was, until it goes elsewhere", async () => {
+    const client = new Page().client();
+    const { id } = await client.create("gated", { gate: "nobody opens" });
+    render(<Cancelling id={id} />, { wrapper: wrapper(client) });
+    await userEvent.click(await screen.findByRole("button", { name: "Cancel" }));
+    await userEvent.click(screen.getByRole("button", { name: "Yes, cancel it" }));
+    await screen.findByText("cancelled");
+    await waitFor(() => expect(screen.queryByRole("button", { name: /Cancel/ })).toBeNull());
+    expect(document.activeElement?.className).toBe("bide-cancel-place");
+    act(() => screen.getByRole("link").focus());
+    expect(document.querySelector(".bide-cancel-place")).toBeNull();
+  });
+});
+
 describe("PromptInbox", () => {
   it("says that questions cannot be read, and not that there are none", async () => {
     const page = new Page();
@@ -807,6 +901,29 @@ describe("BideProvider", () => {
     await screen.findByText("running");
     expect((await page.requests("/events"))[0]?.headers["x-render"]).toBe("2");
     await page.client().cancel(id);
+  });
+
+  it("with another key closes the stream of before, and shows nothing of it", async () => {
+    const [first, second] = [new Page(), new Page()];
+    const { id } = await first.client().create("gated", { gate: gate(first) });
+    const signals: AbortSignal[] = [];
+    const noted: typeof fetch = (url, init) => {
+      if (String(url).endsWith("/events")) signals.push(init?.signal as AbortSignal);
+      return fetch(url, init);
+    };
+    const tree = (user: string) => (
+      <BideProvider key={user} url={first.url} headers={{ "X-User": user }} fetch={noted} timing={{ linger: 10 }}>
+        <Jobs />
+      </BideProvider>
+    );
+    const { rerender } = render(tree(first.user));
+    await screen.findByText(id);
+    await waitFor(async () => expect(await first.requests("/events")).toHaveLength(1));
+    rerender(tree(second.user));
+    expect(screen.queryByText(id)).toBeNull();
+    await screen.findByText("none");
+    await waitFor(() => expect(signals.map(({ aborted }) => aborted)).toEqual([true, false]));
+    expect(await second.requests("/events")).toHaveLength(1);
   });
 
   it("lets a client read numbers without loss, but for one that reads them its own way", () => {
