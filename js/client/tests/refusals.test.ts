@@ -124,7 +124,9 @@ describe("a listener that throws", () => {
     process.removeAllListeners("unhandledRejection");
     const unhandled: unknown[] = [];
     process.on("unhandledRejection", (reason) => unhandled.push(reason));
-    endings.push(() => {
+    endings.push(async () => {
+      // They are told of after all else that is due now.
+      await new Promise(setImmediate);
       process.removeAllListeners("unhandledRejection");
       for (const listener of listeners) process.on("unhandledRejection", listener);
     });

@@ -191,6 +191,43 @@ describe("useJob", () => {
     expect(told).toEqual(["completed 2", "completed 3"]);
   });
 
+  it("shows and tells nothing of a job that it left before its answer came", async () => {
+    const page = new Page();
+    const [first, second] = await Promise.all([1, 2].map((a) => page.client().create("add", { a }, { wait: 30 })));
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let arrived = 0;
+    const client = page.client({
+      fetch: async (url, init) => {
+        // Without the signal: so late an answer comes all the same.
+        const response = await fetch(url, { ...init, signal: null });
+        if (String(url).endsWith(`${first?.id}`)) await released.then(() => arrived++);
+        return response;
+      },
+    });
+    const { told, inline } = ends();
+    const shown = new Set<unknown>();
+    const { result, rerender, unmount } = renderHook(
+      ({ id }) => {
+        const state = useJob(id, inline());
+        shown.add(state.job?.id);
+        return state;
+      },
+      { wrapper: wrapper(client), initialProps: { id: first?.id as string } },
+    );
+    rerender({ id: second?.id as string });
+    await waitFor(() => expect(result.current.job?.result).toBe(3));
+    rerender({ id: first?.id as string });
+    unmount();
+    release();
+    await vi.waitFor(() => expect(arrived).toBeGreaterThan(0));
+    await page.quiet();
+    expect(shown).toEqual(new Set([undefined, second?.id]));
+    expect(told).toEqual(["completed 3"]);
+  });
+
   it("cancels, and tells of it", async () => {
     const client = new Page().client();
     const { id } = await client.create("gated", { gate: "nobody opens" });
