@@ -9,7 +9,11 @@ export default defineConfig({
   resolve: { alias: { "@bide/client": path("../client/src/index.ts") } },
   build: {
     lib: { entry: "src/index.ts", formats: ["es"], fileName: "index", cssFileName: "styles" },
-    rollupOptions: { external: ["react", "react-dom", "react/jsx-runtime", "@bide/client", "micromark"] },
+    rollupOptions: {
+      external: ["react", "react-dom", "react/jsx-runtime", "@bide/client", "micromark"],
+      // To a framework that renders on a server, all of it is for the browser.
+      output: { banner: '"use client";' },
+    },
     target: "es2022",
     minify: false,
   },

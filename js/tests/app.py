@@ -46,10 +46,12 @@ async def add(ctx: JobContext, a: int, b: int = 1) -> int:  # noqa: ARG001
 
 
 @bide.job(expose=True)
-async def gated(ctx: JobContext, gate: str, percent: float = 50) -> str:
-    """Report progress, and wait for a gate."""
+async def gated(ctx: JobContext, gate: str, percent: float = 50, fails: bool = False) -> str:
+    """Report progress, and wait for a gate; fail behind it, where that is asked for."""
     ctx.progress(percent, "at the gate")
     await gates[gate].wait()
+    if fails:
+        raise Fail("behind the gate")
     return "through"
 
 
@@ -79,6 +81,13 @@ async def ask(ctx: JobContext, questions: int = 1) -> str:
                 pass
             case _:
                 return "turned back"
+    return "went on"
+
+
+@bide.job(expose=True)
+async def both(ctx: JobContext) -> str:
+    """Ask two questions at once."""
+    await asyncio.gather(*(ctx.ask(key, Confirm(summary=f"Go on, {key}?")) for key in ("first", "second")))
     return "went on"
 
 

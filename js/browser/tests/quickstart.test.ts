@@ -129,6 +129,10 @@ test("a page that was offline shows what happened meanwhile", async () => {
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ action: "proceed" }),
   });
+  await expect
+    .poll(async () => ((await (await fetch(`${server.url}/bide/jobs/${id}`)).json()) as { status: string }).status)
+    .toBe("completed");
+  expect(await page.getByRole("heading", { name: "Tunnels" }).count()).toBe(0);
   await context.setOffline(false);
   await page.getByRole("heading", { name: "Tunnels" }).waitFor();
 });

@@ -11,15 +11,20 @@ export function backoff(attempt: number, base = 1_000): number {
 
 /** Wait; rejects with the signal's reason once it is aborted. */
 export function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const abort = () => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", abort);
-      resolve();
-    }, milliseconds);
-    signal?.addEventListener("abort", abort, { once: true });
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const over = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, milliseconds);
   });
+  return unless(over, signal).finally(() => clearTimeout(timer));
+}
+
+/** What comes; rejects with the signal's reason where it is aborted before, though it may never come. */
+export function unless<T>(coming: T | Promise<T>, signal?: AbortSignal): Promise<T> {
+  const heard = new AbortController();
+  const aborted = new Promise<never>((_, reject) => {
+    const abort = () => reject(signal?.reason);
+    if (signal?.aborted) abort();
+    signal?.addEventListener("abort", abort, heard);
+  });
+  return Promise.race([coming, aborted]).finally(() => heard.abort());
 }

@@ -1,3 +1,4 @@
+import { unless } from "./backoff.js";
 import { createLink, type Link, TIMING, type Timing } from "./link.js";
 import { finished } from "./reducer.js";
 import { type Codec, createRequests, jobPath, type RequestOptions, type Requests, type Sent } from "./request.js";
@@ -91,7 +92,7 @@ export class BideClient {
     input: InputOf<T>,
     { idempotencyKey, signal, wait, ...options }: CreateOptions = {},
   ): Promise<Job<OutputOf<T>>> {
-    const headers = wait === undefined ? {} : { Prefer: `wait=${wait}` };
+    const headers = wait ? { Prefer: `wait=${wait}` } : {};
     return this.#post("/jobs", { idempotencyKey, signal, headers, body: { type, input, ...options } });
   }
 
@@ -148,23 +149,19 @@ export class BideClient {
   }
 
   /** The job once it has finished, however it did. Rejects with BideError where there is no such job. */
-  settled<R = unknown>(id: string, { signal }: Signalled = {}): Promise<Job<R>> {
+  async settled<R = unknown>(id: string, { signal }: Signalled = {}): Promise<Job<R>> {
     const { getSnapshot, subscribe } = this.watch<R>(id);
-    return new Promise((resolve, reject) => {
-      signal?.throwIfAborted();
+    let stop = () => {};
+    const ended = new Promise<Job<R>>((resolve, reject) => {
       const look = () => {
-        const { job, error } = getSnapshot();
-        if (signal?.aborted) reject(signal.reason);
-        else if (error) reject(error);
-        else if (finished(job)) resolve(job as Job<R>);
-        else return;
-        stop();
-        signal?.removeEventListener("abort", look);
+        const { job, error, connection } = getSnapshot();
+        if (finished(job)) resolve(job as Job<R>);
+        else if (connection === "ended") reject(error);
       };
-      const stop = subscribe(look);
-      signal?.addEventListener("abort", look);
+      stop = subscribe(look);
       look();
     });
+    return unless(ended, signal).finally(stop);
   }
 
   // ── Questions ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -6,7 +6,7 @@ export type Flaw = NonNullable<Problem["errors"]>[number];
 export type Failure = Partial<BideError> | null | undefined;
 
 export interface BideError extends Omit<Problem, "type" | "title" | "detail"> {
-  /** 0 where the server could not be reached. */
+  /** 0 where the server could not be reached; 200 where what answers is not Bide. */
   status: number;
   /** Stable, to be compared with: `not_found`, `prompt_closed`, `network_error`, … */
   code: string;
@@ -17,6 +17,14 @@ export interface BideError extends Omit<Problem, "type" | "title" | "detail"> {
   errors: Flaw[];
   /** Milliseconds after which to ask again, where the server says so. */
   retryAfter: number | null;
+}
+
+/**
+ * Whether what will not pass by itself will not pass at all. A proxy that says 404 may know nothing of Bide, a token may
+ * be renewed, and a server mended.
+ */
+export function final({ status, code }: BideError): boolean {
+  return code !== "http_error" && status !== 401 && status !== 408 && status < 500;
 }
 
 /** What the server refused, with all that it says of it; or that it could not be reached. */

@@ -11,8 +11,8 @@ export interface Watched {
   events(events: readonly Event[]): void;
   /** The stream is open: as of then these jobs were unfinished; null: it goes on where it was. */
   opened(unfinished: readonly (JobSummary | Job)[] | null): void;
-  /** Ask the server. Rejects where it is away. */
-  poll(): Promise<void>;
+  /** Ask the server. Resolves to why that has failed, if it has. */
+  poll(): Promise<Failure>;
   connected(connection: ConnectionState): void;
 }
 
@@ -69,7 +69,7 @@ export function createLink(requests: Requests, path: string | null, timing: Timi
   let due = 0;
 
   let asking = false;
-  /** Rounds of asking that failed in a row. */
+  /** Rounds of asking in a row in which nobody got what they asked for. */
   let failed = 0;
   /** The browser says that there is no network. */
   let resting = false;
@@ -80,9 +80,8 @@ export function createLink(requests: Requests, path: string | null, timing: Timi
     life = new AbortController();
     const { signal } = life;
     // In Node there is none of these.
-    for (const type of ["online", "pageshow", "visibilitychange"])
-      globalThis.addEventListener?.(type, wake, { signal });
-    globalThis.addEventListener?.("offline", rest, { signal });
+    for (const type of ["offline", "online", "pageshow", "visibilitychange"])
+      globalThis.addEventListener?.(type, type === "offline" ? rest : wake, { signal });
     begin();
   }
 
@@ -124,7 +123,7 @@ export function createLink(requests: Requests, path: string | null, timing: Timi
 
   /** Some of them leave while they are told. */
   function each(tell: (watched: Watched) => void): void {
-    [...watching].forEach(tell);
+    watching.forEach(tell);
   }
 
   function tell(now: ConnectionState): void {
@@ -148,14 +147,13 @@ export function createLink(requests: Requests, path: string | null, timing: Timi
     if (!instead()) tell("connecting");
     after(timing.patience, poll);
     const from = lastEventId;
-    follow(requests, path, { lastEventId, silence: timing.silence, stream }, (messages, reached) => {
+    follow(requests, path, stream, timing.silence, lastEventId, (messages, reached) => {
       if (stream !== mine) return;
       lastEventId = reached;
       take(messages, from !== null);
-    }).then(
-      () => ended(mine),
-      (error: Failure) => ended(mine, error),
-    );
+    })
+      .catch(Object)
+      .then((error: Failure) => ended(mine, error));
   }
 
   /** Whether the server is asked instead: the next round then tries the stream again. */
@@ -210,20 +208,18 @@ export function createLink(requests: Requests, path: string | null, timing: Timi
     if (asking || live || !mine) return;
     asking = true;
     const [probe, ...others] = watching;
-    let wait = timing.poll;
-    try {
-      // The others are not asked for before it is known that somebody answers.
-      await probe?.poll();
-      await Promise.allSettled(others.map((watched) => watching.has(watched) && watched.poll()));
-      failed = 0;
-    } catch (error) {
-      wait = Math.max(wait, delay(error as Failure, failed++, timing));
-    }
+    const failure = await probe?.poll();
+    // The others are not asked for before it is known that somebody answers, were it to refuse.
+    const reached = !failure || failure.status;
+    const failures = reached ? await Promise.all(others.map((watched) => watched.poll())) : [];
     if (mine !== life) return;
     asking = false;
     if (live || resting) return;
-    tell(failed ? "offline" : "polling");
-    if (!failed && Date.now() >= due) connect();
+    let wait = timing.poll;
+    if (failure && failures.every(Boolean)) wait = Math.max(wait, delay(failure, failed++, timing));
+    else failed = 0;
+    tell(reached ? "polling" : "offline");
+    if (reached && Date.now() >= due) connect();
     after(wait, poll);
   }
 

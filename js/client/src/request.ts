@@ -1,5 +1,5 @@
 // One request: headers of the caller's own, problems as errors, and bodies that are not sent twice.
-import { backoff, sleep } from "./backoff.js";
+import { backoff, sleep, unless } from "./backoff.js";
 import { BideError } from "./errors.js";
 
 export type Headers = Readonly<Record<string, string>>;
@@ -45,36 +45,34 @@ export interface Requests {
 }
 
 export function createRequests(
-  { url = "", headers: own, jobToken, fetch: send, credentials = "same-origin" }: RequestOptions,
+  { url = "", headers: own, jobToken, fetch: send, credentials }: RequestOptions,
   client: { json: Codec },
 ): Requests {
   const base = url.replace(/\/+$/, "");
   const kept = new Map<string, { etag: string; body: unknown }>();
 
-  async function open(path: string, { method = "GET", query, body, headers, signal }: Sent = {}): Promise<Response> {
+  async function open(path: string, { method, query, body, headers, signal }: Sent = {}): Promise<Response> {
     const init: RequestInit = {
-      method,
-      credentials,
+      ...(method && { method }),
+      ...(credentials && { credentials }),
       headers: {
         ...(body && { "Content-Type": "application/json" }),
-        ...(typeof own === "function" ? await own() : own),
+        ...(typeof own === "function" ? await unless(own(), signal) : own),
         ...(jobToken && { Authorization: `Bearer ${jobToken}` }),
         ...headers,
       },
-      ...(body && { body: client.json.stringify(body) }),
-      ...(signal && { signal }),
+      body: body ? client.json.stringify(body) : null,
+      signal: signal ?? null,
     };
     const response = await reached((send ?? fetch)(base + path + search(query), init), signal);
     if (response.ok || response.status === 304) return response;
-    const problem = await exact(response).catch(() => ({}));
+    const problem = await response
+      .text()
+      .then((text) => client.json.parse(text))
+      .catch(() => ({}));
     // Milliseconds. A date, which is allowed too, counts as nothing.
     const retryAfter = Number(response.headers.get("Retry-After")) * 1_000 || null;
     throw new BideError(response.status, problem as object, retryAfter);
-  }
-
-  /** Questions, and answers that were given: what goes back in an answer must not be rounded on its way. */
-  async function exact(response: Response): Promise<unknown> {
-    return client.json.parse(await response.text());
   }
 
   async function once<T>(path: string, sent: Sent): Promise<T> {
@@ -82,15 +80,24 @@ export function createRequests(
     const known = kept.get(key);
     const headers = { ...(known && { "If-None-Match": known.etag }), ...sent.headers };
     const response = await open(path, { ...sent, headers });
-    if (response.status === 304) return known?.body as T;
-    if (response.status === 204) return undefined as T;
-    const body = (await reached(path.includes("/prompts") ? exact(response) : response.json(), sent.signal)) as T;
+    // Not changed, or nothing to say.
+    if (response.status === 304 || response.status === 204) return known?.body as T;
+    const text = await reached(response.text(), sent.signal);
+    let body: unknown;
+    try {
+      // Questions, and answers that were given: what goes back in an answer must not be rounded on its way.
+      body = (path.includes("/prompts") ? client.json : JSON).parse(text);
+    } catch {
+      // The page of some site, say: a good answer, but none of Bide's.
+      const hint = `Is Bide at ${base + path}?`;
+      throw new BideError(200, { code: "not_bide", hint, retryable: false });
+    }
     const etag = response.headers.get("ETag");
     if (key && etag) {
       if (kept.size > KEPT) kept.clear();
       kept.set(key, { etag, body });
     }
-    return body;
+    return body as T;
   }
 
   async function json<T>(path: string, sent: Sent = {}): Promise<T> {

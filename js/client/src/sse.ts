@@ -6,41 +6,42 @@ export interface Message {
   data: string;
 }
 
-export class SseParser {
-  #rest = "";
-  #afterCr = false;
-  #event = "";
-  #data: string[] = [];
-  #id: string | null;
+export interface SseParser {
+  /** The messages that are complete with this piece of the text, wherever it was cut. */
+  push(text: string): Message[];
   /** Behind which event to go on, as `Last-Event-ID` is to say. */
   lastEventId: string | null;
+}
 
-  constructor(lastEventId: string | null = null) {
-    this.lastEventId = this.#id = lastEventId;
-  }
+export function createParser(lastEventId: string | null = null): SseParser {
+  let rest = "";
+  let event = "";
+  let data: string[] = [];
+  let id = lastEventId;
 
-  /** The messages that are complete with this piece of the text, wherever it was cut. */
-  push(text: string): Message[] {
-    // A line feed that begins this piece belongs to the carriage return that ended the last one.
-    const fresh = this.#afterCr ? text.replace(/^\n/, "") : text;
-    if (text) this.#afterCr = text.endsWith("\r");
-    const lines = (this.#rest + fresh).split(/\r\n|\n|\r/);
-    this.#rest = lines.pop() as string;
-    return lines.flatMap((line) => this.#take(line));
-  }
-
-  #take(line: string): Message[] {
+  function take(line: string): Message[] {
     const [, name, value = ""] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) as RegExpExecArray;
-    if (name === "event") this.#event = value;
-    if (name === "data") this.#data.push(value);
-    if (name === "id" && !value.includes("\0")) this.#id = value;
+    if (name === "event") event = value;
+    if (name === "data") data.push(value);
+    if (name === "id" && !value.includes("\0")) id = value;
     if (line) return [];
-    this.lastEventId = this.#id;
-    const messages = this.#data.length ? [{ event: this.#event, data: this.#data.join("\n") }] : [];
-    this.#event = "";
-    this.#data = [];
+    parser.lastEventId = id;
+    const messages = data.length ? [{ event, data: data.join("\n") }] : [];
+    event = "";
+    data = [];
     return messages;
   }
+
+  const parser: SseParser = {
+    lastEventId,
+    push(text) {
+      // What follows a carriage return tells whether a line feed belongs to it: at the end of a piece it is waited for.
+      const lines = (rest + text).split(/\r\n|\n|\r(?!$)/);
+      rest = lines.pop() as string;
+      return lines.flatMap(take);
+    },
+  };
+  return parser;
 }
 
 /** Hand over the messages of a body as its pieces arrive; for a piece that completes none, a comment say, an empty list. */

@@ -1,6 +1,6 @@
 // One connection to a stream of events, from its opening to its end.
 import type { Requests } from "./request.js";
-import { type Message, read, SseParser } from "./sse.js";
+import { createParser, type Message, read } from "./sse.js";
 
 /**
  * Hand over what arrives, with where to go on from. Resolves once the server has ended the stream; rejects where it is
@@ -9,7 +9,9 @@ import { type Message, read, SseParser } from "./sse.js";
 export async function follow(
   requests: Requests,
   path: string,
-  { lastEventId, silence, stream }: { lastEventId: string | null; silence: number; stream: AbortController },
+  stream: AbortController,
+  silence: number,
+  lastEventId: string | null,
   take: (messages: readonly Message[], lastEventId: string | null) => void,
 ): Promise<void> {
   const watchdog = () => setTimeout(() => stream.abort(), silence);
@@ -17,9 +19,8 @@ export async function follow(
   try {
     const headers = lastEventId === null ? {} : { "Last-Event-ID": lastEventId };
     const { body } = await requests.open(path, { headers, signal: stream.signal });
-    if (!body) return;
-    const parser = new SseParser(lastEventId);
-    await read(body, parser, (messages) => {
+    const parser = createParser(lastEventId);
+    await read(body as NonNullable<typeof body>, parser, (messages) => {
       clearTimeout(timer);
       timer = watchdog();
       take(messages, parser.lastEventId);

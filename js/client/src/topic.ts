@@ -1,6 +1,6 @@
 // Something that is watched: a snapshot and its listeners. The first one opens it; the last one, after a while, closes it.
 import { sleep } from "./backoff.js";
-import type { BideError } from "./errors.js";
+import { type BideError, final } from "./errors.js";
 import { delay, type Link, type Timing, type Watched } from "./link.js";
 import type { Requests } from "./request.js";
 import type { ConnectionState, Job, Watch } from "./types.js";
@@ -67,7 +67,10 @@ export function createTopic<State extends Common>(
   const listeners = new Set<() => void>();
   let state = initial;
   let connection: ConnectionState = "connecting";
+  /** What the server has answered instead, until it answers as it should. */
   let error: BideError | null = null;
+  /** Whether it will not. */
+  let refused = false;
   /** Aborted when it closes; null while it is closed. */
   let life: AbortController | null = null;
   let linked = false;
@@ -82,11 +85,10 @@ export function createTopic<State extends Common>(
   const kind = define({ follow, doubt, doubtful: () => doubts > settled });
 
   const watched: Watched = {
-    events: kind.events,
-    opened: kind.opened,
+    ...kind,
     poll() {
       doubt();
-      return ask();
+      return ask().then(() => null, Object);
     },
     connected(now) {
       connection = now;
@@ -100,7 +102,9 @@ export function createTopic<State extends Common>(
 
   async function follow(): Promise<void> {
     if (!life) return;
-    const over = error !== null || kind.over();
+    const over = refused || kind.over();
+    // It may have come by the stream.
+    if (!refused && !kind.incomplete()) error = null;
     if (over === linked) {
       linked = !over;
       if (over) link.remove(watched);
@@ -119,10 +123,10 @@ export function createTopic<State extends Common>(
   }
 
   function wants(): boolean {
-    return life !== null && error === null && kind.incomplete();
+    return life !== null && !refused && kind.incomplete();
   }
 
-  /** Ask until nothing is missing. Rejects where the server is away; what it refuses ends the topic. */
+  /** Ask until nothing is missing. Rejects where that may be tried again; what the server refuses for good ends the topic. */
   async function ask(): Promise<void> {
     if (life && !asking && wants()) asking = complete(life);
     await asking;
@@ -134,7 +138,7 @@ export function createTopic<State extends Common>(
       for (let asked = 0; mine === life && wants(); asked++) {
         try {
           // Some replica lags, it seems: it does not know what a stream has told of.
-          if (asked > PATIENCE) await sleep(delay(null, asked - PATIENCE, timing), signal);
+          if (asked > PATIENCE) await sleep(timing.poll, signal);
           await kind.pause?.(signal);
           const before = doubts;
           await kind.ask(AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT)]));
@@ -143,8 +147,16 @@ export function createTopic<State extends Common>(
           failed = 0;
         } catch (reason) {
           if (mine !== life) return;
-          if ((reason as BideError).retryable !== false) throw reason;
-          error = reason as BideError;
+          // A server that is away, or says that it will be back, is no error.
+          const problem = reason as BideError;
+          if (problem.retryable === false) {
+            error = problem;
+            refused = final(error);
+          }
+          if (!refused) {
+            tell();
+            throw reason;
+          }
         }
         follow();
       }
@@ -158,7 +170,8 @@ export function createTopic<State extends Common>(
     const next = { ...kind.render(), error, connection } as State;
     if ((Object.keys(next) as (keyof State)[]).every((key) => next[key] === state[key])) return;
     state = next;
-    for (const listener of [...listeners]) listener();
+    // What one of them throws becomes a rejection that nobody handles: the page hears of it, and the others go on.
+    for (const listener of [...listeners]) (async () => listener())();
   }
 
   function close(): void {
@@ -188,6 +201,7 @@ export function createTopic<State extends Common>(
     },
     async refetch() {
       error = null;
+      refused = false;
       doubt();
       await follow();
     },

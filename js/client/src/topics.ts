@@ -30,7 +30,6 @@ export function jobTopic(host: Host, id: string): Topic<JobState> {
     const over = () => reducer.finished(folded.job);
     const wantsJob = () => !over() && (doubtful() || reducer.behind(folded));
     const wantsPrompts = () => !over() && folded.asked > prompted;
-    const wantsHistory = () => reducer.historyBehind(folded);
 
     function take(next: reducer.Folded): void {
       if (next === folded) return;
@@ -38,33 +37,30 @@ export function jobTopic(host: Host, id: string): Topic<JobState> {
       follow();
     }
 
-    async function fetchJob(signal: AbortSignal): Promise<void> {
-      const job = await requests.json<Job>(path, { signal });
-      folded = reducer.seed(folded, job);
-    }
-
-    async function fetchPrompts(signal: AbortSignal): Promise<void> {
-      const { asked } = folded;
-      const prompts = await requests.items<Prompt>(`${path}/prompts`, { signal });
-      prompted = asked;
-      folded = reducer.ask(folded, prompts);
-    }
-
-    async function fetchHistory(signal: AbortSignal): Promise<void> {
-      const query = { after: folded.history?.seen, limit: HISTORY };
-      const events = await requests.items<Event>(`${path}/history`, { query, signal });
-      folded = reducer.fold(folded, ...events);
+    async function ask(signal: AbortSignal): Promise<void> {
+      const { asked, history } = folded;
+      const query = { after: history?.seen, limit: HISTORY };
+      await Promise.all([
+        wantsJob() &&
+          requests.json<Job>(path, { signal }).then((job) => {
+            folded = reducer.seed(folded, job);
+          }),
+        wantsPrompts() &&
+          requests.items<Prompt>(`${path}/prompts`, { signal }).then((prompts) => {
+            prompted = asked;
+            folded = reducer.ask(folded, prompts);
+          }),
+        reducer.historyBehind(folded) &&
+          requests.items<Event>(`${path}/history`, { query, signal }).then((events) => {
+            folded = reducer.fold(folded, ...events);
+          }),
+      ]);
     }
 
     return {
       over,
-      incomplete: () => wantsJob() || wantsPrompts() || wantsHistory(),
-      ask: (signal) =>
-        Promise.all([
-          wantsJob() && fetchJob(signal),
-          wantsPrompts() && fetchPrompts(signal),
-          wantsHistory() && fetchHistory(signal),
-        ]),
+      incomplete: () => wantsJob() || wantsPrompts() || reducer.historyBehind(folded),
+      ask,
       render() {
         const { job, prompts, history } = folded;
         const { output, events } = history ?? reducer.NO_HISTORY;

@@ -103,7 +103,10 @@ export interface JobState<R = unknown> {
   readonly output: string;
   /** The job's history but for its output. */
   readonly events: readonly Event[];
-  /** Why there is nothing more to come: no such job, say. What passes by itself is not shown here. */
+  /**
+   * What the server says instead: no such job, say; with `connection` at `ended`, for good. It may pass, and is gone then:
+   * a token that has expired, say. A server that is away, or says that it will be back, is not shown here.
+   */
   readonly error: BideError | null;
   readonly connection: ConnectionState;
 }

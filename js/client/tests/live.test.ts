@@ -21,6 +21,12 @@ function record(client: BideClient, id: string, history = false): Promise<JobSta
   ).then(() => states);
 }
 
+/** Tells again and again, for what tells nothing by itself. */
+function poll(listener: () => void): () => void {
+  const timer = setInterval(listener, 10);
+  return () => clearInterval(timer);
+}
+
 const gates: [Page, string][] = [];
 afterEach(async () => {
   for (const [page, gate] of gates.splice(0)) await page.open(gate);
@@ -74,7 +80,8 @@ describe("a watched job", () => {
 
   it("asks nothing more after the end, and holds no connection", async () => {
     const page = new Page();
-    const client = page.client();
+    // What went on would be seen at once.
+    const client = page.client({ timing: { poll: 10, patience: 10, refused: 10, retry: 10, linger: 10 } });
     const { id } = await client.create("add", { a: 1 });
     const watch = client.watch(id, { history: true });
     const stop = watch.subscribe(() => {});
@@ -177,6 +184,40 @@ describe("a watched job", () => {
     expect(await page.requests(`/jobs/${id}`)).toHaveLength(1);
     stop();
     await client.cancel(id);
+  });
+
+  it("that nobody wants any more, or another one, is not told of when its answer comes late", async () => {
+    const page = new Page();
+    const [first, second] = [await page.client().create("add", { a: 1 }), await page.client().create("add", { a: 2 })];
+    await page.client().settled(second.id);
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let arrived = 0;
+    const client = page.client({
+      timing: { linger: 0 },
+      fetch: async (input, init) => {
+        // The signal is kept from it: so late an answer comes all the same.
+        const response = await fetch(input, { ...init, signal: null });
+        if (!String(input).endsWith(first.id)) return response;
+        await released;
+        arrived++;
+        return response;
+      },
+    });
+    const told: JobState[] = [];
+    const stop = client.watch(first.id).subscribe(() => told.push(client.watch(first.id).getSnapshot()));
+    stop();
+    const stopSecond = client.watch(second.id).subscribe(() => {});
+    expect((await until(client.watch(second.id), ({ connection }) => connection === "ended")).job?.result).toBe(3);
+    const before = told.length;
+    release();
+    await until({ getSnapshot: () => arrived, subscribe: poll }, (arrived) => arrived > 0);
+    await page.quiet();
+    expect(told).toHaveLength(before);
+    expect(client.watch(first.id).getSnapshot()).toBe(client.watch(first.id).initial);
+    stopSecond();
   });
 
   it("is not fetched by who only looks", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Message, read, SseParser } from "../src/sse.js";
+import { createParser, type Message, read } from "../src/sse.js";
 import { cuts, random } from "./random.js";
 
 const STREAM = [
@@ -27,7 +27,7 @@ async function parse(pieces: Uint8Array[]): Promise<[Message[], string | null]> 
       controller.close();
     },
   });
-  const parser = new SseParser();
+  const parser = createParser();
   const found: Message[] = [];
   await read(body, parser, (batch) => found.push(...batch));
   return [found, parser.lastEventId];
@@ -47,7 +47,7 @@ describe("the parser of server-sent events", () => {
   });
 
   it("takes a line feed for part of a line end once only", () => {
-    const parser = new SseParser();
+    const parser = createParser();
     expect(parser.push("data: a\r")).toEqual([]);
     expect(parser.push("\n")).toEqual([]);
     expect(parser.push("\n")).toEqual([{ event: "", data: "a" }]);
@@ -56,12 +56,12 @@ describe("the parser of server-sent events", () => {
   it("says with an empty batch that something has arrived", async () => {
     const batches: Message[][] = [];
     const body = new Blob([": keep-alive\n\n"]).stream() as ReadableStream<Uint8Array>;
-    await read(body, new SseParser(), (batch) => batches.push([...batch]));
+    await read(body, createParser(), (batch) => batches.push([...batch]));
     expect(batches).toEqual([[]]);
   });
 
   it("has come to an event once it is complete, not when its id is read", () => {
-    const parser = new SseParser("6");
+    const parser = createParser("6");
     expect(parser.push("id: 7\ndata: a")).toEqual([]);
     expect(parser.lastEventId).toBe("6");
     expect(parser.push("\n\n")).toEqual([{ event: "", data: "a" }]);
@@ -71,7 +71,7 @@ describe("the parser of server-sent events", () => {
   });
 
   it("ignores an id that cannot be a header", () => {
-    const parser = new SseParser("5");
+    const parser = createParser("5");
     parser.push("id: 6\0\ndata: x\n\n");
     expect(parser.lastEventId).toBe("5");
   });

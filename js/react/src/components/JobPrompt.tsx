@@ -2,11 +2,13 @@ import type { Prompt } from "@bide/client";
 import { useRef, useState } from "react";
 import { classes } from "../classes.js";
 import type { Json } from "../form/json.js";
+import { useJustNow } from "../hooks/useJustNow.js";
 import { useJobWatch, useWatch } from "../hooks/useWatch.js";
 import { useBide } from "../provider.js";
 import { useTexts } from "../texts/context.js";
 import { JobPromptView, type JobPromptViewProps } from "./JobPromptView.js";
 import { askServer, useClosing } from "./prompt/closed.js";
+import { titleOf } from "./prompt/data.js";
 
 export interface JobPromptProps extends Omit<JobPromptViewProps, "prompt" | "onRespond" | "closed"> {
   job: { id: string } | null;
@@ -20,7 +22,9 @@ export function JobPrompt({ job, onAnswered, className, ...view }: JobPromptProp
   const texts = useTexts();
   const id = job?.id ?? null;
   const { prompts } = useWatch(useJobWatch(id));
-  const { shown, gone, leave } = useShown(id, prompts);
+  const [answered, note] = useJustNow<string>();
+  // The second click on an answer must not hit what is asked next, in the same place.
+  const { shown, gone, leave } = useShown(id, prompts, answered !== null);
   const { closed, sending } = useClosing(shown?.id ?? null, gone, (prompt, signal) =>
     askServer(client, prompt, signal),
   );
@@ -31,12 +35,11 @@ export function JobPrompt({ job, onAnswered, className, ...view }: JobPromptProp
   if (sent !== null && sent !== id) setSent(null);
 
   async function respond(prompt: Prompt, value: Json) {
-    // What is said again is heard only where it was silent in between.
-    setSent(null);
     await sending(client.respond(prompt.id, value as object));
     // The form with the focus goes away: it must not fall back to the top of the page.
     if (box.current?.contains(document.activeElement)) box.current.focus();
     leave(prompt.id);
+    note(prompt.id);
     setSent(prompt.job_id);
     onAnswered?.(prompt);
   }
@@ -66,18 +69,22 @@ export function JobPrompt({ job, onAnswered, className, ...view }: JobPromptProp
           </button>
         </div>
       )}
+      {/* Who does not see it come hears of it. How one was closed is said where that is shown. */}
       <p className="bide-hidden" role="status">
-        {sent !== null && !closed ? texts.prompt.sent : ""}
+        {closed ? "" : shown ? titleOf(shown, texts) : sent !== null ? texts.prompt.sent : ""}
       </p>
     </div>
   );
 }
 
-/** The question that is shown stays until it was answered here, or until the person has seen that it was elsewhere. */
-function useShown(job: string | null, prompts: readonly Prompt[]) {
+/**
+ * The question that is shown stays until it was answered here, or until the person has seen that it was elsewhere.
+ * `wait`: no other one comes yet.
+ */
+function useShown(job: string | null, prompts: readonly Prompt[], wait: boolean) {
   const [held, setHeld] = useState<{ job: string | null; prompt: Prompt | null }>({ job, prompt: null });
   const [done, setDone] = useState<ReadonlySet<string>>(new Set());
-  const open = prompts.find((prompt) => !done.has(prompt.id)) ?? null;
+  const open = (!wait && prompts.find((prompt) => !done.has(prompt.id))) || null;
   const before = held.job === job ? held.prompt : null;
   const listed = prompts.find(({ id }) => id === before?.id);
   const shown = listed ?? before;

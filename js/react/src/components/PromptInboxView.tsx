@@ -13,6 +13,8 @@ export interface PromptInboxViewProps
   extends Pick<JobPromptViewProps, "renderForm" | "components" | "formComponents" | "cancellable"> {
   /** Null: not known yet. */
   prompts: readonly Prompt[] | null;
+  /** There may be further ones, which are not among these. */
+  more?: boolean | undefined;
   /** They cannot be read, or no further ones. */
   failed?: boolean | undefined;
   onRespond: (prompt: Prompt, value: Json) => Promise<unknown>;
@@ -29,6 +31,7 @@ export interface PromptInboxViewProps
 /** The open questions of all jobs. One is opened at a time. */
 export function PromptInboxView({
   prompts,
+  more = false,
   failed = false,
   onRespond,
   onGone = unknown,
@@ -79,7 +82,7 @@ export function PromptInboxView({
           {prompts === null
             ? texts.inbox.loading
             : prompts.length
-              ? texts.inbox.count(prompts.length)
+              ? (more ? texts.inbox.atLeast : texts.inbox.count)(prompts.length)
               : texts.inbox.empty}
         </p>
       )}

@@ -1,6 +1,7 @@
-import type { BideError } from "@bide/client";
+import { BideError } from "@bide/client";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { stringify } from "../form/json.js";
+import { DOUBLE } from "./useJustNow.js";
 
 export interface Action<Args extends unknown[], Result> {
   /** Rejects as well, for who awaits it. */
@@ -13,7 +14,10 @@ export interface Action<Args extends unknown[], Result> {
   reset(): void;
 }
 
-/** Something that a page asks for. The same thing asked for again while it is under way, by a double click say, is one. */
+/**
+ * Something that a page asks for. The same thing asked for again while it is under way, or just after it was done, is one:
+ * a server may have answered before the second click of a double click. After a failure it is asked for anew at once.
+ */
 export function useAction<Args extends unknown[], Result>(
   act: (...args: Args) => Promise<Result>,
 ): Action<Args, Result> {
@@ -35,21 +39,28 @@ export function useAction<Args extends unknown[], Result>(
         try {
           return await latest.current(...args);
         } catch (error) {
-          setFailure({ error: error as BideError, args });
+          setFailure({ error: told(error), args });
           throw error;
         } finally {
-          under.delete(key);
           setPending((count) => count - 1);
         }
       };
       const result = act();
       under.set(key, result);
-      // It is shown; who only calls need not catch it.
-      result.catch(() => {});
+      const forget = () => under.delete(key);
+      // What has failed is shown; who only calls need not catch it.
+      result.then(() => setTimeout(forget, DOUBLE), forget);
       return result;
     },
     [under],
   );
   const reset = useCallback(() => setFailure(null), []);
   return { run, isPending: pending > 0, error: failure?.error ?? null, failed: failure?.args ?? null, reset };
+}
+
+/** What has gone wrong in the page itself, its `headers` say, is shown as what the server refuses is. */
+function told(error: unknown): BideError {
+  if (error instanceof BideError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new BideError(0, { code: "page_error", message, retryable: false }, null, error);
 }

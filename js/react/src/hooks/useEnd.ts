@@ -9,21 +9,27 @@ export interface EndCallbacks<R = unknown> {
 }
 
 /** Tell of the end of a job: once, however often this component renders, and whichever callbacks it then has. */
-export function useEnd<R>({ job, error }: JobState<R>, callbacks: EndCallbacks<R>): void {
+export function useEnd<R>(
+  id: string | null,
+  { job, error: shown, connection }: JobState<R>,
+  callbacks: EndCallbacks<R>,
+): void {
   const latest = useRef(callbacks);
   useEffect(() => {
     latest.current = callbacks;
   });
-  const [told] = useState(() => new Set<unknown>());
+  const [told] = useState(() => new Set<string>());
   const ended = finished(job) ? job : null;
+  // What may pass is no end.
+  const error = connection === "ended" ? shown : null;
   useEffect(() => {
     const { onComplete, onError, onCancelled } = latest.current;
-    const end = error ?? ended?.id;
+    const end = error ? `${id} cannot be read` : ended?.id;
     if (end === undefined || told.has(end)) return;
     told.add(end);
     if (error) onError?.(error, null);
     else if (ended?.status === "completed") onComplete?.(ended.result as R, ended);
     else if (ended?.status === "cancelled") onCancelled?.(ended);
     else if (ended) onError?.(ended.error ?? { type: "Error", message: "" }, ended);
-  }, [error, ended, told]);
+  }, [id, error, ended, told]);
 }

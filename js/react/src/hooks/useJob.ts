@@ -36,7 +36,7 @@ export function useJob(...given: JobArguments<UseJobOptions>): UseJob {
   const client = useBide();
   const watch = useJobWatch(id, options.history);
   const state = useWatch(watch);
-  useEnd(state, options);
+  useEnd(id, state, options);
   const cancel = useCallback(
     (reason?: string) =>
       id === null

@@ -3,10 +3,11 @@ import { useCallback, useEffect } from "react";
 import { useBide } from "../provider.js";
 import { type JobArguments, split } from "./arguments.js";
 import { useAction } from "./useAction.js";
+import { useJustNow } from "./useJustNow.js";
 import { useJobWatch, useWatch } from "./useWatch.js";
 
 export interface UsePrompt<P = Prompt, Answer = object> {
-  /** The oldest open question, or null. */
+  /** The oldest open question, or null. After an answer the next one comes half a second later at the earliest. */
   prompt: P | null;
   /** Answer it. What the server refuses is in `error`, with `errors` for its fields. */
   respond(value: Answer, options?: Keyed): Promise<Receipt>;
@@ -22,10 +23,17 @@ export function usePrompt(...given: JobArguments<object>): UsePrompt {
   const [id] = split(given);
   const client = useBide();
   const { prompts } = useWatch(useJobWatch(id));
-  const prompt = prompts[0] ?? null;
-  const asked = prompt?.id ?? null;
-  const { run, reset, isPending, error, failed } = useAction((prompt: string | null, value: object, options?: Keyed) =>
-    prompt === null ? Promise.reject(new Error("Nothing is asked.")) : client.respond(prompt, value, options),
+  // The second click on an answer must not answer what is asked next: meanwhile it is about the question before.
+  const [answered, note] = useJustNow<string>();
+  const prompt = answered === null ? (prompts[0] ?? null) : null;
+  const asked = answered ?? prompt?.id ?? null;
+  const { run, reset, isPending, error, failed } = useAction(
+    async (prompt: string | null, value: object, options?: Keyed) => {
+      if (prompt === null) throw new Error("Nothing is asked.");
+      const receipt = await client.respond(prompt, value, options);
+      note(prompt);
+      return receipt;
+    },
   );
   const respond = useCallback((value: object, options?: Keyed) => run(asked, value, options), [run, asked]);
   // What was wrong with an answer to one question is not to be seen at the next, nor once it is asked no more.

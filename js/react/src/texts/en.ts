@@ -101,6 +101,7 @@ export const en: Texts = {
   inbox: {
     title: "Questions for you",
     count: (count) => `${n(count)} open ${plural(locale, count, { one: "question", other: "questions" })}`,
+    atLeast: (count) => `${n(count)} open questions or more`,
     empty: "No open questions.",
     loading: "Loading questions…",
     failed: "The questions could not be loaded.",

@@ -102,6 +102,7 @@ export const ptBR: Texts = {
     title: "Perguntas para você",
     count: (count) =>
       `${n(count)} ${plural(locale, count, { one: "pergunta em aberto", other: "perguntas em aberto" })}`,
+    atLeast: (count) => `${n(count)} perguntas em aberto ou mais`,
     empty: "Nenhuma pergunta em aberto.",
     loading: "Carregando perguntas…",
     failed: "Não foi possível carregar as perguntas.",

@@ -88,6 +88,8 @@ export interface PromptTexts {
 export interface InboxTexts {
   title: string;
   count(count: number): string;
+  /** There may be more than these. */
+  atLeast(count: number): string;
   empty: string;
   loading: string;
   failed: string;

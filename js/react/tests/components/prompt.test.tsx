@@ -1,7 +1,7 @@
 import { BideError, type Prompt } from "@bide/client";
 import { render, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import {
   BideTexts,
   JobPromptView,
@@ -71,6 +71,22 @@ const QUESTIONS = {
     { text: "For whom?", options: null },
   ],
 };
+
+test("the second click on an answer does not answer the question that has come in its place", async () => {
+  const now = vi.spyOn(performance, "now").mockReturnValue(1_000);
+  const { given, user, rerender } = show(prompt("confirm", { summary: "First" }));
+  await user.click(screen.getByRole("button", { name: "Approve" }));
+  const other: Json[] = [];
+  const next = prompt("confirm", { summary: "Second" }, { id: "0192-2" });
+  rerender(<JobPromptView prompt={next} onRespond={async (value) => other.push(value)} />);
+  now.mockReturnValue(1_150);
+  await user.click(screen.getByRole("button", { name: "Approve" }));
+  expect([given, other]).toEqual([[{ action: "proceed" }], []]);
+  now.mockReturnValue(1_500);
+  await user.click(screen.getByRole("button", { name: "Approve" }));
+  expect(other).toEqual([{ action: "proceed" }]);
+  now.mockRestore();
+});
 
 describe("the answer to each kind is what the server wants", () => {
   test.each(["confirm", "preview", "validate"])("%s: proceed", async (kind) => {
@@ -181,6 +197,13 @@ describe("what the server says", () => {
     await user.type(input, "by");
     await user.click(screen.getByRole("button", { name: "Send answer" }));
     expect(given).toEqual([{ name: "Bob" }, { name: "Bobby" }]);
+  });
+
+  test("errors of an approval are told", async () => {
+    const invalid = refusal({ code: "invalid_response", errors: [{ path: "/action", message: "Not yet" }] });
+    const { user } = show(prompt("confirm", { summary: "s" }), {}, [invalid]);
+    await user.click(screen.getByRole("button", { name: "Approve" }));
+    expect((await screen.findByRole("alert")).textContent).toContain("Not yet");
   });
 
   test("errors of a clarification are at their questions", async () => {
@@ -331,6 +354,12 @@ describe("parts are replaced", () => {
 });
 
 describe("the inbox", () => {
+  test("says that there may be more than it has", () => {
+    const prompts = [prompt("confirm", { summary: "s" })];
+    render(<PromptInboxView prompts={prompts} more onRespond={async () => {}} />);
+    expect(screen.getByRole("status").textContent).toBe("1 open questions or more");
+  });
+
   test("opens a question, answers it, and says how many there are", async () => {
     const given: unknown[] = [];
     const prompts = [

@@ -1,4 +1,4 @@
-import type { BideClient, Job } from "@bide/client";
+import { type BideClient, BideError, type Job } from "@bide/client";
 import { act, cleanup, render, renderHook, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { type ReactNode, StrictMode, version } from "react";
@@ -7,6 +7,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { Page } from "../../../tests/page.js";
 import {
   BideProvider,
+  CancelButton,
   en,
   JobPrompt,
   PromptInbox,
@@ -20,6 +21,7 @@ import {
   usePrompts,
   useTimeline,
 } from "../../src/index.js";
+import { between, hold } from "../hand.js";
 
 const gates: [Page, string][] = [];
 afterEach(async () => {
@@ -59,8 +61,12 @@ function Status({ id }: { id: string }) {
   return <li>{useJob(id).job?.status}</li>;
 }
 
-function Row({ id, tell }: { id: string; tell: (id: string) => void }) {
-  const { job } = useJob(id, { onComplete: (_, { id }) => tell(id) });
+function Row({ id, tell }: { id: string; tell: (end: string) => void }) {
+  const { job } = useJob(id, {
+    onComplete: () => tell(`completed ${id}`),
+    onError: () => tell(`failed ${id}`),
+    onCancelled: () => tell(`cancelled ${id}`),
+  });
   return <li>{job?.status}</li>;
 }
 
@@ -80,6 +86,23 @@ function Button({ made }: { made: string[] }) {
 function Inner({ clients }: { clients: Set<BideClient> }) {
   clients.add(useBide());
   return <p>{useJobs().isLoading ? "loading" : "loaded"}</p>;
+}
+
+function Cancelling({ id }: { id: string }) {
+  const { job } = useJob(id);
+  return (
+    <>
+      <CancelButton job={job} />
+      <p>{job?.status}</p>
+      <a href="#elsewhere">Elsewhere</a>
+    </>
+  );
+}
+
+function Jobs() {
+  const { jobs, isLoading } = useJobs();
+  if (jobs.length === 0) return <p>{isLoading ? "loading" : "none"}</p>;
+  return jobs.map(({ id }) => <p key={id}>{id}</p>);
 }
 
 function Everything({ id }: { id: string }) {
@@ -168,6 +191,43 @@ describe("useJob", () => {
     expect(told).toEqual(["completed 2", "completed 3"]);
   });
 
+  it("shows and tells nothing of a job that it left before its answer came", async () => {
+    const page = new Page();
+    const [first, second] = await Promise.all([1, 2].map((a) => page.client().create("add", { a }, { wait: 30 })));
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let arrived = 0;
+    const client = page.client({
+      fetch: async (url, init) => {
+        // Without the signal: so late an answer comes all the same.
+        const response = await fetch(url, { ...init, signal: null });
+        if (String(url).endsWith(`${first?.id}`)) await released.then(() => arrived++);
+        return response;
+      },
+    });
+    const { told, inline } = ends();
+    const shown = new Set<unknown>();
+    const { result, rerender, unmount } = renderHook(
+      ({ id }) => {
+        const state = useJob(id, inline());
+        shown.add(state.job?.id);
+        return state;
+      },
+      { wrapper: wrapper(client), initialProps: { id: first?.id as string } },
+    );
+    rerender({ id: second?.id as string });
+    await waitFor(() => expect(result.current.job?.result).toBe(3));
+    rerender({ id: first?.id as string });
+    unmount();
+    release();
+    await vi.waitFor(() => expect(arrived).toBeGreaterThan(0));
+    await page.quiet();
+    expect(shown).toEqual(new Set([undefined, second?.id]));
+    expect(told).toEqual(["completed 3"]);
+  });
+
   it("cancels, and tells of it", async () => {
     const client = new Page().client();
     const { id } = await client.create("gated", { gate: "nobody opens" });
@@ -193,14 +253,44 @@ describe("useJob", () => {
     rerender({ id: "01999f5e-3c1a-7b2d-9a4e-5f6071829304" });
     await waitFor(() => expect(result.current.error).toMatchObject({ status: 404 }));
     expect(result.current.isLoading).toBe(false);
+    const { error } = result.current;
+    await act(() => result.current.refetch());
+    await waitFor(() => expect(result.current.error).not.toBe(error));
+    await waitFor(() => expect(result.current.error).toMatchObject({ status: 404 }));
     expect(told).toEqual(["failed as it was told to", expect.stringMatching(/^failed .*not found/)]);
     await page.quiet();
-    expect(await page.requests("/jobs/01999f5e-3c1a-7b2d-9a4e-5f6071829304")).toHaveLength(1);
+    expect(await page.requests("/jobs/01999f5e-3c1a-7b2d-9a4e-5f6071829304")).toHaveLength(2);
+  });
+
+  it("tells nobody of what may pass: a token that has expired", async () => {
+    const page = new Page();
+    const { id } = await page.client().create("gated", { gate: gate(page) });
+    let left = 3;
+    const who = { code: "unauthenticated", message: "Who?", retryable: false };
+    const client = page.client({
+      timing: { poll: 20, refused: 20, retry: 10 },
+      fetch: (url, init) => (left-- > 0 ? Promise.resolve(Response.json(who, { status: 401 })) : fetch(url, init)),
+    });
+    const { told, inline } = ends();
+    const shown = new Set<number | undefined>();
+    const { result } = renderHook(
+      () => {
+        const state = useJob(id, inline());
+        shown.add(state.error?.status);
+        return state;
+      },
+      { wrapper: wrapper(client) },
+    );
+    await waitFor(() => expect(result.current).toMatchObject({ connection: "live", error: null, job: { id } }));
+    expect(shown).toContain(401);
+    await page.open(gates[0]?.[1] as string);
+    await waitFor(() => expect(told).toEqual(["completed through"]));
   });
 
   it("runs nothing after the end", async () => {
     const page = new Page();
-    const client = page.client();
+    // What went on would be seen at once.
+    const client = page.client({ timing: { poll: 10, patience: 10, refused: 10, retry: 10, linger: 10 } });
     const { id } = await client.create("add", { a: 1 });
     const { result, rerender, unmount } = renderHook(() => useJob(id, { history: true }), { wrapper: wrapper(client) });
     await waitFor(() => expect(result.current.connection).toBe("ended"));
@@ -227,20 +317,39 @@ describe("useJob", () => {
   });
 
   it("tells of 1,000 ends once each", async () => {
-    const client = new Page().client();
+    const page = new Page();
+    const streams: AbortController[] = [];
+    const client = page.client({
+      timing: { retry: 10 },
+      fetch: (url, init) => {
+        if (!String(url).endsWith("/events")) return fetch(url, init);
+        const cable = new AbortController();
+        streams.push(cable);
+        return fetch(url, { ...init, signal: AbortSignal.any([cable.signal, init?.signal as AbortSignal]) });
+      },
+    });
     const told: string[] = [];
-    const ids: string[] = [];
-    const tell = (id: string) => told.push(id);
+    const expected: string[] = [];
+    const tell = (end: string) => told.push(end);
     const { rerender } = render(<Rows ids={[]} tell={tell} />, { wrapper: wrapper(client) });
     for (let batch = 0; batch < 10; batch++) {
-      const jobs = await Promise.all(Array.from({ length: 100 }, (_, a) => client.create("add", { a })));
-      const fresh = jobs.map(({ id }) => id);
-      ids.push(...fresh);
-      rerender(<Rows ids={fresh} tell={tell} />);
-      await waitFor(() => expect(screen.queryAllByText("completed")).toHaveLength(100), { timeout: 20_000 });
+      const way = gate(page);
+      const jobs = await Promise.all(
+        Array.from({ length: 100 }, (_, n) => client.create("gated", { gate: way, fails: n % 3 === 1 })),
+      );
+      rerender(<Rows ids={jobs.map(({ id }) => id)} tell={tell} />);
+      streams.at(-1)?.abort(new TypeError("terminated"));
+      const cancelled = jobs.filter((_, n) => n % 3 === 2);
+      await Promise.all(cancelled.map(({ id }) => page.client().cancel(id)));
+      await page.open(way);
+      await waitFor(() => expect(screen.queryAllByText(/^(completed|failed|cancelled)$/)).toHaveLength(100));
+      expected.push(...jobs.map(({ id }, n) => `${["completed", "failed", "cancelled"][n % 3]} ${id}`));
     }
+    // Whoever is told twice is told late.
+    await page.quiet();
+    expect(streams.length).toBeGreaterThan(5);
     expect(told).toHaveLength(1_000);
-    expect(new Set(told)).toEqual(new Set(ids));
+    expect(new Set(told)).toEqual(new Set(expected));
   }, 120_000);
 });
 
@@ -259,8 +368,10 @@ describe("questions", () => {
     expect(result.current.isPending).toBe(false);
     act(() => result.current.reset());
     expect(result.current.error).toBeNull();
+    const letGo = hold(500);
     await act(() => result.current.respond({ rooms: 3, street: "Lane" }));
     expect(result.current).toMatchObject({ prompt: null, error: null });
+    act(letGo);
     await expect(result.current.respond({})).rejects.toThrow("Nothing is asked");
     expect((await client.settled(id)).result).toEqual({ rooms: 3, street: "Lane" });
   });
@@ -273,6 +384,42 @@ describe("questions", () => {
     expect(screen.getByLabelText<HTMLInputElement>(/^Limit/).value).toBe("9007199254740993");
     await userEvent.click(screen.getByRole("button", { name: "Send answer" }));
     expect((await client.settled(id)).result).toBe("9223372036854775807 9007199254740993");
+  });
+
+  it("that are asked next are not answered by the second click on the one before", async () => {
+    const client = new Page().client();
+    const { id } = await client.create("both", {});
+    await vi.waitFor(async () => expect(await client.prompts(id)).toHaveLength(2));
+    render(<JobPrompt job={{ id }} />, { wrapper: wrapper(client) });
+    const approve = await screen.findByRole("button", { name: "Approve" });
+    const letGo = hold(500);
+    await userEvent.click(approve);
+    await screen.findByText("Your answer was sent.");
+    await between();
+    const next = screen.queryByRole("button", { name: "Approve" });
+    if (next) await userEvent.click(next);
+    expect(await client.prompts(id)).toHaveLength(1);
+    act(letGo);
+    await userEvent.click(await screen.findByRole("button", { name: "Approve" }));
+    expect((await client.settled(id)).result).toBe("went on");
+  });
+
+  it("are answered once by a double click, and what is asked next by none of it", async () => {
+    const client = new Page().client();
+    const { id } = await client.create("both", {});
+    await vi.waitFor(async () => expect(await client.prompts(id)).toHaveLength(2));
+    const { result } = renderHook(() => usePrompt(id), { wrapper: wrapper(client) });
+    await waitFor(() => expect(result.current.prompt).not.toBeNull());
+    const letGo = hold(500);
+    const receipt = await act(() => result.current.respond({ action: "proceed" }));
+    await between();
+    expect(await act(() => result.current.respond({ action: "proceed" }))).toEqual(receipt);
+    expect(await client.prompts(id)).toHaveLength(1);
+    expect(result.current).toMatchObject({ prompt: null, error: null });
+    act(letGo);
+    await waitFor(() => expect(result.current.prompt).not.toBeNull());
+    await act(() => result.current.respond({ action: "proceed" }));
+    expect((await client.settled(id)).result).toBe("went on");
   });
 
   it("are not said to be withdrawn where the server is only away", async () => {
@@ -356,7 +503,7 @@ describe("questions", () => {
     await act(() => client.cancel(id));
   });
 
-  it("say each time that the answer was sent, and not where it was not", async () => {
+  it("are said when they come, and each time that the answer was sent, and not where it was not", async () => {
     const page = new Page();
     const client = page.client();
     const { id } = await client.create("ask", { questions: 3 });
@@ -372,7 +519,8 @@ describe("questions", () => {
       await userEvent.click(screen.getByRole("button", { name: "Approve" }));
     }
     await screen.findByText("Go on, 2?");
-    expect(said).toEqual([en.prompt.sent, "", en.prompt.sent]);
+    const asks = en.prompt.kinds.confirm;
+    expect(said).toEqual([asks, en.prompt.sent, asks, en.prompt.sent, asks]);
     const [asked] = await page.client().prompts(id);
     await page.client().respond(asked?.id as string, { action: "revise", feedback: "no" });
     await userEvent.click(await screen.findByRole("button", { name: "Go on" }));
@@ -475,9 +623,33 @@ describe("useEnqueue", () => {
     await screen.findByText("add");
     expect((await client.list()).items.map(({ id }) => id)).toEqual([made[0]]);
     expect(made[1]).toBe(made[0]);
+  });
+
+  it("makes one job of two clicks of a hand, though the first was answered before the second", async () => {
+    const client = new Page().client();
+    const made: string[] = [];
+    render(<Button made={made} />, { wrapper: wrapper(client) });
+    const letGo = hold(500);
+    await userEvent.click(screen.getByRole("button"));
+    await waitFor(() => expect(made).toHaveLength(1));
+    await between();
+    await userEvent.click(screen.getByRole("button", { name: "add" }));
+    await waitFor(() => expect(made).toHaveLength(2));
+    expect(made[1]).toBe(made[0]);
+    expect((await client.list()).items.map(({ id }) => id)).toEqual([made[0]]);
+    // Who clicks later means another one.
+    letGo();
     await userEvent.click(screen.getByRole("button"));
     await waitFor(() => expect(made).toHaveLength(3));
     expect((await client.list()).items).toHaveLength(2);
+  });
+
+  it("asks anew at once after a failure", async () => {
+    const page = new Page();
+    const client = page.client();
+    const { result } = renderHook(() => useEnqueue("nothing"), { wrapper: wrapper(client) });
+    for (let n = 0; n < 2; n++) await act(() => result.current.enqueue({}).catch(() => {}));
+    expect(await page.requests("/jobs")).toHaveLength(2);
   });
 
   it("makes one of each type, though what they take is the same", async () => {
@@ -511,6 +683,14 @@ describe("useEnqueue", () => {
     expect(result.current.isPending).toBe(false);
     act(() => result.current.reset());
     expect(result.current.error).toBeNull();
+  });
+
+  it("has an error of the same kind for what goes wrong elsewhere", async () => {
+    const client = new Page().client({ headers: () => Promise.reject(new Error("no token")) });
+    const { result } = renderHook(() => useEnqueue("add"), { wrapper: wrapper(client) });
+    const thrown = await act(() => result.current.enqueue({ a: 1 }).catch((error: unknown) => error));
+    expect(result.current.error).toBeInstanceOf(BideError);
+    expect(result.current.error).toMatchObject({ status: 0, message: "no token", errors: [], cause: thrown });
   });
 });
 
@@ -652,6 +832,45 @@ describe("useJobPolling", () => {
   });
 });
 
+describe("useJobPolling, as its options change", () => {
+  it("opens no stream where the interval is 0, and goes on showing the job that it knows", async () => {
+    const page = new Page();
+    const client = page.client();
+    const { id } = await client.create("gated", { gate: gate(page) });
+    const seen: (string | undefined)[] = [];
+    const { result, rerender } = renderHook(
+      (options) => {
+        const state = useJobPolling(id, options);
+        seen.push(state.job?.id);
+        return state;
+      },
+      { wrapper: wrapper(client), initialProps: { interval: 0, enabled: true } },
+    );
+    await waitFor(() => expect(result.current.job?.progress.percent).toBe(50));
+    seen.length = 0;
+    rerender({ interval: 60_000, enabled: true });
+    rerender({ interval: 60_000, enabled: false });
+    expect(result.current.isPolling).toBe(false);
+    expect(new Set(seen)).toEqual(new Set([id]));
+    expect(await page.requests("/events")).toEqual([]);
+  });
+});
+
+describe("CancelButton", () => {
+  it("leaves the focus where it was, until it goes elsewhere", async () => {
+    const client = new Page().client();
+    const { id } = await client.create("gated", { gate: "nobody opens" });
+    render(<Cancelling id={id} />, { wrapper: wrapper(client) });
+    await userEvent.click(await screen.findByRole("button", { name: "Cancel" }));
+    await userEvent.click(screen.getByRole("button", { name: "Yes, cancel it" }));
+    await screen.findByText("cancelled");
+    await waitFor(() => expect(screen.queryByRole("button", { name: /Cancel/ })).toBeNull());
+    expect(document.activeElement?.className).toBe("bide-cancel-place");
+    act(() => screen.getByRole("link").focus());
+    expect(document.querySelector(".bide-cancel-place")).toBeNull();
+  });
+});
+
 describe("PromptInbox", () => {
   it("says that questions cannot be read, and not that there are none", async () => {
     const page = new Page();
@@ -719,6 +938,29 @@ describe("BideProvider", () => {
     await screen.findByText("running");
     expect((await page.requests("/events"))[0]?.headers["x-render"]).toBe("2");
     await page.client().cancel(id);
+  });
+
+  it("with another key closes the stream of before, and shows nothing of it", async () => {
+    const [first, second] = [new Page(), new Page()];
+    const { id } = await first.client().create("gated", { gate: gate(first) });
+    const signals: AbortSignal[] = [];
+    const noted: typeof fetch = (url, init) => {
+      if (String(url).endsWith("/events")) signals.push(init?.signal as AbortSignal);
+      return fetch(url, init);
+    };
+    const tree = (user: string) => (
+      <BideProvider key={user} url={first.url} headers={{ "X-User": user }} fetch={noted} timing={{ linger: 10 }}>
+        <Jobs />
+      </BideProvider>
+    );
+    const { rerender } = render(tree(first.user));
+    await screen.findByText(id);
+    await waitFor(async () => expect(await first.requests("/events")).toHaveLength(1));
+    rerender(tree(second.user));
+    expect(screen.queryByText(id)).toBeNull();
+    await screen.findByText("none");
+    await waitFor(() => expect(signals.map(({ aborted }) => aborted)).toEqual([true, false]));
+    expect(await second.requests("/events")).toHaveLength(1);
   });
 
   it("lets a client read numbers without loss, but for one that reads them its own way", () => {

@@ -100,7 +100,11 @@ function Decision({ respond, busy, errors, cancel }: PromptBodyProps) {
     const refused = errors.map(({ message }) => message);
     return (
       <>
-        {refused.length > 0 && <Messages id={`${id}-error`} messages={refused} />}
+        {refused.length > 0 && (
+          <div role="alert">
+            <Messages id={`${id}-error`} messages={refused} />
+          </div>
+        )}
         <div className="bide-actions">
           <button
             type="button"

@@ -2,6 +2,7 @@ import type { Prompt } from "@bide/client";
 import { useEffect, useRef, useState } from "react";
 import type { Json } from "../../form/json.js";
 import type { ServerError } from "../../form/place.js";
+import { DOUBLE } from "../../hooks/useJustNow.js";
 
 /** Sends an answer; rejects with the server's problem, as the client's `BideError` is one. */
 export type Respond = (value: Json) => Promise<unknown>;
@@ -35,6 +36,7 @@ const OPEN = { phase: "open", errors: NONE, problem: null, closed: null } as con
 export function useAnswer(prompt: Prompt, send: Respond): Answering {
   const [state, setState] = useState<State>({ ...OPEN, prompt: prompt.id });
   const busy = useRef(false);
+  const sent = useRef(Number.NEGATIVE_INFINITY);
   const shown = useRef(prompt.id);
   useEffect(() => {
     shown.current = prompt.id;
@@ -42,12 +44,14 @@ export function useAnswer(prompt: Prompt, send: Respond): Answering {
   if (state.prompt !== prompt.id) setState({ ...OPEN, prompt: prompt.id });
 
   async function respond(value: Json) {
-    if (busy.current) return;
+    // What may be another question by now is not answered by the second click on the one before.
+    if (busy.current || performance.now() - sent.current < DOUBLE) return;
     busy.current = true;
     setState((before) => ({ ...before, phase: "sending", problem: null }));
     let next: Partial<State>;
     try {
       await send(value);
+      sent.current = performance.now();
       next = { phase: "sent", errors: NONE };
     } catch (error) {
       next = failed(error);

@@ -19,8 +19,9 @@ export async function askServer(client: BideClient, prompt: string, signal: Abor
       if (status !== "open") return { reason: status, by: answer?.by ?? null, response: response as Json | undefined };
     } catch (error) {
       signal.throwIfAborted();
-      const { retryable, retryAfter } = error as BideError;
-      if (retryable === false) return { reason: "withdrawn", by: null, response: undefined };
+      const { code, retryAfter } = error as BideError;
+      // Bide says so. What else is refused may be a proxy's word, or a token that has expired.
+      if (code === "not_found" || code === "forbidden") return { reason: "withdrawn", by: null, response: undefined };
       pause = retryAfter ?? pause;
     }
     await sleep(pause, signal);
