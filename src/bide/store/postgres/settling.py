@@ -107,7 +107,7 @@ async def _carefully(tx: Tx, settles: Sequence[Settle]) -> Answers:
     ids = {one.job for one in settles}
     mine = await hold(tx, ids)
     jobs = await held(tx, ids)
-    asked = await open_prompts(tx, mine) if mine else {}
+    asked = await open_prompts(tx, mine)
     answers: Answers = {}
     ends: list[Leaving] = []
     for one in settles:
