@@ -130,8 +130,8 @@ def _drain(everyone: Sequence[Measured], counts: Counts) -> Table:
     return Table(
         "Drain",
         "The median, and the lowest and the highest. From the first line of the first job until the store says that"
-        " none is left; the job does nothing but say when it ran. So the start of a worker is not in it: the drain of the"
-        " part above begins with that. MB: memory of a worker after it.",
+        " none is left; the job does nothing but say when it ran. So the start of a worker is not in it; with that the"
+        " drain of the part above begins. MB: memory of a worker after it.",
         ("", "backlog", *DRAIN, "keeps of a completed job"),
         rows,
         [None] * len(rows),
