@@ -678,7 +678,7 @@ async def test_output_of_a_worker_that_died_is_taken_back_when_its_step_runs_aga
         async with jobs.paused():
             job = await author.enqueue()
             accepted.append(job)
-        assert await jobs.crash(3)  # it claims, writes the output, and dies before it records the step
+            assert await jobs.crash(3)  # it claims, writes the output, and dies before it records the step
         await jobs.run_until_idle()
         assert await jobs.result(job) == "written"
         assert len(tries) == 2

@@ -313,7 +313,7 @@ async def test_a_unix_socket_is_refused(tmp_path: Path) -> None:
             async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=path)) as client:
                 assert (await client.get("http://localhost/")).status_code == 403
         finally:
-            server.should_exit = True
+            server.told.set()
             await running
 
 

@@ -1017,14 +1017,14 @@ PATCHES = (
         "store/postgres/database.py",
         "Connections(partial(make, HEARTBEAT), ",
         "Connections(make, ",
-        "tests/faults/test_postgres_ends.py::test_who_is_not_answered_any_more_asks_on_another_connection",
+        "faults/test_postgres_ends.py::test_who_is_not_answered_any_more_asks_on_another_connection",
     ),
     Patch(
         "a job that the database refuses fails all that were handed in with it",
         "batch.py",
         "if len(taken) > 1 and not isinstance(error, BideError):",
         "if False:",
-        "tests/store/postgres/test_failures.py::test_one_job_that_the_database_refuses_fails_no_other",
+        "store/postgres/test_failures.py::test_one_job_that_the_database_refuses_fails_no_other",
     ),
     Patch(
         "a connection is used by another thread while a step past its time still has it",

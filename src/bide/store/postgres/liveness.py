@@ -59,8 +59,8 @@ async def retire(database: Database, worker: str, executed: Mapping[str, int]) -
         await tx.fetch(_RETIRE, worker=worker)
         return {row[0]: row[1] for row in await tx.fetch(_HELD, worker=worker)}
 
-    # The row first: from here on nothing is claimed under it.
-    await release(database, await database.write(leaving), executed, "retired")
+    # The row first, and after a claim that is in flight: from here on nothing is claimed under it.
+    await release(database, await database.batch(leaving, single=False), executed, "retired")
 
 
 async def release(
