@@ -48,9 +48,10 @@ begin
         select distinct hashtextextended('bide.lane ' || name, 0) as key from unnest(lanes) as name order by key
     ) as lane;
     delete from bide.open_lane where lane = any(lanes);
+    -- By their lanes, whatever the planner knows: `+ 0` keeps it from the index of all that have expired.
     delete from bide.permit as permit
     where permit.lane = any(lanes || array(select 'queue ' || name from unnest(limited) as name))
-        and permit.expires_at <= p_now
+        and permit.expires_at + 0 <= p_now
         and not exists (
             select from bide.job as job
             where job.id = permit.job and job.lease = permit.lease and job.status = 'running'
@@ -59,6 +60,7 @@ begin
         select (
             select job.type from bide.job as job
             where job.lane = held.lane and job.status = 'pending' and job.ready
+            order by job.queue, job.urgency desc, job.rank, job.id
             limit 1
         )
         from unnest(lanes) with ordinality as held (lane, n)
