@@ -62,6 +62,7 @@ def topic(size: Size) -> Topic[Path]:
                 "/s",
                 "The fixed costs of a turn, for 100 jobs; else as below.",
                 base=("narrow", "rate"),
+                target=Target("≥", 0.4),
             ),
             Line(
                 f"Bide, {MANY} slots",
