@@ -75,6 +75,15 @@ def postgres_url(postgres: Server) -> Generator[str]:
     postgres.drop(url)
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a new one of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/jobs.db"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
 @pytest.fixture
 def bare_postgres_url(postgres: Server) -> Generator[str]:
     """A database with nothing of Bide in it."""

@@ -24,22 +24,22 @@ async def known(url: str) -> int:
         return count
 
 
-async def test_a_queue_whose_limit_is_gone_is_forgotten(url: str) -> None:
+async def test_a_queue_whose_limit_is_gone_is_forgotten(database: str) -> None:
     clock = ManualClock()
-    store = store_at(url, clock=clock)
+    store = store_at(database, clock=clock)
     await store.open()
     try:
         worker = await register(store)
         await enqueue_all(store, new_job(), new_job())
         demand = replace(wanting(5), queue_limits={"default": HOURLY})
         assert len(await claims(store, worker, demand)) == 1
-        assert await known(url) == 1
+        assert await known(database) == 1
         clock.advance(3_600)
         await store.forget_permits()
-        assert await known(url) == 1, "who waits for it is woken now"
+        assert await known(database) == 1, "who waits for it is woken now"
         clock.advance(1)
         await store.forget_permits()
-        assert await known(url) == 0
+        assert await known(database) == 0
         assert len(await claims(store, worker, wanting(5))) == 1
     finally:
         await store.close()

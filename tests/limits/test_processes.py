@@ -20,10 +20,10 @@ SETTINGS: dict[str, Any] = {"lease": 2, "poll": 0.2, "drain": 10, "retention": "
 
 
 @pytest_asyncio.fixture
-async def app(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[App]:
+async def app(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[App]:
     """The test's own view of the app: it enqueues and reads, and executes nothing."""
-    monkeypatch.setenv("BIDE_TEST_URL", url)
-    app = App(url, tmp_path, quick(retention=None))
+    monkeypatch.setenv("BIDE_TEST_URL", database)
+    app = App(database, tmp_path, quick(retention=None))
     async with app.bide:
         yield app
         await assert_sound(app.bide.store, at_rest=True)
