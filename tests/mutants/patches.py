@@ -769,9 +769,27 @@ PATCHES = (
     Patch(
         "facts without their number in the row",
         f"{POSTGRES}/migrations/functions/note_v1.sql",
-        "            where job.id = held.job\n",
+        "            where job.id = any(array[held.job])\n",
         "            where job.ctid = held.place\n",
         f"{POSTGRES}/test_contention.py::test_what_a_run_says_is_counted_in_its_row_whoever_changes_that_meanwhile",
+    ),
+    Patch(
+        "a limit whose runs may be merged with all jobs",
+        f"{POSTGRES}/migrations/functions/room_v1.sql",
+        "job.id = any(array[permit.job])",
+        "job.id = permit.job",
+        "limits/test_backlog.py::test_a_claim_does_not_read_what_waits_behind_full_lanes[postgres-what was before]",
+    ),
+    Patch(
+        "steps looked for in a whole index",
+        f"{POSTGRES}/migrations/functions/record_v1.sql",
+        "            where (\n                select true from bide.step as earlier\n"
+        "                where earlier.job = held.job and earlier.name = step.name and earlier.key = step.key\n"
+        "            ) is null\n",
+        "            where not exists (\n                select from bide.step as earlier\n"
+        "                where earlier.job = held.job and earlier.name = step.name and earlier.key = step.key\n"
+        "            )\n",
+        f"{POSTGRES}/test_plans.py::test_facts_and_steps_read_the_rows_of_their_jobs[thought empty]",
     ),
     Patch(
         "facts without a ticket",

@@ -1,2 +1,2 @@
 delete from bide.response
-where prompt in (select id from bide.prompt where job = any(cast(:ids as text[])))
+where prompt = any(array(select id from bide.prompt where job = any(cast(:ids as text[]))))

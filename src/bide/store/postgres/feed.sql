@@ -6,7 +6,7 @@ from (
     from (
         select event.*, job.owner
         from bide.event as event
-        join bide.job as job on job.id = event.job
+        join bide.job as job on job.id = any(array[event.job])
         where event.pos > :after
             and event.pos <= :until
             and (cast(:owners as text[]) is null or job.owner = any(cast(:owners as text[])))

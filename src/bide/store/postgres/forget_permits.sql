@@ -5,7 +5,7 @@ where ctid = any(array(
     where permit.expires_at <= :now
         and not exists (
             select from bide.job as job
-            where job.id = permit.job and job.lease = permit.lease and job.status = 'running'
+            where job.id = any(array[permit.job]) and job.lease = permit.lease and job.status = 'running'
         )
     order by permit.expires_at
     limit :limit

@@ -6,5 +6,5 @@ select
     s.here, cast(:id as text), prompt.key, prompt.kind, prompt.data, prompt.schema, prompt.status, prompt.assignee,
     prompt.default_value, prompt.opened_at, prompt.deadline_at, prompt.closed_at
 from unnest(cast(:there as text[]), cast(:here as text[])) with ordinality as s (there, here, n)
-join bide.prompt as prompt on prompt.id = s.there
+join bide.prompt as prompt on prompt.id = any(array[s.there])
 order by s.n

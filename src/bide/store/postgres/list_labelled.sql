@@ -1,6 +1,6 @@
 -- As `list_jobs`, along the jobs that have the first of the wanted labels. `names` and `values` are those of the others.
 {{listed_row}}
-join bide.label as label on label.job = job.id
+join bide.label as label on job.id = any(array[label.job])
 where label.name = :name
     and label.value = :value
     and label.job < :before

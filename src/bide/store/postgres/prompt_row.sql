@@ -4,5 +4,5 @@ select
     prompt.assignee, prompt.default_value, prompt.opened_at, prompt.deadline_at, prompt.served_at, prompt.closed_at,
     response.action, response.value, response.by, response.at, response.defaulted, response.id
 from bide.prompt as prompt
-join bide.job as job on job.id = prompt.job
-left join bide.response as response on response.prompt = prompt.id
+join bide.job as job on job.id = any(array[prompt.job])
+left join bide.response as response on response.prompt = any(array[prompt.id])

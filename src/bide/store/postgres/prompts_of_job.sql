@@ -1,5 +1,5 @@
 {{prompt_row}}
-where prompt.job = :job
+where prompt.id = any(array(select id from bide.prompt where job = :job))
     and (cast(:owner as text) is null or job.owner = :owner)
     and (not cast(:open_only as boolean) or prompt.status = 'open')
     and prompt.id > :after

@@ -1,3 +1,3 @@
 {{prompt_row}}
-where prompt.job = :job and prompt.status = 'open'
+where prompt.job = :job and prompt.status || '' = 'open'
 order by prompt.opened_at, prompt.place

@@ -54,7 +54,7 @@ begin
         and permit.expires_at + 0 <= p_now
         and not exists (
             select from bide.job as job
-            where job.id = permit.job and job.lease = permit.lease and job.status = 'running'
+            where job.id = any(array[permit.job]) and job.lease = permit.lease and job.status = 'running'
         );
     types := array(
         select (

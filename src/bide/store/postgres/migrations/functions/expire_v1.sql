@@ -20,7 +20,7 @@ begin
         given as materialized (
             select s.*, prompt.job
             from unnest(p_prompts, p_responses, p_data) with ordinality as s (prompt, response, data, n)
-            cross join lateral (select prompt.job from bide.prompt as prompt where prompt.id = s.prompt) as prompt
+            join bide.prompt as prompt on prompt.id = any(array[s.prompt])
         ),
         held as materialized (
             select job.*
@@ -40,7 +40,7 @@ begin
             set status = 'expired', closed_at = p_now
             from given
             join held on held.id = given.job
-            where prompt.id = given.prompt and prompt.status = 'open'
+            where prompt.id = any(array[given.prompt]) and prompt.status || '' = 'open'
             returning
                 given.prompt, given.response, given.data, given.n, prompt.default_value, held.place, held.id as job,
                 held.seq, held.attempt, held.lease, coalesce(held.waits, false) as waits
@@ -63,7 +63,7 @@ begin
                 reason = case when counted.waits then 'expired' else job.reason end,
                 due_at = case when counted.waits then null else job.due_at end
             from counted
-            where job.id = counted.job and counted.k = 1
+            where job.id = any(array[counted.job]) and counted.k = 1
             returning job.lane, counted.waits
         ),
         stirred as (

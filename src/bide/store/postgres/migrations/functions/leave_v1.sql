@@ -43,14 +43,15 @@ begin
                     and (job.cancel_requested_at is null or s.status = 'cancelled')
                 for update skip locked
             ) as job
-            where not exists (
-                select from bide.prompt as prompt
+            where (
+                select true from bide.prompt as prompt
                 where prompt.job = s.job
                     and (
                         (prompt.status = 'open' and s.status in ('completed', 'failed', 'cancelled'))
                         or (prompt.status = 'expired' and prompt.default_value is null and s.kind = 'job.retrying')
                     )
-            )
+                limit 1
+            ) is null
         ),
         ended as (
             update bide.job as job

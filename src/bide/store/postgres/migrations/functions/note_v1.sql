@@ -41,7 +41,7 @@ begin
                 progress = coalesce(held.progress, job.progress),
                 progress_attempt = case when held.progress is null then job.progress_attempt else job.attempt end
             from held
-            where job.id = held.job
+            where job.id = any(array[held.job])
         ),
         told as (
             insert into bide.event (job, seq, at, kind, attempt, lease, data, batch)

@@ -47,10 +47,10 @@ begin
                     as s (n, name, key, result, error, size, kind, data)
                 order by s.name, s.key, s.n
             ) as step
-            where not exists (
-                select from bide.step as earlier
+            where (
+                select true from bide.step as earlier
                 where earlier.job = held.job and earlier.name = step.name and earlier.key = step.key
-            )
+            ) is null
         ),
         written as (
             insert into bide.step (job, name, key, result, error, size, attempt, lease, at)
@@ -65,7 +65,7 @@ begin
             from (
                 select fresh.job, fresh.seq, count(*) as k from fresh group by fresh.job, fresh.seq
             ) as one
-            where job.id = one.job
+            where job.id = any(array[one.job])
         ),
         told as (
             insert into bide.event (job, seq, at, kind, attempt, lease, data)

@@ -23,7 +23,7 @@ begin
         where permit.lane = p_lane
             and exists (
                 select from bide.job as job
-                where job.id = permit.job and job.lease = permit.lease and job.status = 'running'
+                where job.id = any(array[permit.job]) and job.lease = permit.lease and job.status = 'running'
             );
         if room <= 0 then
             room := 0;
