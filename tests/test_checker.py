@@ -415,8 +415,9 @@ PLANTED = {
         "has 2 prompts",
         (
             "drop index bide_prompt_key",
-            "insert into bide_prompt (id, job, key, kind, data, schema, status, opened_at)"
-            " select :nobody, job, key, kind, data, schema, status, opened_at from bide_prompt where job = :waiting",
+            "insert into bide_prompt (id, job, owner, key, kind, data, schema, status, opened_at)"
+            " select :nobody, job, owner, key, kind, data, schema, status, opened_at from bide_prompt"
+            " where job = :waiting",
         ),
     ),
     "a response to nothing": Planted(14, None, "orphan", ("delete from bide_prompt where job = :done",)),

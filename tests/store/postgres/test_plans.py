@@ -49,8 +49,8 @@ FILL = (
     from bide.job cross join generate_series(1, 2) as n
     """,
     """
-    insert into bide.prompt (id, job, key, kind, data, schema, status, opened_at, deadline_at)
-    select 'prompt-' || id, id, 'q', 'form', '{}', '{}',
+    insert into bide.prompt (id, job, owner, key, kind, data, schema, status, opened_at, deadline_at)
+    select 'prompt-' || id, id, owner, 'q', 'form', '{}', '{}',
         case when status = 'pending_hitl' then 'open' else 'answered' end, created_at, created_at
     from bide.job where created_at % 10 = 0 or status = 'pending_hitl'
     """,
@@ -103,9 +103,10 @@ DRIVEN = {
     "answered_by": "response_id_key",
     "open_prompts": "prompt_job",
     "inbox": "prompt_open",
+    "inbox_owned": "prompt_owner",
     "count_open": "prompt_open",
     "stats_owned": "job_owner",
-    "count_open_owned": "job_owner",
+    "count_open_owned": "prompt_owner",
     "keys_of": "job_key",
     "response": "response_",
     "steps": "step_pkey",

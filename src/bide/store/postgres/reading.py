@@ -38,6 +38,7 @@ _HISTORY = statement("history")
 _FEED = statement("feed")
 _PROMPTS = statement("prompts")
 _INBOX = statement("inbox")
+_INBOX_OWNED = statement("inbox_owned")
 _PROMPTS_OF_JOB = statement("prompts_of_job")
 _PROMPT = statement("prompt")
 _ANSWERED_BY = statement("answered_by")
@@ -134,7 +135,8 @@ def prompts(
 ) -> Callable[[Tx], Awaitable[list[PromptRow]]]:
     async def query(tx: Tx) -> list[PromptRow]:
         if prompt is None:
-            which = _PROMPTS_OF_JOB if job is not None else _INBOX if open_only else _PROMPTS
+            listing = _PROMPTS if not open_only else _INBOX_OWNED if owner else _INBOX
+            which = listing if job is None else _PROMPTS_OF_JOB
             found = await tx.fetch(which, owner=owner, job=job, open_only=open_only, after=after or "", limit=limit)
             return [prompt_row(row) for row in found]
         # One at most, by its id: what else is asked of it is compared here.

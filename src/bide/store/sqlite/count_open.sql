@@ -1,3 +1,1 @@
-select count(*) from bide_prompt as prompt
-where prompt.status = 'open'
-    and (:owner is null or (select owner from bide_job where id = prompt.job) = :owner)
+select count(*) from bide_prompt where status = 'open' and (:owner is null or owner = :owner)

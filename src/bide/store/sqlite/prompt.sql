@@ -1,2 +1,2 @@
 {{prompt_row}}
-where prompt.id = :prompt and (:owner is null or job.owner = :owner)
+where prompt.id = :prompt and (:owner is null or prompt.owner = :owner)

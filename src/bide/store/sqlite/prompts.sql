@@ -1,4 +1,4 @@
 {{prompt_row}}
-where (:owner is null or job.owner = :owner) and prompt.id > :after
+where (:owner is null or prompt.owner = :owner) and prompt.id > :after
 order by prompt.id
 limit :limit

@@ -40,6 +40,7 @@ _HISTORY = statement("history")
 _FEED = statement("feed")
 _PROMPTS = statement("prompts")
 _INBOX = statement("inbox")
+_INBOX_OWNED = statement("inbox_owned")
 _PROMPTS_OF_JOB = statement("prompts_of_job")
 _PROMPT = statement("prompt")
 _ANSWERED_BY = statement("answered_by")
@@ -129,7 +130,8 @@ def prompts(
 
     def query(db: sqlite3.Connection) -> list[PromptRow]:
         if prompt is None:
-            which = _PROMPTS_OF_JOB if job is not None else _INBOX if open_only else _PROMPTS
+            listing = _PROMPTS if not open_only else _INBOX_OWNED if owner else _INBOX
+            which = listing if job is None else _PROMPTS_OF_JOB
             found = db.execute(which, parameters).fetchall()
             return [prompt_row(row) for row in found]
         # One at most, by its id: what else is asked of it is compared here.

@@ -117,6 +117,7 @@ TABLES = (
         id text collate "C" not null primary key,
         place bigint not null generated always as identity,
         job text collate "C" not null,
+        owner text collate "C" not null,
         key text collate "C" not null,
         kind text not null,
         data text not null,
@@ -212,6 +213,7 @@ INDEXES = (
     "create unique index prompt_key on bide.prompt (job, key) where status <> 'withdrawn'",
     "create index prompt_job on bide.prompt (job)",
     "create index prompt_open on bide.prompt (id) where status = 'open'",
+    "create index prompt_owner on bide.prompt (owner, id) where status = 'open' and owner <> ''",
     "create index prompt_deadline on bide.prompt (deadline_at) where status = 'open' and deadline_at is not null",
 )
 

@@ -139,6 +139,7 @@ TABLES = (
     create table bide_prompt (
         id text not null primary key,
         job text not null,
+        owner text not null,
         key text not null,
         kind text not null,
         data text not null,
@@ -212,6 +213,7 @@ INDEXES = (
     "create unique index bide_prompt_key on bide_prompt (job, key) where status <> 'withdrawn'",
     "create index bide_prompt_job on bide_prompt (job)",
     "create index bide_prompt_open on bide_prompt (id) where status = 'open'",
+    "create index bide_prompt_owner on bide_prompt (owner, id) where status = 'open' and owner <> ''",
     "create index bide_prompt_deadline on bide_prompt (deadline_at) where status = 'open' and deadline_at is not null",
 )
 
