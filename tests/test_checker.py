@@ -420,6 +420,9 @@ PLANTED = {
             " where job = :waiting",
         ),
     ),
+    "a question of another owner": Planted(
+        8, "waiting", "is of 'eve'", ("update bide_prompt set owner = 'eve' where job = :waiting",)
+    ),
     "a response to nothing": Planted(14, None, "orphan", ("delete from bide_prompt where job = :done",)),
 }
 

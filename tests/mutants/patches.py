@@ -238,8 +238,8 @@ PATCHES = (
     Patch(
         "owner missing in a query",
         f"{SQL}/prompts_of_job.sql",
-        "and (:owner is null or job.owner = :owner)",
-        "and (:owner is null or job.owner is not null)",
+        "and (:owner is null or prompt.owner = :owner)",
+        "and (:owner is null or prompt.owner is not null)",
         f"{FAULTS}test_people.py::test_another_owner_neither_sees_nor_answers",
     ),
     Patch(

@@ -182,7 +182,7 @@ async def test_no_other_statement_reads_a_whole_table(db: Connection, name: str)
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in SCANS | PARTS | ALONG])
 async def test_no_statement_reads_a_whole_index(db: Connection, name: str) -> None:
     steps = await plan(db, name)
-    assert re.findall(r"using (\w+) on (?!worker)\w+(?: \w+)?  .*\n(?! *Index Cond)", steps) == [], steps
+    assert re.findall(r"using (\w+) on (?!worker)\w+(?: \w+)?  .*\n(?! *Index Cond)", f"{steps}\n") == [], steps
 
 
 async def read(db: Connection) -> dict[str, tuple[int, int]]:

@@ -25,7 +25,8 @@ class Counted(asyncpg.Connection):  # type: ignore[misc] # it has no types
     """Clear it to keep notifications from being sent: they take as long as it is."""
 
     async def fetch(self, query: str, *args: Any, **options: Any) -> Sequence[Any]:
-        self.sent.append(query)
+        if "pg_notify" not in query:  # the look that is taken now and then, whatever else happens
+            self.sent.append(query)
         above: Any = super()
         rows: Sequence[Any] = await above.fetch(query, *args, **options)
         return rows
@@ -94,16 +95,21 @@ async def test_facts_of_many_runs_are_one_statement(quiet: PostgresStore, sent: 
 async def heard(quiet: PostgresStore) -> AsyncIterator[list[str]]:
     """The notifications that the server has passed on."""
     heard: list[str] = []
+
+    def hear(*told: str) -> None:
+        if ":" in told[3]:  # else a store calls to find out whether it hears itself
+            heard.append(told[3])
+
     db: Connection = await connect(quiet.url)
-    await db.add_listener(SCHEMA, lambda *told: heard.append(told[3]))
+    await db.add_listener(SCHEMA, hear)
     yield heard
     await db.close()
 
 
 async def test_many_jobs_are_told_of_once(quiet: PostgresStore, heard: list[str]) -> None:
     await enqueue_all(quiet, *(new_job() for _ in range(1_000)))
-    await comes(lambda: _nonempty(heard))
     await quiet.close()  # what was to be told has been
+    await comes(lambda: _heard(heard, 1))
     assert len(heard) == 1
 
 
@@ -113,10 +119,10 @@ async def test_what_comes_while_others_are_told_is_told_together(quiet: Postgres
     for _ in range(20):
         await enqueue_all(quiet, new_job())
     Counted.telling.set()
-    await comes(lambda: _nonempty(heard))
-    await quiet.close()
+    await quiet.close()  # what was to be told has been
+    await comes(lambda: _heard(heard, 2))
     assert len(heard) == 2
 
 
-async def _nonempty(heard: Sequence[str]) -> bool:
-    return bool(heard)
+async def _heard(heard: Sequence[str], count: int) -> bool:
+    return len(heard) >= count

@@ -7,10 +7,10 @@ where label.name = :name
     and (cast(:owner as text) is null or job.owner = :owner)
     and not exists (
         select 1 from unnest(cast(:names as text[]), cast(:values as text[])) as s (name, value)
-        where not exists (
-            select 1 from bide.label as other
+        where (
+            select true from bide.label as other
             where other.name = s.name and other.value = s.value and other.job = label.job
-        )
+        ) is null
     )
 {{list_filter}}
 order by label.job desc

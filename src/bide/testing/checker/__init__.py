@@ -419,6 +419,8 @@ class _Fold:
 
     def _prompt(self, prompt: PromptRow) -> None:
         response = prompt.response
+        if prompt.owner != self.file.row.owner:
+            self._break(8, f"the prompt {prompt.key!r} is of {prompt.owner!r}, its job of {self.file.row.owner!r}")
         if (prompt.closed_at is None) != (prompt.status == "open"):
             self._break(8, f"the prompt {prompt.key!r} is {prompt.status} and closed at {prompt.closed_at}")
         if prompt.status == "open" and self.file.row.status in TERMINAL:

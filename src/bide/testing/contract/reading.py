@@ -289,6 +289,22 @@ class Reading(Fixtures):
         assert [one.id for one in await store.prompts(None, prompt=c.id, job=first.id)] == []
         assert [one.id for one in await store.prompts(None, limit=2)] == [a.id, b.id]
 
+    async def test_the_open_prompts_of_an_owner_are_told_from_those_of_others(self, store: Store, worker: str) -> None:
+        asked: dict[str, list[str]] = {}
+        for owner in ("ann", "bob", "", "ann"):
+            _, prompts = await wait_for_answer(store, worker, question("a"), question("b"), owner=owner)
+            asked.setdefault(owner, []).extend(prompt.id for prompt in prompts)
+        for owner, ids in asked.items():
+            found = await store.prompts(owner, open_only=True)
+            assert [(one.id, one.owner) for one in found] == [(prompt, owner) for prompt in ids]
+        first, second, third, last = asked["ann"]
+        await store.respond(new_id(), second, "ann", "answer", '"yes"', None)
+        assert [one.id for one in await store.prompts("ann", open_only=True)] == [first, third, last]
+        assert [one.id for one in await store.prompts("ann", open_only=True, after=first, limit=1)] == [third]
+        assert [one.id for one in await store.prompts("ann", open_only=True, after=last)] == []
+        assert [one.id for one in await store.prompts("eve", open_only=True)] == []
+        assert [(await store.stats(owner)).open_prompts for owner in ("ann", "bob", "", "eve")] == [3, 2, 2, 0]
+
     async def test_a_prompt_is_found_by_the_response_that_answered_it(self, store: Store, worker: str) -> None:
         first, (a, b) = await wait_for_answer(store, worker, question("a"), question("b"))
         second, (c,) = await wait_for_answer(store, worker, question("c"))
