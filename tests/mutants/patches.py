@@ -29,7 +29,7 @@ PATCHES = (
         f"{POSTGRES}/migrations/functions/enter_lanes_v1.sql",
         "    perform pg_advisory_xact_lock(lane.key)\n",
         "    perform lane.key\n",
-        "contract/test_postgres.py::TestPostgres::test_of_many_claimers_none_passes_the_limits",
+        f"{POSTGRES}/test_contention.py::test_a_lane_is_counted_by_one_at_a_time",
     ),
     Patch(
         "one more than the limit",

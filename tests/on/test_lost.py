@@ -39,7 +39,9 @@ async def test_a_step_whose_commit_had_no_reply_is_done_once(bide: Bide[None], p
             job = await keep.enqueue()
             result = await bide.result(job, timeout="60s")
             kinds = await told(bide, job)
+            attempt = (await bide.get(job)).attempt
     assert proxy.cuts == 1
     assert place.notes() == [result] == [1 if arrived else 2]
     assert kinds.count(EventKind.STEP_COMPLETED) == 1
     assert (EventKind.STEP_FAILED in kinds) is not arrived
+    assert attempt == (1 if arrived else 2)

@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
@@ -15,7 +16,7 @@ from bide import Bide, JobContext
 from bide.errors import AlreadyFinished, LeaseLost, StoreBusy
 from bide.events import EventKind as E
 from bide.job import JobStatus as S
-from bide.store.base import Claim, Completed, Outcome, Released, Retrying, Settle, Settled
+from bide.store.base import Claim, Completed, LaneLimit, Outcome, Released, Retrying, Settle, Settled
 from bide.store.postgres import PostgresStore
 from bide.store.postgres.driver import Connection, connect
 from bide.testing.checker import assert_sound
@@ -200,6 +201,31 @@ async def test_of_several_queues_no_more_is_locked_than_is_taken(
     taken = await claims(another, worker, wanting(20, queues=["a", "b", "c"]))
     await holder.execute("rollback")
     assert len(taken) == 10
+
+
+async def test_a_lane_is_counted_by_one_at_a_time(
+    store: PostgresStore, another: PostgresStore, holder: Connection, postgres_url: str
+) -> None:
+    """Whoever comes to it by a job that was enqueued meanwhile waits for what the first one claims."""
+    worker, other = await register(store), await register(another)
+    await enqueue_all(store, new_job(lane="job work(1)"))
+    await holder.execute(
+        "select from bide.settle_claim_v1("
+        f"0, '{worker}', '', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}',"
+        """ '{}', '{}', '[{"queues":["default"],"types":{"work":1},"limit":5}]', """
+        """'{"queues":{},"types":{"work":{"concurrency":1}}}', 1000000)"""
+    )
+    await enqueue_all(store, new_job(lane="job work(1)"))
+    one = replace(wanting(5), type_limits={"work": LaneLimit(concurrency=1)})
+    claiming = asyncio.create_task(claims(another, other, one))
+
+    async def waits() -> bool:
+        waiting = "select 1 from pg_stat_activity where wait_event = 'advisory' and datname = current_database()"
+        return claiming.done() or bool(await execute(postgres_url, waiting))
+
+    await comes(waits)
+    await holder.execute("commit")
+    assert not await claiming
 
 
 async def test_nothing_deadlocks_whatever_meets(
