@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+import tempfile
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -52,7 +53,8 @@ def may_mount() -> bool:
     if os.geteuid() != 0:
         return False
     try:
-        with mounted(Path("/mnt")):
+        # In a folder of its own: several processes may ask at once.
+        with tempfile.TemporaryDirectory(prefix="bide-mount-") as folder, mounted(Path(folder)):
             return True
     except (OSError, subprocess.CalledProcessError):
         return False

@@ -792,6 +792,20 @@ PATCHES = (
         f"{POSTGRES}/test_plans.py::test_facts_and_steps_read_the_rows_of_their_jobs[thought empty]",
     ),
     Patch(
+        "a pooler taken for the server",
+        f"{POSTGRES}/driver.py",
+        "    return bool(answering != db.get_server_pid())\n",
+        "    return bool(answering == 0)\n",
+        f"{POSTGRES}/test_pooler.py::test_nothing_stays_in_a_session",
+    ),
+    Patch(
+        "a transaction's bounds left in a pooler's session",
+        f"{POSTGRES}/database.py",
+        "set local lock_timeout",
+        "set lock_timeout",
+        f"{POSTGRES}/test_pooler.py::test_nothing_stays_in_a_session",
+    ),
+    Patch(
         "facts without a ticket",
         f"{POSTGRES}/migrations/functions/note_v1.sql",
         "    perform bide.ticket_v1();\n",
