@@ -576,6 +576,7 @@ async def reading(stage: Stage) -> None:
     assert (await store.feed(0, {"o"})).events
     assert await store.prompts(None, limit=500)
     assert not await store.prompts(None, open_only=True)
+    assert not await store.prompts("o", open_only=True)
     answered = next(iter(stage.witness.lines("answered")))
     prompt = await store.answered_by(named(answered["prompt"]), answered["job"], None)
     assert prompt is not None
