@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -54,6 +56,16 @@ async def holder(postgres_url: str) -> AsyncIterator[Connection]:
 
 async def hold(holder: Connection, job: str) -> None:
     await holder.execute(f"select from bide.job where id = '{job}' for update")
+
+
+async def claim_uncommitted(holder: Connection, worker: str, queues: list[str], types: dict[str, Any]) -> None:
+    """Five jobs at most, of these queues and under these limits."""
+    demands = [{"queues": queues, "types": {"work": 1}, "limit": 5}]
+    nothing = ", ".join(["'{}'"] * 13)  # it settles none
+    await holder.execute(
+        f"select from bide.settle_claim_v1(0, '{worker}', '', {nothing},"
+        f" '{json.dumps(demands)}', '{json.dumps({'queues': {}, 'types': types})}', 1000000)"
+    )
 
 
 async def test_an_end_whose_row_is_held_holds_no_other_up(store: PostgresStore, holder: Connection) -> None:
@@ -192,12 +204,7 @@ async def test_of_several_queues_no_more_is_locked_than_is_taken(
 ) -> None:
     worker = await register(store)
     await enqueue_all(store, *(new_job(queue=queue) for queue in "abc" for _ in range(5)))
-    await holder.execute(
-        "select from bide.settle_claim_v1("
-        f"0, '{worker}', '', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}',"
-        """ '{}', '{}', '[{"queues":["a","b","c"],"types":{"work":1},"limit":5}]', """
-        """'{"queues":{},"types":{}}', 1000000)"""
-    )
+    await claim_uncommitted(holder, worker, ["a", "b", "c"], {})
     taken = await claims(another, worker, wanting(20, queues=["a", "b", "c"]))
     await holder.execute("rollback")
     assert len(taken) == 10
@@ -209,12 +216,7 @@ async def test_a_lane_is_counted_by_one_at_a_time(
     """Whoever comes to it by a job that was enqueued meanwhile waits for what the first one claims."""
     worker, other = await register(store), await register(another)
     await enqueue_all(store, new_job(lane="job work(1)"))
-    await holder.execute(
-        "select from bide.settle_claim_v1("
-        f"0, '{worker}', '', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}',"
-        """ '{}', '{}', '[{"queues":["default"],"types":{"work":1},"limit":5}]', """
-        """'{"queues":{},"types":{"work":{"concurrency":1}}}', 1000000)"""
-    )
+    await claim_uncommitted(holder, worker, ["default"], {"work": {"concurrency": 1}})
     await enqueue_all(store, new_job(lane="job work(1)"))
     one = replace(wanting(5), type_limits={"work": LaneLimit(concurrency=1)})
     claiming = asyncio.create_task(claims(another, other, one))

@@ -77,6 +77,18 @@ FILL = (
     """,
 )
 
+FINISHED = """
+insert into bide.job (
+    id, type, type_version, queue, priority, urgency, rank, status, ready, max_attempts, seq, owner, input,
+    input_size, created_at, digest, finished_at, started_at, lease, timeout
+)
+select
+    'old-' || lpad(n::text, 6, '0'), 'work', 1, 'default', n % 3, n % 3, n, 'completed', false, 1, 2,
+    'owner-' || n % 100, '{}', 2, n, '', n, n, 1, 1
+from generate_series(1, 940000) as n
+"""
+"""With these a million are done."""
+
 TABLES = ("open_lane", "permit", "worker", "label", "step", "response", "prompt", "event", "job")
 
 # Which statement must be driven by which index.
@@ -143,6 +155,7 @@ def large(request: pytest.FixtureRequest, postgres: Server) -> Generator[str]:
         for command in FILL:
             postgres.execute(command, url)
     else:
+        postgres.execute(FINISHED, url)
         postgres.execute("analyze", url)
     yield url
     postgres.drop(url)
