@@ -13,7 +13,6 @@ from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar, assert_never, get_args
 from uuid import UUID
 
@@ -58,9 +57,8 @@ from bide.errors import (
     PromptClosed,
     PromptNotServed,
 )
-from bide.store.base import Store
-from bide.store.postgres import PostgresStore
 from bide.testing import Harness, assert_sound
+from tests.harness import PostgresHarness
 from tests.postgres import execute
 
 T = TypeVar("T")
@@ -668,17 +666,6 @@ class Jobs(RuleBasedStateMachine):
             self.runner.close()
 
 
-class PostgresHarness(Harness[Any]):
-    """On a database that the test hands it."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(bide, now=START)
-        self._url = url
-
-    def _make_store(self, folder: Path) -> Store:
-        return PostgresStore(self._url, clock=self.clock)
-
-
 def machine_on(url: str, through: str | None = None) -> type[Jobs]:
     """The machine, each example of which begins with this PostgreSQL emptied. `through`: where the store finds it."""
 
@@ -686,7 +673,7 @@ def machine_on(url: str, through: str | None = None) -> type[Jobs]:
         def make_harness(self) -> Harness[Any]:
             tables = ("job", "label", "event", "step", "prompt", "response", "permit", "open_lane", "worker")
             self.do(execute(url, "truncate " + ", ".join(f"bide.{table}" for table in tables)))
-            return PostgresHarness(through or url)
+            return PostgresHarness(bide, through or url, now=START)
 
     return JobsInPostgres
 

@@ -193,7 +193,7 @@ async def test_who_enqueues_elsewhere_while_a_transaction_is_open_is_told_of_on(
         for _ in range(2):
             with pytest.raises(StoreBusy, match=r"options\(on=…\)"):
                 await double.enqueue(1)
-        with pytest.raises(StoreBusy, match="Does another transaction of yours stay open"):
+        with pytest.raises(StoreBusy, match="was not free in time"):
             await bide.begin(other.on)
         job = await double.options(on=host.on).enqueue(1)
         await host.commit()

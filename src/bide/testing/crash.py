@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from bide.store.base import Joined, Store
@@ -28,6 +29,7 @@ class CrashingStore:
     def __init__(self, store: Store, point: CrashPoint | None = None) -> None:
         self._store = store
         self._point = point
+        self._begun: set[asyncio.Task[Any]] = set()
         self.writes = 0
         self.crashed = asyncio.Event()
         self.crashed_in = ""
@@ -39,7 +41,19 @@ class CrashingStore:
         found = getattr(self._store, verb)
         if self.crashed.is_set() and verb not in PLAIN:
             return _signed_off if verb == "retire" else _no_answer
-        return self.counted(verb, found) if verb in WRITES else found
+        return self.counted(verb, partial(self._finished, found)) if verb in WRITES else found
+
+    async def at_rest(self) -> None:
+        """Wait until nothing is in flight that may be committed though its worker is gone."""
+        if self._begun:
+            await asyncio.wait(self._begun)
+
+    async def _finished(self, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        # Cancelled or not, a store finishes what it has begun.
+        begun = asyncio.create_task(call(*args, **options))
+        self._begun.add(begun)
+        begun.add_done_callback(self._begun.discard)
+        return await asyncio.shield(begun)
 
     def counted(
         self, verb: str, call: Callable[..., Any], gone: Callable[[], Awaitable[Any]] | None = None

@@ -239,7 +239,7 @@ class Harness(Generic[D]):
             async with self._working(cast("Store", crashing)) as worker:
                 await self._settle(crashing.crashed)
             if crashing.crashed.is_set():
-                await self._store.rescue([worker.id])
+                await self._take_over(worker, crashing)
         return crashing.crashed.is_set()
 
     async def crash_everywhere(self, call: JobCall[R], /, *, answers: Mapping[str, BaseModel] | None = None) -> R:
@@ -275,12 +275,17 @@ class Harness(Generic[D]):
             async with self._working(cast("Store", store)) as worker:
                 finished = await self._to_the_end(job, answers, store.crashed)
             if not finished:
-                await self._store.rescue([worker.id])
+                await self._take_over(worker, store)
                 async with self._working(self._store):
                     await self._to_the_end(job, answers, asyncio.Event())
         finally:
             await self._resume()
         return cast("R", await self.result(job))
+
+    async def _take_over(self, worker: Worker, crashed: CrashingStore) -> None:
+        # What it claims with its last breath is its, too.
+        await crashed.at_rest()
+        await self._store.rescue([worker.id])
 
     async def _to_the_end(self, job: Job[Any], answers: Mapping[str, BaseModel], crashed: asyncio.Event) -> bool:
         """Answer what the job asks, and let its sleeps pass, until it has finished; False once its worker crashed."""

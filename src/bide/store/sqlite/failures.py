@@ -20,15 +20,20 @@ def translate(error: sqlite3.Error, path: str) -> StoreError:
     """The Bide error for what SQLite could not do."""
     code = code_of(error)
     if code in _BUSY:
-        return StoreBusy(
-            f"{path} is locked by another connection.",
-            hint="Does a transaction of yours stay open? Commit it sooner; what is enqueued while it is, enqueue in it:"
-            " .options(on=…).",
-        )
+        return busy(path)
     if code == sqlite3.SQLITE_FULL:
         return StoreFull(f"No space left for {path}.", hint="Nothing was written. Free some space, and try again.")
     return StoreUnavailable(
         f"{path}: {error}.", hint="It must be an SQLite database on a local disk that can be written."
+    )
+
+
+def busy(path: str) -> StoreBusy:
+    """Whoever gives up first, SQLite or who waits for its writing thread: it is said in the same words."""
+    return StoreBusy(
+        f"{path} was not free in time.",
+        hint="Another process holds it, or commits as much as the disk can take; or a transaction of yours is open:"
+        " commit it sooner, and enqueue in it, .options(on=…).",
     )
 
 

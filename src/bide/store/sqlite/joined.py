@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakSet
 
-from bide.errors import StoreBusy, UnusableConnection
+from bide.errors import UnusableConnection
 from bide.store.base import Clock, Fact, Inserted, NewJob, StepRow
 from bide.store.callers import SqlAlchemy, unsupported
 from bide.store.sqlite import running
 from bide.store.sqlite.callers import DRIVERS, Lent, as_ours, begins_by_itself, commit, lend, rollback
-from bide.store.sqlite.failures import code_of, translate
+from bide.store.sqlite.failures import busy, code_of, translate
 from bide.store.sqlite.filelock import FileLock, lock_path
 from bide.store.sqlite.intake import insert
 from bide.store.sqlite.sql import statement
@@ -130,7 +130,7 @@ class Joined:
             pause, longest = PAUSES
             while not await self._use(lent, lambda db: self._try(db, begins=begins, waited=True)):
                 if time.monotonic() > deadline:
-                    raise self._busy()
+                    raise busy(self._path)
                 await asyncio.sleep(pause)
                 pause = min(longest, pause * 2)
 
@@ -186,14 +186,8 @@ class Joined:
                         # Should this give up, the lock goes with the file, as soon as that thread has it.
                         await in_thread("bide-line", lock.acquire)
                 except TimeoutError:
-                    raise self._busy() from None
+                    raise busy(self._path) from None
             yield
-
-    def _busy(self) -> StoreBusy:
-        return StoreBusy(
-            f"{self._path} was not free for {self._patience:g} s.",
-            hint="Does another transaction of yours stay open? Commit it sooner.",
-        )
 
 
 def _nothing() -> None:

@@ -18,10 +18,10 @@ from enum import Enum, auto
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from bide.errors import StoreBusy, StoreUnavailable
+from bide.errors import StoreUnavailable
 from bide.store.base import Clock, Hint
 from bide.store.sqlite.checkpoint import Checkpointer
-from bide.store.sqlite.failures import code_of, translate, translated
+from bide.store.sqlite.failures import busy, code_of, translate, translated
 from bide.store.sqlite.filelock import FileLock, lock_path, turn_path
 from bide.store.sqlite.procedure import create_all
 from bide.store.sqlite.wake import Wakes
@@ -207,13 +207,7 @@ class Writer:
 
     def _give_up(self, call: _Call[Any]) -> None:
         if self._drop(call) and not call.future.done():
-            call.future.set_exception(
-                StoreBusy(
-                    f"{self._path} was not free for {self._busy_timeout:g} s.",
-                    hint="Another process holds it, or commits as much as the disk can take; or a transaction of yours"
-                    " is open: commit it sooner, and enqueue in it, .options(on=…).",
-                )
-            )
+            call.future.set_exception(busy(self._path))
 
     # ── In the writing thread ────────────────────────────────────────────────────────────────────────────────────────
 
