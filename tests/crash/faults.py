@@ -47,6 +47,10 @@ OPENING = "opening"
 """The story of an app that opens its database."""
 
 
+BY_ITSELF = frozenset({"beat", "forget_permits"})
+"""What a worker does sooner or later, while a story goes on: it counts only where the story does it."""
+
+
 @dataclass
 class Faults:
     """What the connections of a process have done, and at which commit they end it. Commits that wrote nothing do not
@@ -62,7 +66,7 @@ class Faults:
     """Whether the fault has happened."""
     _seen: int = 0
     _armed: bool = False
-    _beats: bool = False
+    _all: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -75,21 +79,22 @@ class Faults:
         self._armed = True
 
     @contextmanager
-    def counting_beats(self) -> Generator[None]:
-        """Heartbeats come by themselves, so a commit of nothing else counts only here."""
-        self._beats = True
+    def counting_all(self) -> Generator[None]:
+        """Within, what comes by itself counts, too."""
+        self._all = True
         try:
             yield
         finally:
-            self._beats = False
+            self._all = False
 
     def coming(self, files: Sequence[str]) -> Mode | None:
         """Count a commit of what these files changed, which is about to be done; returns what is to go wrong with it.
         Does not return where that is an end before it."""
-        if not self._beats and set(files) == {"beat"}:
+        counted = [file for file in dict.fromkeys(files or [SCHEMA]) if self._all or file not in BY_ITSELF]
+        if not counted:
             return None
         with self._lock:
-            commit = Commit(self.story, tuple(dict.fromkeys(files)) or (SCHEMA,))
+            commit = Commit(self.story, tuple(counted))
             self.commits.append(commit)
             mode = self._mode(commit)
             if mode is None and self._armed:

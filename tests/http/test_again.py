@@ -104,7 +104,7 @@ async def test_who_may_not_wait_is_told_that_the_job_was_made(ann: httpx.AsyncCl
         assert stream.status_code == 200
         wait = {"Prefer": "wait=5"}
         assert (await ann.get("jobs/01999f5e-3c1a-7b2d-9a4e-5f6071829304?wait=1")).status_code == 404
-        for path, body in (("jobs", ADD), (f"{root(ann)}/own", None)):
+        for path, body in (("jobs", {**ADD, "delay": "1h"}), (f"{root(ann)}/own", None)):
             made = await ann.post(path, json=body, headers=wait)
             assert made.status_code == 202
             assert "preference-applied" not in made.headers
