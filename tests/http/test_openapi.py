@@ -324,14 +324,13 @@ async def test_the_headers_that_are_sent_are_in_the_document(tmp_path: Path, doc
         note("get_job", await ann.get(f"/api/jobs/{done}"))
         note("get_job", await ann.get(f"/api/jobs/{done}", headers={"If-None-Match": tag}))
         note("get_job", await ann.get(f"/api/jobs/{done}", headers={"X-Who": ""}))
-        for again in ("retry_job", "fork_job"):
-            path = f"/api/jobs/{done}/{again.removesuffix('_job')}"
-            note(again, await ann.post(path, headers=wait))
-            note(again, await ann.post(path, headers={"Prefer": "wait=0"}))
         while (await ann.get(f"/api/jobs/{held}")).json()["status"] != "running":
             pass
         note("cancel_job", await ann.post(f"/api/jobs/{held}/cancel"))
         note("cancel_job", await ann.post(f"/api/jobs/{late}/cancel"))
+        for again in ("retry", "fork"):
+            note(f"{again}_job", await ann.post(f"/api/jobs/{done}/{again}", headers=wait))
+            note(f"{again}_job", await ann.post(f"/api/jobs/{late}/{again}", headers={"Prefer": "wait=0"}))
     assert seen <= told, seen - told
     # What those operations send where they do what they are for: all of it was seen.
     called = {operation for operation, _, _ in seen}
