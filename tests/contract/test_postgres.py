@@ -36,6 +36,15 @@ class TestPostgres(StoreContract):
 
             yield connect
 
+    @pytest.fixture(autouse=True)
+    def every_type_is_known(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """To be told what a type is takes each new connection longer than connecting."""
+
+        async def ask(*_: object) -> None:
+            raise AssertionError("the driver asks the server for a type")
+
+        monkeypatch.setattr(driver.asyncpg.Connection, "_introspect_types", ask)
+
     async def test_the_jobs_of_a_worker_without_a_row_are_taken_back(self, store: Store, postgres_url: str) -> None:
         """No verb removes the row of a worker that runs something, so it is removed here by hand."""
         missing, living = await register(store), await register(store)

@@ -46,10 +46,6 @@ class Connection(Fetching, Protocol):
     def add_termination_listener(self, callback: Callable[..., None], /) -> None: ...
 
 
-# The arrays that asyncpg does not know by itself.
-_ARRAYS = "select cast(null as boolean[]), cast(null as integer[]), cast(null as bigint[])"
-
-
 async def connect(url: str, *, cached_statements: int = 100, standstill: float | None = STANDSTILL) -> Connection:
     """A new connection, with no settings of its own: a pooler between hands them to others.
 
@@ -69,15 +65,6 @@ async def connect(url: str, *, cached_statements: int = 100, standstill: float |
             hint="Write postgresql://user:password@host:5432/name; in a password, / ? # @ [ and % are percent-encoded."
             " After a ? come parameters as libpq has them, such as sslmode=require.",
         ) from None
-    # To ask about a type, asyncpg turns the session's `jit` off, and then on again. Outside of a transaction a pooler
-    # may have that done in two sessions.
-    try:
-        await connection.execute("begin")
-        await connection.fetch(_ARRAYS)
-        await connection.execute("commit")
-    except BaseException:
-        connection.terminate()
-        raise
     return connection
 
 

@@ -1,5 +1,6 @@
 -- What exists already is left out: the ids of the others are returned.
 select bide.insert_jobs_v1(
-    :now, :ids, :types, :type_versions, :queues, :priorities, :owners, :max_attempts, :timeouts, :delays, :keys,
-    :digests, :parents, :labels, :lanes, :inputs, :data
+    :now, :ids, :types, cast(:type_versions as integer[]), :queues, cast(:priorities as integer[]), :owners,
+    cast(:max_attempts as integer[]), cast(:timeouts as bigint[]), cast(:delays as bigint[]), :keys, :digests, :parents,
+    :labels, :lanes, :inputs, :data
 )

@@ -1,1 +1,1 @@
-select bide.note_v1(:now, :batch, :jobs, :leases, :kinds, :data)
+select bide.note_v1(:now, :batch, :jobs, cast(:leases as bigint[]), :kinds, :data)

@@ -1,1 +1,3 @@
-select bide.record_v1(:now, :jobs, :leases, :names, :keys, :results, :errors, :sizes, :kinds, :data)
+select bide.record_v1(
+    :now, :jobs, cast(:leases as bigint[]), :names, :keys, :results, :errors, cast(:sizes as integer[]), :kinds, :data
+)

@@ -2,11 +2,16 @@
 
 A statement names its parameters `:so`, as those for SQLite do; the driver counts them. `bide.` before a table or a
 function stands for the schema, which may have another name.
+
+An array of anything but text goes to the server as one of text, `cast(:so as bigint[])`. No other arrays does asyncpg
+know by itself: it would ask each new connection for their types, which takes longer than connecting, and turn its `jit`
+off and on again for that, which behind a pooler may be done in two sessions.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -14,16 +19,19 @@ from typing import Any
 _INCLUDE = re.compile(r"\{\{(\w+)\}\}")
 _COMMENT = re.compile(r"--.*")
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
+_SPELLED = re.compile(r"\bcast\(:([a-z_]+) as (bigint|boolean|integer)\[\]\)")
 _SCHEMA = re.compile(r"\bbide\.(?=[a-z])")
 
 
 class Statement:
     """A text with the names of its parameters, in the order in which they are counted."""
 
-    __slots__ = ("_parameters", "_texts", "text")
+    __slots__ = ("_parameters", "_spelled", "_texts", "text")
 
     def __init__(self, text: str) -> None:
         text = _COMMENT.sub("", text)
+        self._spelled = {match[1] for match in _SPELLED.finditer(text)}
+        text = _SPELLED.sub(r"cast(cast(:\1 as text[]) as \2[])", text)
         self._parameters = list(dict.fromkeys(_PARAMETER.findall(text)))
         self.text = _PARAMETER.sub(lambda match: f"${self._parameters.index(match[1]) + 1}", text).strip()
         self._texts: dict[str, str] = {}
@@ -36,7 +44,12 @@ class Statement:
         return text
 
     def arguments(self, parameters: dict[str, Any]) -> list[Any]:
-        return [parameters[name] for name in self._parameters]
+        spelled = self._spelled
+        return [_spell(parameters[name]) if name in spelled else parameters[name] for name in self._parameters]
+
+
+def _spell(values: Sequence[int | None]) -> list[str | None]:
+    return [None if value is None else str(value) for value in values]
 
 
 @cache
