@@ -15,6 +15,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 # The wheel carries its own pyright; without this it asks the network for a newer one.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+# Hundreds of processes are started here: each of them would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 # uv trusts what the machine trusts, behind a proxy with a certificate of its own too.
 export UV_SYSTEM_CERTS := true
 

@@ -1,29 +1,20 @@
 """Is this response one that its prompt takes? Checked before anything is written, against the stored schema.
 
 The schema travels with the prompt, so a process that never loaded the asking code can check. A process that knows the
-Pydantic model behind a schema checks by the model too: its own validators, that no schema can tell. Patterns are read
-by Pydantic's engine, as in the model: `re` does not know all of them, and may take years where that one cannot.
+Pydantic model behind a schema checks by the model too: its own validators, that no schema can tell.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, datetime, time, timedelta
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
 from itertools import chain, repeat
 from typing import Any, cast
-from uuid import UUID
 
 import orjson
-from jsonschema import Draft202012Validator, FormatChecker, validators
-from jsonschema import ValidationError as FlawOfSchema
-from jsonschema.protocols import Validator
-from pydantic import AnyUrl, BaseModel, TypeAdapter, ValidationError
-from pydantic_core import SchemaError, SchemaValidator, core_schema
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from bide.codec import decode, encode, flaws_in
 from bide.errors import InvalidResponse
-from bide.flaws import told
 from bide.store.base import Action, PromptRow, ResponseRow
 
 
@@ -53,7 +44,7 @@ def read_response(
     if given == _CANCEL and not _is_answer(prompt.schema):
         return "cancel", None
     text = encode(given)
-    errors = told(_flaws(prompt.schema, given))
+    errors = _flaws(prompt.schema, given)
     adapter = forms.find(prompt.schema)
     if not errors and adapter is not None:
         try:
@@ -114,61 +105,16 @@ _CANCEL = {"action": "cancel"}
 
 def _is_answer(schema: str) -> bool:
     """Whether to cancel is among the schema's own answers, not just a further field that it does not mind."""
-    return not any(_flaws(schema, _CANCEL)) and any(_flaws(schema, {"action": [_CANCEL]}))
+    return _takes(schema, _CANCEL) and not _takes(schema, {"action": [_CANCEL]})
 
 
-def _flaws(schema: str, given: Any) -> Iterator[FlawOfSchema]:
-    return _validator(schema).iter_errors(given)
+def _flaws(schema: str, given: Any) -> list[dict[str, str]]:
+    from bide.conforming import flaws
+
+    return flaws(schema, given)
 
 
-def _pydantic_formats() -> FormatChecker:
-    """Formats as Pydantic writes and reads them; jsonschema knows most of them only with further packages."""
-    checker = FormatChecker()
-    kinds: dict[str, Any] = {
-        "date": date, "date-time": datetime, "time": time, "duration": timedelta, "uuid": UUID, "uri": AnyUrl,
-    }  # fmt: skip
-    for name, kind in kinds.items():
-        adapter: TypeAdapter[Any] = TypeAdapter(kind)
+def _takes(schema: str, given: Any) -> bool:
+    from bide.conforming import takes
 
-        def fits(value: object, adapter: TypeAdapter[Any] = adapter) -> bool:
-            if isinstance(value, str):
-                adapter.validate_json(encode(value))
-            return True
-
-        checker.checks(name, raises=ValidationError)(fits)
-    return checker
-
-
-@lru_cache(maxsize=256)
-def _pattern(pattern: str) -> SchemaValidator | None:
-    try:
-        return SchemaValidator(core_schema.str_schema(pattern=pattern))
-    except SchemaError:
-        return None  # of a model with `regex_engine="python-re"`: only the model reads it, and it has the last word
-
-
-def _matches(pattern: str, text: str) -> bool:
-    known = _pattern(pattern)
-    return known is None or known.isinstance_python(text)
-
-
-def _check_pattern(validator: Validator, pattern: str, given: Any, _: Any) -> Iterator[FlawOfSchema]:
-    if validator.is_type(given, "string") and not _matches(pattern, given):
-        yield FlawOfSchema("does not match")
-
-
-def _check_properties(validator: Any, patterns: dict[str, Any], given: Any, _: Any) -> Iterator[FlawOfSchema]:
-    if validator.is_type(given, "object"):
-        for pattern, schema in patterns.items():
-            of_it = {name: schema for name in given if _pattern(pattern) and _matches(pattern, name)}
-            yield from validator.evolve(schema={"properties": of_it}).iter_errors(given)
-
-
-_FORMATS = _pydantic_formats()
-_KEYWORDS = {"pattern": _check_pattern, "patternProperties": _check_properties}
-_VALIDATOR: Any = cast("Any", validators).extend(Draft202012Validator, _KEYWORDS)  # its stubs are partial
-
-
-@lru_cache(maxsize=256)
-def _validator(schema: str) -> Validator:
-    return cast("Validator", _VALIDATOR(orjson.loads(schema), format_checker=_FORMATS))
+    return takes(schema, given)

@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.padding import Padding
 from rich.text import Text
 
 from bide.cli.form import HOW_TO_LEAVE_OUT, FormReader
 from bide.cli.terminal import CANCEL_WORD, CancelJob, Errors, Terminal
-from bide.cli.text import as_json, markdown
+from bide.cli.text import as_json, printable
 from bide.hitl import PromptView
 
 Response: TypeAlias = dict[str, Any]
@@ -115,7 +116,12 @@ _SHOWN: dict[str, Callable[[Terminal, Mapping[str, Any]], None]] = {
 def _body(terminal: Terminal, content: object) -> None:
     if content:
         width = min(terminal.console.width, READABLE)
-        terminal.console.print(Padding(markdown(content), (0, 0, 0, 2)), width=width)
+        terminal.console.print(Padding(_markdown(content), (0, 0, 0, 2)), width=width)
+
+
+def _markdown(value: object) -> Markdown:
+    # Without hyperlinks: a link whose text names another address must show where it leads.
+    return Markdown(printable(value), hyperlinks=False)
 
 
 def _bullets(terminal: Terminal, title: str, points: Sequence[object] | None) -> None:

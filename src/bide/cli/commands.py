@@ -16,7 +16,6 @@ from rich.console import Console
 
 from bide.app import PAGE
 from bide.cli import extra, schema
-from bide.cli.ask import CANCELLED, ask_in_terminal
 from bide.cli.session import Jobs, acting, find_job, make_console, opened, read_settings, short, write
 from bide.cli.show import job_table, show_job, stats_data, stats_table, word
 from bide.cli.text import as_json, one_line, styled
@@ -450,6 +449,9 @@ def _respond_once(app: Jobs, job: Job[Any], prompt: UUID | None, value: Mapping[
 
 def _converse(app: Jobs, console: Console, view: PromptView, by: str | None) -> Receipt | None:
     """Ask until the answer is accepted, or the job is cancelled."""
+    # What forms and Markdown need takes half as long to load as all the rest, and no other command needs it.
+    from bide.cli.ask import CANCELLED, ask_in_terminal
+
     # Where nobody is known here, whoever records it knows.
     if view.assignee is not None and by is not None and view.assignee != by:
         raise NotAssigned(

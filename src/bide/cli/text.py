@@ -11,7 +11,6 @@ import logging
 import re
 from typing import Any
 
-from rich.markdown import Markdown
 from rich.text import Text
 
 from bide.codec import escape
@@ -33,11 +32,6 @@ def one_line(value: object, limit: int = 200) -> str:
 def styled(value: object, style: str = "") -> Text:
     """`value` as printable text that Rich takes literally."""
     return Text(printable(value), style=style)
-
-
-def markdown(value: object) -> Markdown:
-    # Without hyperlinks: a link whose text names another address must show where it leads.
-    return Markdown(printable(value), hyperlinks=False)
 
 
 def as_json(value: Any, *, indent: int | None = 2) -> str:

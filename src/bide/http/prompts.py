@@ -10,6 +10,7 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+import bide.conforming  # noqa: F401  # pyright: ignore[reportUnusedImport] - the first answer does not wait for it to load
 from bide.app import PAGE
 from bide.errors import NotFound
 from bide.hitl import PromptView, Receipt
