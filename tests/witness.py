@@ -1,7 +1,8 @@
 """A file beside the database, in which processes write down what they did and what they were told.
 
 It outlives every SIGKILL: each line is one `write` to a file opened for appending, so lines of several processes do not
-mix, and their order is the order in which they happened. What the database says is then held against it.
+mix, and their order is the order in which they happened. What the database says is then held against it. A long line
+may be cut off by a kill while it is written: nobody was told that it is there, and it counts for nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ class Witness:
 
     def write(self, what: str, **about: Any) -> None:
         """Write a line down; it is there when this returns, whatever happens to this process then."""
-        line = orjson.dumps({"what": what, **about, "pid": os.getpid()}) + b"\n"
+        # It begins with the end of a line, too, should the one before it have none.
+        line = b"\n" + orjson.dumps({"what": what, **about, "pid": os.getpid()}) + b"\n"
         written = os.write(self._fd, line)
         assert written == len(line)
 
@@ -31,7 +33,10 @@ class Witness:
         """The lines so far, in order; of these kinds only, if any are named."""
         with self.path.open("rb") as file:
             for line in file:
-                read: dict[str, Any] = orjson.loads(line)
+                try:
+                    read: dict[str, Any] = orjson.loads(line)
+                except orjson.JSONDecodeError:
+                    continue  # cut off, or between two
                 if not what or read["what"] in what:
                     yield read
 

@@ -171,10 +171,10 @@ async def lives(path: str) -> None:
     await store.register(
         WorkerRow(id=worker, host=socket.gethostname(), pid=os.getpid(), queues=("default",), slots=1, lease=30_000_000)
     )
-    child = os.fork()
-    if child == 0:
+    if os.fork() == 0:
+        # By now it has let go of what it is not to hold.
+        say(f"{worker} {os.getpid()}")
         signal.pause()
-    say(f"{worker} {child}")
     await asyncio.Event().wait()
 
 

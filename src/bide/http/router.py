@@ -244,7 +244,7 @@ class _Routes:
                 path,
                 served,
                 methods=["HEAD"],
-                response_model=model,
+                response_model=None,
                 dependencies=dependencies,
                 include_in_schema=False,
                 route_class_override=self._first if reads else self._plain,
