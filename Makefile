@@ -20,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # uv trusts what the machine trusts, behind a proxy with a certificate of its own too.
 export UV_SYSTEM_CERTS := true
 
-.PHONY: help demo quickstart installed test test-python test-javascript check check-mypy check-pyright check-javascript check-style format bench mutants soak crash capacity lock clean
+.PHONY: help demo quickstart packages test test-python test-javascript check check-mypy check-pyright check-javascript check-style format bench mutants soak crash capacity lock clean
 
 help: ## Show this list
 	@echo 'make …'
@@ -35,13 +35,12 @@ quickstart: $(VENV)/demo.stamp node_modules/.stamp ## See a question appear in a
 	@$(NPM) run page >/dev/null
 	@$(BIN)/bide quickstart $(ARGS)
 
-test: ## Run every check, then every test
-	@$(MAKE) --no-print-directory --jobs=4 installed
-	@$(MAKE) --no-print-directory check
+test: check $(VENV)/browser.stamp $(VENV)/pooler.stamp ## Run every check, then every test
 	@$(MAKE) --no-print-directory --jobs=2 test-python test-javascript
 
 # Side by side: they wait for the network.
-installed: $(VENV)/dev.stamp node_modules/.stamp $(VENV)/browser.stamp $(VENV)/pooler.stamp
+packages:
+	@$(MAKE) --no-print-directory --jobs=2 $(VENV)/dev.stamp node_modules/.stamp
 
 # Side by side: the browser's tests wait for pages most of the time.
 test-python:
@@ -52,7 +51,7 @@ test-javascript:
 	@echo '==> Running the tests of the JavaScript packages, in Node and in a browser'
 	@$(NPM) test
 
-check: $(VENV)/dev.stamp node_modules/.stamp ## Lint, formatting, types, imports between modules, of both languages
+check: packages ## Lint, formatting, types, imports between modules, of both languages
 	@$(MAKE) --no-print-directory --jobs=2 check-mypy check-pyright check-javascript check-style
 
 # Side by side, those that take longest first.
@@ -164,8 +163,8 @@ $(VENV)/browser.stamp: $(VENV)/created.stamp
 		fi; }
 	@touch $@
 
-# Nor is a pooler. Debian has it where only root looks. After the browser: one at a time may install.
-$(VENV)/pooler.stamp: $(VENV)/created.stamp | $(VENV)/browser.stamp
+# Nor is a pooler. Debian has it where only root looks.
+$(VENV)/pooler.stamp: $(VENV)/created.stamp
 	@test -n "$${PGBOUNCER:-}" || PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null || { \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 			echo '==> Installing pgbouncer, for the tests of PostgreSQL behind it'; \

@@ -81,13 +81,14 @@ class WorkerProcess:
 
     async def pause(self, url: str) -> None:
         """SIGSTOP, outside a transaction: one that is stopped in the middle of it holds up other writers."""
-        while True:
-            with writes_held(url):
-                self.send(signal.SIGSTOP)
-                await holds(lambda: psutil.Process(self.pid).status() == psutil.STATUS_STOPPED)
-                if is_file(url) or not _any_statement_runs(url):
-                    return
-                self.send(signal.SIGCONT)
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                with writes_held(url):
+                    self.send(signal.SIGSTOP)
+                    await holds(lambda: psutil.Process(self.pid).status() == psutil.STATUS_STOPPED)
+                    if is_file(url) or not _any_statement_runs(url):
+                        return
+                    self.send(signal.SIGCONT)
 
     async def kill(self) -> None:
         """SIGKILL, and wait until the process is gone."""
@@ -120,11 +121,12 @@ def writes_held(url: str) -> Generator[None]:
 
 
 def _any_statement_runs(url: str) -> bool:
-    """Whether one was sent and not answered: it may wait for its tables, and keeps them once it has them, until the
-    process goes on."""
+    """Whether one was sent, by whomever, and not answered: it may wait for its tables, and keeps them once it has them,
+    until its process goes on."""
     with psycopg.connect(url) as db:
-        running = "select from pg_stat_activity where datname = current_database() and state = 'active'"
-        return db.execute(f"{running} and pid <> pg_backend_pid()").fetchone() is not None
+        of_others = "datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'"
+        running = db.execute(f"select from pg_stat_activity where {of_others} and state = 'active'")
+        return running.fetchone() is not None
 
 
 def is_file(url: str) -> bool:

@@ -21,8 +21,8 @@ from bide.transitions import EDGES, TRANSITIONS, mermaid
 PAGE = Path(__file__).parents[1] / "ARCHITECTURE.md"
 PACKAGE = Path(bide.__file__).parent
 
-HEAVY = ("alembic", "fastapi", "rich", "sqlalchemy", "starlette", "typer")
-"""What only an HTTP layer, a terminal or a migration needs."""
+HEAVY = ("alembic", "fastapi", "jsonschema", "rich", "sqlalchemy", "starlette", "typer")
+"""What only an HTTP layer, a terminal, a migration or a response needs."""
 
 _DIAGRAM = re.compile(r"(?<=^```mermaid\n)stateDiagram-v2\n.*?(?=^```$)", re.MULTILINE | re.DOTALL)
 

@@ -843,8 +843,9 @@ async def test_without_a_part_of_the_extra_one_line_names_it(tmp_path: Path, mis
     assert complaint.decode() == 'The command line needs an extra that is not installed: pip install "bide[cli]"\n'
 
 
-async def test_commands_that_read_a_database_load_no_client() -> None:
-    code = "import sys, bide.cli.commands as c; print(sorted({'httpx', 'uvicorn', 'fastapi'} & set(sys.modules)))"
+async def test_commands_that_read_a_database_load_neither_a_client_nor_what_asks() -> None:
+    others = {"fastapi", "httpx", "jsonschema", "rich.markdown", "uvicorn"}
+    code = f"import sys, bide.cli.commands as c; print(sorted({others!r} & set(sys.modules)))"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
     out, _ = await process.communicate()
     assert out.decode().strip() == "[]"

@@ -93,13 +93,29 @@ def test_a_call_is_checked_when_it_is_made(bide: Bide[None]) -> None:
         send.call("ana", times="often")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 
 
-@pytest.mark.parametrize("priority", [-101, 101, 1.5])
+@pytest.mark.parametrize("priority", [-101, 101, 1.5, 5.0])
 def test_a_priority_is_a_whole_number_within_bounds(bide: Bide[None], priority: int) -> None:
     @bide.job
     async def send(ctx: JobContext) -> None: ...
 
     with pytest.raises(InvalidOption, match="priority"):
         send.options(priority=priority)
+
+
+class Urgency(int, Enum):
+    HIGH = 7
+
+
+async def test_a_priority_may_be_a_member_of_an_enumeration(database: str) -> None:
+    bide = Bide[None](database)
+
+    @bide.job
+    async def send(ctx: JobContext) -> None: ...
+
+    async with bide:
+        urgent = send.options(priority=Urgency.HIGH)
+        jobs = [await urgent.enqueue(), *await bide.enqueue_many([urgent.call(), urgent.call()])]
+        assert {(await bide.get(job)).priority for job in jobs} == {7}
 
 
 @pytest.mark.parametrize(

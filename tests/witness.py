@@ -14,6 +14,9 @@ from typing import Any
 
 import orjson
 
+BEGIN = b'{"what":'
+"""How each line begins, and nothing else."""
+
 
 class Witness:
     """Writes lines, and reads those of all processes."""
@@ -33,10 +36,15 @@ class Witness:
         """The lines so far, in order; of these kinds only, if any are named."""
         with self.path.open("rb") as file:
             for line in file:
+                if line == b"\n":
+                    continue
                 try:
                     read: dict[str, Any] = orjson.loads(line)
                 except orjson.JSONDecodeError:
-                    continue  # cut off, or between two
+                    cut_off = line[: len(BEGIN)].rstrip(b"\n")
+                    assert BEGIN.startswith(cut_off), f"not written by a witness: {line!r}"
+                    assert line.count(BEGIN) <= 1, f"two lines are mixed: {line!r}"
+                    continue
                 if not what or read["what"] in what:
                     yield read
 

@@ -1,7 +1,7 @@
 """What of a value a JSON schema does not take.
 
 Patterns are read by Pydantic's engine, as in the model: `re` does not know all of them, and may take years where that
-one cannot. `jsonschema` takes as long to load as half of Bide does, so only who checks a response loads this.
+one cannot. `jsonschema` takes long to load: only who checks a response, or serves HTTP, loads this.
 """
 
 from __future__ import annotations

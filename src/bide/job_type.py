@@ -147,8 +147,6 @@ class JobType(Generic[P, R_co]):
 
         Raises InvalidOption, naming the remedy.
         """
-        if priority is not None and priority not in PRIORITIES:
-            raise InvalidOption(f"priority={priority!r}: expected a whole number from -100 to 100.", option="priority")
         if owner is not None:
             check_owner(owner)
         if idempotency_key is not None:
@@ -167,7 +165,7 @@ class JobType(Generic[P, R_co]):
                 )
         options = EnqueueOptions(
             queue=before.queue if queue is None else queue,
-            priority=before.priority if priority is None else priority,
+            priority=before.priority if priority is None else _priority(priority),
             delay=before.delay if delay is None else seconds(delay, option="delay"),
             owner=before.owner if owner is None else owner,
             idempotency_key=before.idempotency_key if idempotency_key is None else idempotency_key,
@@ -489,6 +487,13 @@ def check_text(what: str, text: str) -> None:
         encode(text)
     except InvalidPayload as odd:
         raise InvalidOption(f"{what}={text!r}: {odd.reason}.", option=what) from None
+
+
+def _priority(given: object) -> int:
+    """As a plain number, of an enumeration's member, say."""
+    if not isinstance(given, int) or given not in PRIORITIES:
+        raise InvalidOption(f"priority={given!r}: expected a whole number from -100 to 100.", option="priority")
+    return int(given)
 
 
 def check_owner(owner: str) -> None:

@@ -133,7 +133,7 @@ class _Case:
         if code == 0:
             if _read(self.folder)["met"]:
                 return self._end(None)
-            # Two writes of the same kind have shared a commit, so there was one less.
+            # There was one less: two writes of a kind have shared a commit, or a worker has done this by itself.
             if self._tries == TRIES:
                 return self._end(f"{self.place} did not come in {TRIES} scenarios")
             shutil.rmtree(self.folder)

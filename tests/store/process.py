@@ -164,7 +164,7 @@ async def enqueues(path: str, count: str) -> None:
 
 
 async def lives(path: str) -> None:
-    """Registers a worker, says its id, and lives on; a forked child, which says its pid, lives longer."""
+    """Registers a worker, and lives on; a forked child, which says the id and its own pid, lives longer."""
     store = SQLiteStore(path)
     await store.open()
     worker = new_id()

@@ -41,15 +41,15 @@ class CrashingStore:
         found = getattr(self._store, verb)
         if self.crashed.is_set() and verb not in PLAIN:
             return _signed_off if verb == "retire" else _no_answer
-        return self.counted(verb, partial(self._finished, found)) if verb in WRITES else found
+        return self.counted(verb, partial(self.finished, found)) if verb in WRITES else found
 
     async def at_rest(self) -> None:
         """Wait until nothing is in flight that may be committed though its worker is gone."""
         if self._begun:
             await asyncio.wait(self._begun)
 
-    async def _finished(self, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
-        # Cancelled or not, a store finishes what it has begun.
+    async def finished(self, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        """Call it to its end, though nobody may wait for it any more: it was sent before its process was gone."""
         begun = asyncio.create_task(call(*args, **options))
         self._begun.add(begun)
         begun.add_done_callback(self._begun.discard)
@@ -87,14 +87,15 @@ class _CrashingJoined:
 
     def __getattr__(self, verb: str) -> Any:
         found = getattr(self._joined, verb)
+        to_its_end = partial(self._store.finished, found)
         if verb == "rollback":
-            return found
+            return to_its_end
         if self._store.crashed.is_set():
             return self._gone
-        return self._store.counted(verb, found, self._gone) if verb == "commit" else found
+        return self._store.counted(verb, to_its_end, self._gone) if verb == "commit" else found
 
     async def _gone(self, *_: Any) -> None:
-        await self._joined.rollback()
+        await self._store.finished(self._joined.rollback)
         raise asyncio.CancelledError
 
 

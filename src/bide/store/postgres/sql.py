@@ -49,7 +49,7 @@ class Statement:
 
 
 def _spell(values: Sequence[int | None]) -> list[str | None]:
-    return [None if value is None else str(value) for value in values]
+    return [None if value is None else str(int(value)) for value in values]
 
 
 @cache

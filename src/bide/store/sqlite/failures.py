@@ -29,7 +29,7 @@ def translate(error: sqlite3.Error, path: str) -> StoreError:
 
 
 def busy(path: str) -> StoreBusy:
-    """Whoever gives up first, SQLite or who waits for its writing thread: it is said in the same words."""
+    """Whoever gives up first, SQLite or who waits for a turn at it: it is said in the same words."""
     return StoreBusy(
         f"{path} was not free in time.",
         hint="Another process holds it, or commits as much as the disk can take; or a transaction of yours is open:"
