@@ -1074,4 +1074,18 @@ PATCHES = (
         f"{ON}test_killed.py::test_the_effect_of_a_step_is_there_once_wherever_its_worker_dies"
         "[postgres-AsyncSession-postgresql+asyncpg-committed]",
     ),
+    Patch(
+        "a lost worker's jobs taken back before what it sent is over",
+        "testing/harness.py",
+        "        await crashed.at_rest()\n",
+        "",
+        f"{POSTGRES}/test_crashing.py::test_what_a_lost_worker_claimed_with_its_last_breath_is_taken_back",
+    ),
+    Patch(
+        "an array that is not of text handed to the driver",
+        f"{POSTGRES}/record.sql",
+        "cast(:sizes as integer[])",
+        ":sizes",
+        "contract/test_postgres.py::TestPostgres::test_a_step_is_recorded_once",
+    ),
 )
