@@ -358,7 +358,8 @@ async def test_a_claim_whose_answer_waits_for_a_blocked_loop_is_not_given_back(b
 
     async def effect() -> None:
         effects.append("begins")
-        await asyncio.sleep(0.3)
+        beats = look("beat from bide_worker")
+        await holds(lambda: look("beat from bide_worker") >= beats + 2)
 
     async with bide:
         await blocking.enqueue()

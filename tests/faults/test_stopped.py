@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from bide import Bide, EventKind, JobContext, JobStatus
+from bide.worker import Worker
 from tests.faults.app import App, starts
 from tests.faults.rows import Row, covers
 from tests.support import WorkerProcess, finished, holds, quick, told, until
@@ -115,23 +117,28 @@ async def test_what_is_cut_off_goes_on_in_the_same_attempt_with_the_time_it_ran(
             began.set()
             await asyncio.Event().wait()
 
+    workers: list[Worker] = []
+
     async def serve() -> None:
         async with bide.worker() as worker:
+            workers.append(worker)
             await slow.enqueue()
             await worker.ended()
 
     async with bide:
         serving = asyncio.create_task(serve())
         await began.wait()
+        since = time.monotonic()
         (job,) = await bide.list()
         await until(bide, job, EventKind.PROGRESS)
         serving.cancel()
-        await asyncio.sleep(0.1)  # it drains: the second cancel is to come after the first
+        await holds(lambda: workers[0].stopping)  # the second cancel is to come after the first
+        ran = time.monotonic() - since
         serving.cancel()
         await asyncio.wait([serving])
         row = (await bide.store.get([str(job.id)], None))[0]
         assert (row.status, row.reason) == (JobStatus.PENDING, "released")
-        assert row.elapsed >= 100_000
+        assert row.elapsed >= round(ran * 1_000_000)
         async with bide.worker():
             done = await finished(bide, job)
         assert (done.attempt, done.progress.percent) == (1, 80)

@@ -449,7 +449,7 @@ def _respond_once(app: Jobs, job: Job[Any], prompt: UUID | None, value: Mapping[
 
 def _converse(app: Jobs, console: Console, view: PromptView, by: str | None) -> Receipt | None:
     """Ask until the answer is accepted, or the job is cancelled."""
-    # What forms and Markdown need takes half as long to load as all the rest, and no other command needs it.
+    # What forms and Markdown need takes long to load, and no other command needs it.
     from bide.cli.ask import CANCELLED, ask_in_terminal
 
     # Where nobody is known here, whoever records it knows.
