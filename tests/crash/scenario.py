@@ -535,8 +535,8 @@ async def limiting(stage: Stage) -> None:
     async with stage.working():
         for name in names:
             await stage.to_the_end(name, {"shall I": (1, PROCEED)})
-    with stage.faults.counting_all():
-        await stage.store.forget_permits()
+    # The worker may have done so already: it is crashed at in `metering`, where none is.
+    await stage.store.forget_permits()
 
 
 @story(dict.fromkeys(METERED, (S.COMPLETED, "by hand")))
